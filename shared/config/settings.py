@@ -1,0 +1,160 @@
+"""Every setting of the shop: names as Azure Functions and the deployment know them.
+
+Only names under the shop's own prefixes are looked at. A wrong value ends the start, everywhere. A
+missing value of a selected service ends it on a developer's machine; in Azure the app starts, so
+that `/api/health/ready` can name it, and whatever needs the value answers 503.
+"""
+
+import difflib
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
+
+from shared.kit.errors import NotConfigured
+from shared.kit.money import Currency
+
+Service = Literal["inventory"]
+SERVICES: tuple[Service, ...] = get_args(Service)
+
+REQUIRED: Mapping[Service, tuple[str, ...]] = {
+    "inventory": ("SQL_INVENTORY", "CDN_BASE_URL", "SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE"),
+}
+REQUIRED_ALWAYS = ("PUBLIC_BASE_URL",)
+
+PREFIXES = ("SQL_", "AUTH_", "CDN_", "PUBLIC_", "REDIS_", "SERVICES", "SHOP_", "INVENTORY_")
+
+
+class SettingsError(Exception):
+    """A setting is wrong or missing; the message names it and never shows a secret's value."""
+
+
+def _url(*schemes: str) -> AfterValidator:
+    def check(value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in schemes or not parts.netloc:
+            raise ValueError(f"is not a URL that starts with {' or '.join(schemes)}://")
+        return value.rstrip("/")
+
+    return AfterValidator(check)
+
+
+def _database(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().startswith(("sqlite:///", "mssql+pyodbc://")):
+        raise ValueError("is not a SQLAlchemy URL: sqlite:///... or mssql+pyodbc://...")
+    return value
+
+
+def _services(value: str) -> frozenset[str]:
+    chosen = frozenset(name.strip() for name in value.split(",") if name.strip())
+    unknown = sorted(chosen - set(SERVICES))
+    if unknown:
+        raise ValueError(f"does not know {', '.join(unknown)}; choose of {', '.join(SERVICES)}")
+    return chosen or frozenset(SERVICES)
+
+
+WebAddress = Annotated[str, _url("https", "http")]
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
+Chosen = Annotated[frozenset[Service], BeforeValidator(_services)]
+
+
+class Settings(BaseModel):
+    """`None` means: not set. `require` gives a value or the error that names it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    SERVICES: Chosen = frozenset(SERVICES)
+    PUBLIC_BASE_URL: WebAddress | None = None
+    CDN_BASE_URL: WebAddress | None = None
+    SHOP_CURRENCY: Currency | None = None
+    AUTH_ISSUER: WebAddress | None = None
+    AUTH_AUDIENCE: str | None = None
+    SQL_INVENTORY: DatabaseUrl | None = None
+    SQL_INVENTORY_READ: DatabaseUrl | None = None
+    REDIS_URL: SecretStr | None = None
+    INVENTORY_CACHE: Literal["on", "off"] = "on"
+    SHOP_CLOCK_FILE: Path | None = None
+    SHOP_FSYNC: Literal["normal", "full"] = "normal"
+    OTEL_EXPORTER_OTLP_ENDPOINT: WebAddress | None = None
+    APPLICATIONINSIGHTS_CONNECTION_STRING: SecretStr | None = None
+    in_azure: Annotated[bool, Field(exclude=True)] = False
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
+        """Reads and checks the environment; an empty value counts as not set."""
+        known = [name for name in cls.model_fields if name.isupper()]
+        given: dict[str, Any] = {name: environment[name] for name in known if environment.get(name)}
+        _warn_of_unknown(environment, known)
+        try:
+            settings = cls(**given, in_azure="WEBSITE_INSTANCE_ID" in environment)
+        except ValidationError as error:
+            raise SettingsError("; ".join(_sentences(error))) from None
+        settings._refuse_what_cannot_start()
+        return settings
+
+    def missing(self) -> list[str]:
+        """The names that the selected services need and that are not set."""
+        needed = [*REQUIRED_ALWAYS]
+        for service in sorted(self.SERVICES):
+            needed += REQUIRED[service]
+        return [name for name in dict.fromkeys(needed) if getattr(self, name) is None]
+
+    def require(self, name: str) -> Any:
+        value = getattr(self, name)
+        if value is None:
+            raise NotConfigured(f"The setting {name} is missing.", headers={"Retry-After": "60"})
+        return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+    def optional(self, name: str) -> Any:
+        return None if getattr(self, name) is None else self.require(name)
+
+    def _refuse_what_cannot_start(self) -> None:
+        if not self.in_azure:
+            if missing := self.missing():
+                raise SettingsError(
+                    f"{_listed(missing)} not set. `python3 dev.py run` sets everything; for another"
+                    " host, copy local.settings.sample.json to local.settings.json."
+                )
+        elif sandboxed := [name for name in type(self).model_fields if self._is_sandbox(name)]:
+            raise SettingsError(
+                f"{_listed(sandboxed)} set to a sandbox's value, which Azure must not run with."
+            )
+
+    def _is_sandbox(self, name: str) -> bool:
+        value = getattr(self, name)
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        if text.startswith("sqlite:"):
+            return True
+        return urlsplit(text).hostname in {"localhost", "127.0.0.1", "::1"}
+
+
+def _warn_of_unknown(environment: Mapping[str, str], known: list[str]) -> None:
+    for name in sorted(environment):
+        if name.startswith(PREFIXES) and name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {nearest[0]}?" if nearest else "."
+            logging.getLogger(__name__).warning("The setting %s is not known%s", name, hint)
+
+
+def _sentences(error: ValidationError) -> Iterable[str]:
+    for item in error.errors(include_url=False, include_input=False):
+        text = str(item["msg"]).removeprefix("Value error, ")
+        yield f"The setting {'.'.join(map(str, item['loc']))}: {text}"
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) == 1:
+        return f"The setting {names[0]} is"
+    return f"The settings {', '.join(names)} are"

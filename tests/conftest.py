@@ -1,0 +1,105 @@
+"""What tests share: a whole shop, served as `dev.py run` serves it."""
+
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+EXPECTED_SKIPS = {"the real worker library needs Python 3.13"}
+"""Every reason for which a test may be skipped in CI."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    base_url: str
+    sandbox_url: str
+    state: Path
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    def token(self, *roles: str, subject: str = "tester") -> str:
+        """A bearer token as `dev.py token` prints it."""
+        command = [sys.executable, "-m", "local.token", "--state", str(self.state)]
+        command += ["--subject", subject]
+        for role in roles:
+            command += ["--role", role]
+        return subprocess.check_output(command, cwd=ROOT, text=True).strip()
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` neighbouring ports that nobody listens on now."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = int(probe.getsockname()[1])
+        if first + count < 65_000 and all(_is_free(first + step) for step in range(count)):
+            return first
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def serve(state: Path, *options: str) -> Shop:
+    """Starts a shop and waits until it is ready; the caller ends its process."""
+    port = free_ports(3)
+    log = state.parent / f"{state.name}.log"
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("SQL_", "AUTH_"))
+    }
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.serve", f"--port={port}", f"--state={state}", *options],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    shop = Shop(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}", state, process, log)
+    while process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{shop.base_url}/api/health/ready", timeout=5):
+                return shop
+        except (urllib.error.URLError, OSError):
+            try:
+                process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+    raise AssertionError(f"the shop did not start:\n{log.read_text('utf-8', 'replace')}")
+
+
+def end(shop: Shop) -> int:
+    shop.process.terminate()
+    return shop.process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """One shop with the starting catalogue, for tests that only read or add things of their own."""
+    running = serve(tmp_path_factory.mktemp("shop") / "state")
+    yield running
+    end(running)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In CI a skip that nobody expected is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None:
+        return
+    reasons = {str(report.longrepr[2]) for report in reporter.stats.get("skipped", [])}
+    if surprises := {r for r in reasons if r.removeprefix("Skipped: ") not in EXPECTED_SKIPS}:
+        reporter.write_line(f"unexpected skips: {sorted(surprises)}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,0 +1,89 @@
+import logging
+
+import pytest
+
+from shared.config import Settings, SettingsError
+from shared.kit.errors import NotConfigured
+
+COMPLETE = {
+    "PUBLIC_BASE_URL": "https://books.example/",
+    "CDN_BASE_URL": "https://books.example/cdn",
+    "SHOP_CURRENCY": "GBP",
+    "AUTH_ISSUER": "https://login.example/tenant/v2.0",
+    "AUTH_AUDIENCE": "bookstore",
+    "SQL_INVENTORY": "mssql+pyodbc://shop:s3cret@db.example/inventory",
+}
+AZURE = {"WEBSITE_INSTANCE_ID": "instance"}
+
+
+def test_a_complete_environment_is_read() -> None:
+    settings = Settings.from_env(COMPLETE)
+    assert settings.PUBLIC_BASE_URL == "https://books.example"
+    assert settings.require("SQL_INVENTORY") == COMPLETE["SQL_INVENTORY"]
+    assert {"inventory"} == settings.SERVICES
+    assert settings.missing() == []
+
+
+@pytest.mark.parametrize("name", sorted(COMPLETE))
+def test_a_missing_value_ends_the_start_on_a_developers_machine(name: str) -> None:
+    with pytest.raises(SettingsError, match=f"The setting {name} is not set"):
+        Settings.from_env({**COMPLETE, name: ""})
+
+
+@pytest.mark.parametrize("name", sorted(COMPLETE))
+def test_in_azure_a_missing_value_is_named_and_answers_503(name: str) -> None:
+    settings = Settings.from_env({**COMPLETE, **AZURE, name: ""})
+    assert settings.missing() == [name]
+    with pytest.raises(NotConfigured, match=name) as caught:
+        settings.require(name)
+    assert caught.value.status == 503
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SERVICES", "inventory,kitchen"),
+        ("PUBLIC_BASE_URL", "books.example"),
+        ("AUTH_ISSUER", "ftp://login.example"),
+        ("SQL_INVENTORY", "postgresql://shop:s3cret@db.example/inventory"),
+        ("SHOP_CURRENCY", "pounds"),
+        ("INVENTORY_CACHE", "maybe"),
+    ],
+)
+@pytest.mark.parametrize("host", [{}, AZURE])
+def test_a_wrong_value_is_named_everywhere_and_not_shown(
+    host: dict[str, str], name: str, value: str
+) -> None:
+    with pytest.raises(SettingsError, match=name) as caught:
+        Settings.from_env({**COMPLETE, **host, name: value})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_secret_is_not_in_the_settings_text() -> None:
+    settings = Settings.from_env(COMPLETE)
+    assert "s3cret" not in repr(settings)
+    assert "s3cret" not in settings.model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AUTH_ISSUER", "http://127.0.0.1:7072/oidc"),
+        ("SQL_INVENTORY", "sqlite:///.local/inventory.db"),
+        ("CDN_BASE_URL", "http://localhost:7071/cdn"),
+    ],
+)
+def test_azure_does_not_start_with_a_sandbox_value(name: str, value: str) -> None:
+    Settings.from_env({**COMPLETE, name: value})
+    with pytest.raises(SettingsError, match=f"{name} is set to a sandbox's value"):
+        Settings.from_env({**COMPLETE, **AZURE, name: value})
+
+
+def test_an_unknown_name_under_our_prefixes_is_a_warning_with_the_nearest_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        Settings.from_env({**COMPLETE, "SQL_INVENTRY": "x", "UNRELATED": "y"})
+    assert [record.getMessage() for record in caplog.records] == [
+        "The setting SQL_INVENTRY is not known; did you mean SQL_INVENTORY?"
+    ]
