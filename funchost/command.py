@@ -1,0 +1,50 @@
+"""What one start of the host is to do, with all defaults filled in."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from funchost.settings import SettingsError
+
+__all__ = ["Command", "Mount"]
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Files of `directory` are served below `prefix` (`/cdn`, without a slash at its end)."""
+
+    prefix: str
+    directory: Path
+    is_immutable: bool
+
+    @classmethod
+    def parse(cls, text: str) -> "Mount":
+        """From `/cdn=DIR` or `/cdn=DIR;immutable`. Raises SettingsError."""
+        prefix, separator, rest = text.partition("=")
+        directory, _, option = rest.partition(";")
+        if not (prefix.startswith("/") and separator and directory) or option not in {
+            "",
+            "immutable",
+        }:
+            raise SettingsError(f"--static takes /PREFIX=DIR or /PREFIX=DIR;immutable, not {text}.")
+        return cls(prefix.rstrip("/"), Path(directory).resolve(), option == "immutable")
+
+
+@dataclass(frozen=True)
+class Command:
+    """Worker processes receive it as it is. `base_url` has no slash at its end; `functions` is an
+    allow-list, empty for all."""
+
+    app_dir: Path
+    state: Path
+    address: str
+    port: int
+    base_url: str
+    workers: int
+    functions: tuple[str, ...]
+    cors: str | None
+    cors_credentials: bool
+    checks_keys: bool
+    mounts: tuple[Mount, ...]
+    verbose: bool
+    user_log_level: str | None
+    drain_seconds: float

@@ -1,0 +1,321 @@
+"""The HTTP surface: which part of the host answers a request, and the way through a function."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any, NamedTuple
+
+from funchost import httpv2
+from funchost.admin import AdminApi
+from funchost.auth import AuthorizationLevel, Keys
+from funchost.context import Invocation
+from funchost.convert import Datum
+from funchost.cors import CorsPolicy
+from funchost.hostjson import HostJson
+from funchost.http_messages import (
+    BadRequestError,
+    Response,
+    read_headers,
+    read_query,
+    read_request,
+    respond,
+)
+from funchost.invoke import HTTP_REASON, InvocationFailedError, Invoker
+from funchost.kinds import ASGIApp, HostedFunction, TriggerEvent
+from funchost.routing import Match, PathError, RouteTable, decode_path
+
+__all__ = ["FunctionServer", "HttpOptions"]
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAXIMUM_BODY = 104_857_600
+_REMEMBERED_PATHS = 1024
+_RESERVED_INITIALS = frozenset("aArR")
+_EMPTY_404 = Response(404, [], b"")
+_NO_DATA = TriggerEvent(Datum(None, None))
+_HOME_PAGE = (
+    b"<!DOCTYPE html><html><head><title>Functions host</title></head>"
+    b"<body><h1>Your Functions 4.0 app is up and running</h1></body></html>"
+)
+
+
+class _ClientGoneError(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+class HttpOptions:
+    """host.json's `extensions.http`, and the app settings that change HTTP."""
+
+    def __init__(
+        self, host_json: HostJson, *, accepts_chunked: bool = False, has_home_page: bool = True
+    ) -> None:
+        section = ("extensions", "http")
+        self.maximum_outstanding = host_json.number(*section, "maxOutstandingRequests", default=-1)
+        concurrent = host_json.number(*section, "maxConcurrentRequests", default=-1)
+        self.concurrency = asyncio.Semaphore(concurrent) if concurrent > 0 else None
+        self.headers = [
+            (str(name).lower().encode(), str(value).encode())
+            for name, value in host_json.section(*section, "customHeaders").items()
+        ]
+        self.accepts_chunked = accepts_chunked
+        self.has_home_page = has_home_page
+
+
+class _Exchange(NamedTuple):
+    """One request on its way through the host; `path` is decoded as ASP.NET prints it."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    headers: dict[str, str]
+    path: str
+
+    @property
+    def query(self) -> str:
+        raw: bytes = self.scope["query_string"]
+        try:
+            return raw.decode("ascii")
+        except UnicodeDecodeError:
+            raise BadRequestError(400) from None
+
+    @property
+    def key(self) -> str | None:
+        return self.headers.get("x-functions-key") or read_query(self.query).get("code")
+
+
+class FunctionServer:
+    """The ASGI app of the host. `default_headers` are set from outside, once a second."""
+
+    def __init__(
+        self,
+        routes: RouteTable[HostedFunction],
+        invoker: Invoker,
+        options: HttpOptions,
+        *,
+        admin: AdminApi,
+        webhooks: Mapping[str, ASGIApp],
+        mounts: Sequence[tuple[str, ASGIApp]] = (),
+        keys: Keys | None = None,
+        cors: CorsPolicy | None = None,
+    ) -> None:
+        self._routes = routes
+        self._plain_paths: dict[tuple[str, str], Match[HostedFunction]] = {}
+        self._invoker = invoker
+        self._options = options
+        self._admin = admin
+        self._webhooks = webhooks
+        self._mounts = mounts
+        self._keys = keys
+        self._cors = cors
+        self._streams = httpv2.is_enabled()
+        self._outstanding = 0
+        self._is_limited = options.maximum_outstanding >= 0 or options.concurrency is not None
+        self.is_available = True
+        self.default_headers: list[tuple[bytes, bytes]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        headers: dict[str, str] = {}
+        try:
+            headers = read_headers(scope["headers"])
+            if "host" not in headers and scope["http_version"] == "1.1":
+                raise BadRequestError(400)
+            path: str = scope["raw_path"].decode("ascii")
+            if "%" in path or "/." in path:
+                path = decode_path(path)
+            response = await self._answer(_Exchange(scope, receive, send, headers, path))
+        except PathError:
+            response = Response(400, [], b"")
+        except BadRequestError as refusal:
+            response = Response(refusal.status, [], b"")
+        except _ClientGoneError:
+            return
+        if response is not None:
+            await self._send(response, headers, send)
+
+    async def _answer(self, exchange: _Exchange) -> Response | None:
+        """None when the response has been sent already."""
+        scope, path = exchange.scope, exchange.path
+        method: str = scope["method"]
+        if self._cors is not None and self._cors.is_preflight(method, exchange.headers):
+            return Response(204, [], b"")
+        # Only these two need the path in lower case.
+        if path[1:2] in _RESERVED_INITIALS:
+            lowered = path.lower()
+            if lowered.startswith("/admin/"):
+                body = await self._read_body(exchange)
+                return await self._admin(method, path, exchange.key, body)
+            if lowered.startswith("/runtime/webhooks/"):
+                return await self._web_hook(lowered.split("/")[3], exchange)
+        for prefix, mount in self._mounts:
+            if path == prefix or path.startswith(f"{prefix}/"):
+                await mount(scope, exchange.receive, self._with_extra_headers(exchange))
+                return None
+        found = self._match(method, scope["raw_path"].decode("ascii"))
+        if found is None:
+            return self._unmatched(path)
+        if not self.is_available:
+            return Response(503, [], b"")
+        if self._is_limited:
+            return await self._call_within_limits(found, exchange)
+        return await self._call(found, exchange)
+
+    def _match(self, method: str, raw_path: str) -> Match[HostedFunction] | None:
+        """Paths without parameters are remembered, as far as there is room."""
+        known = self._plain_paths.get((method, raw_path))
+        if known is not None:
+            return known
+        found = self._routes.match(method, raw_path)
+        if found and not found.params and len(self._plain_paths) < _REMEMBERED_PATHS:
+            self._plain_paths[method, raw_path] = found
+        return found
+
+    async def _call_within_limits(
+        self, found: Match[HostedFunction], exchange: _Exchange
+    ) -> Response | None:
+        options = self._options
+        if 0 <= options.maximum_outstanding <= self._outstanding:
+            return Response(429, [], b"")
+        self._outstanding += 1
+        try:
+            if options.concurrency is None:
+                return await self._call(found, exchange)
+            async with options.concurrency:
+                return await self._call(found, exchange)
+        finally:
+            self._outstanding -= 1
+
+    async def _call(self, found: Match[HostedFunction], exchange: _Exchange) -> Response | None:
+        hosted = found.target
+        function = hosted.function
+        headers = exchange.headers
+        if (self._keys is not None or function.is_disabled) and (
+            refusal := self._refusal(hosted, exchange)
+        ):
+            return refusal
+        invocation = Invocation(
+            function.name,
+            time.perf_counter(),
+            headers.get("traceparent", ""),
+            headers.get("tracestate", ""),
+        )
+        if self._streams:
+            request = httpv2.build_request(exchange.scope, exchange.receive, found.params)
+        else:
+            body = b""
+            if "content-length" in headers or "transfer-encoding" in headers:
+                body = await self._read_body(exchange)
+            request = read_request(exchange.scope, exchange.path, headers, found.params, body)
+
+        async def add_inputs(arguments: dict[str, Any]) -> None:
+            await self._invoker.add_inputs(hosted, _NO_DATA, arguments)
+
+        def conclude(result: Any, arguments: Mapping[str, Any]) -> Any:
+            if self._streams:
+                return httpv2.response_app(result)
+            if hosted.http_output == "$return":
+                return respond(result)
+            given = None if hosted.http_output is None else arguments[hosted.http_output].get()
+            return Response(200, [], b"") if given is None else respond(given)
+
+        try:
+            answer = await self._invoker.run(
+                hosted,
+                invocation,
+                HTTP_REASON,
+                {hosted.trigger["name"]: request},
+                conclude,
+                prepare=add_inputs if hosted.inputs else None,
+            )
+        except InvocationFailedError:
+            return Response(500, [], b"")
+        if self._streams:
+            await answer(exchange.scope, exchange.receive, self._with_extra_headers(exchange))
+            return None
+        assert isinstance(answer, Response)
+        return answer
+
+    def _refusal(self, hosted: HostedFunction, exchange: _Exchange) -> Response | None:
+        level = None
+        if self._keys is not None:
+            level = self._keys.level(exchange.key, hosted.function.name)
+        if hosted.function.is_disabled and level is not AuthorizationLevel.ADMIN:
+            return _EMPTY_404
+        needed = AuthorizationLevel.of(hosted.trigger.get("authLevel"))
+        return Response(401, [], b"") if level is not None and level < needed else None
+
+    async def _web_hook(self, extension: str, exchange: _Exchange) -> Response | None:
+        hook = self._webhooks.get(extension)
+        if hook is None:
+            return _EMPTY_404
+        if self._keys is not None and not self._keys.is_system_key(exchange.key, extension):
+            return Response(401, [], b"")
+        await hook(exchange.scope, exchange.receive, self._with_extra_headers(exchange))
+        return None
+
+    def _unmatched(self, path: str) -> Response:
+        if path != "/":
+            return _EMPTY_404
+        if not self._options.has_home_page:
+            return Response(204, [], b"")
+        return Response(200, [(b"content-type", b"text/html")], _HOME_PAGE)
+
+    async def _read_body(self, exchange: _Exchange) -> bytes:
+        """Raises BadRequestError (413). A chunked body is empty unless the app asked for it."""
+        length = exchange.headers.get("content-length")
+        if length is None and not self._options.accepts_chunked:
+            return b""
+        if length is not None:
+            if not length.isdecimal():
+                raise BadRequestError(400)
+            if int(length) > MAXIMUM_BODY:
+                raise BadRequestError(413)
+            if int(length) == 0:
+                return b""
+        parts = []
+        size = 0
+        while True:
+            message = await exchange.receive()
+            if message["type"] == "http.disconnect":
+                raise _ClientGoneError
+            part: bytes = message["body"]
+            size += len(part)
+            if size > MAXIMUM_BODY:
+                raise BadRequestError(413)
+            parts.append(part)
+            if not message["more_body"]:
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _send(self, response: Response, request: Mapping[str, str], send: Send) -> None:
+        status, given, body = response
+        headers = self._merged(given, request)
+        if status >= 200 and status != 204 and status != 304:
+            headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _merged(
+        self, given: list[tuple[bytes, bytes]], request: Mapping[str, str]
+    ) -> list[tuple[bytes, bytes]]:
+        """The function's own `date` or `server` replaces the host's; of CORS the policy decides."""
+        host_headers = self.default_headers + self._options.headers
+        if len(given) > 1 or self._options.headers:
+            names = {name for name, _ in given}
+            host_headers = [header for header in host_headers if header[0] not in names]
+        if self._cors is None or "origin" not in request:
+            return host_headers + given
+        cors = self._cors.headers(request)
+        names = {name for name, _ in cors} - {b"vary"}
+        return host_headers + [header for header in given if header[0] not in names] + cors
+
+    def _with_extra_headers(self, exchange: _Exchange) -> Send:
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                given = [(name.lower(), value) for name, value in message.get("headers", [])]
+                message = {**message, "headers": self._merged(given, exchange.headers)}
+            await exchange.send(message)
+
+        return send_with_headers

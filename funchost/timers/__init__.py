@@ -1,0 +1,1 @@
+"""Timer triggers: schedules, the record of when each ran last, and the listener that fires them."""

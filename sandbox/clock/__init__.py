@@ -1,0 +1,1 @@
+"""Moves the shop's business time, for all of its processes."""

@@ -1,0 +1,178 @@
+"""Spans and W3C trace context (https://www.w3.org/TR/trace-context/).
+
+The ids are ours, kept in a context variable, whether or not anything exports them: logs, events and
+outgoing calls always have a valid trace to name. Where an exporter is configured it takes part in
+each span and gives the ids, so that both views agree.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal, Protocol, Self
+
+Kind = Literal["internal", "server", "client", "producer", "consumer"]
+
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_TRACESTATE = re.compile(r"[\x20-\x7e\t]{1,512}")
+_SAMPLED = 0x01
+_RANDOM_TRACE_ID = 0x02
+"""Level 2 of the recommendation; passed on, like `sampled`. Other bits must be sent as zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceContext:
+    """Which span we are in, as it crosses a border: ids in lower-case hex, flags as one byte."""
+
+    trace_id: str
+    span_id: str
+    flags: int
+    tracestate: str | None = None
+
+    @property
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
+
+
+class Recording(Protocol):
+    """An exporter's side of one span."""
+
+    context: TraceContext
+
+    def set_attribute(self, name: str, value: object) -> None: ...
+
+    def end(self, error: BaseException | None) -> None: ...
+
+
+class Recorder(Protocol):
+    """What an exporter implements to take part in every span of the process."""
+
+    def begin(
+        self,
+        name: str,
+        kind: Kind,
+        remote_parent: TraceContext | None,
+        attributes: Mapping[str, object],
+    ) -> Recording:
+        """Without a remote parent, the parent is the span that is current in this context."""
+        ...
+
+
+_current: ContextVar[TraceContext | None] = ContextVar("bookstore_trace", default=None)
+_recorder: Recorder | None = None
+
+
+def record_with(recorder: Recorder | None) -> None:
+    """Spans begun from now on go to `recorder`; None turns recording off."""
+    global _recorder
+    _recorder = recorder
+
+
+class Span:
+    """One timed step. Entered and left in the same task or thread; begin it with `span(...)`."""
+
+    __slots__ = ("_attributes", "_kind", "_name", "_parent", "_recording", "_token", "context")
+
+    def __init__(
+        self,
+        name: str,
+        kind: Kind,
+        parent: TraceContext | None,
+        attributes: Mapping[str, object] | None,
+    ) -> None:
+        self._name = name
+        self._kind = kind
+        self._parent = parent
+        self._attributes = attributes
+        self._recording: Recording | None = None
+        self._token: Token[TraceContext | None] | None = None
+        self.context: TraceContext
+
+    def __enter__(self) -> Self:
+        if _recorder is None:
+            self.context = _next_context(self._parent or _current.get())
+        else:
+            self._recording = _recorder.begin(
+                self._name, self._kind, self._parent, self._attributes or {}
+            )
+            self.context = self._recording.context
+        self._token = _current.set(self.context)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._token is not None
+        _current.reset(self._token)
+        if self._recording is not None:
+            self._recording.end(error)
+
+    def set_attribute(self, name: str, value: object) -> None:
+        if self._recording is not None:
+            self._recording.set_attribute(name, value)
+
+
+def span(
+    name: str,
+    *,
+    kind: Kind = "internal",
+    traceparent: str | None = None,
+    tracestate: str | None = None,
+    attributes: Mapping[str, object] | None = None,
+) -> Span:
+    """A span for a `with` block, in sync and async code alike.
+
+    `traceparent` and `tracestate` are the headers of who called us, taken as they came: an invalid
+    one is ignored, as the recommendation asks. Without them the parent is the current span, else
+    the span starts a trace of its own. An exception that leaves the block marks the span as failed.
+    """
+    return Span(name, kind, parse_traceparent(traceparent, tracestate), attributes)
+
+
+def current_traceparent() -> str:
+    """For outgoing calls and events. Outside of any span each call names a new trace."""
+    return (_current.get() or _next_context(None)).traceparent
+
+
+def current_tracestate() -> str | None:
+    context = _current.get()
+    return context.tracestate if context else None
+
+
+def current_trace_id() -> str | None:
+    """32 hex digits; None outside of any span."""
+    context = _current.get()
+    return context.trace_id if context else None
+
+
+def current_span_id() -> str | None:
+    """16 hex digits; None outside of any span."""
+    context = _current.get()
+    return context.span_id if context else None
+
+
+def parse_traceparent(header: str | None, tracestate: str | None = None) -> TraceContext | None:
+    """None where the header is missing or breaks the recommendation (section 3.2)."""
+    found = _TRACEPARENT.fullmatch(header.strip()) if header else None
+    if found is None:
+        return None
+    version, trace_id, span_id, flags, rest = found.groups()
+    if version == "ff" or (version == "00" and rest is not None):
+        return None
+    if not (trace_id.strip("0") and span_id.strip("0")):
+        return None
+    known_flags = int(flags, 16) & (_SAMPLED | _RANDOM_TRACE_ID)
+    usable_state = tracestate if tracestate and _TRACESTATE.fullmatch(tracestate) else None
+    return TraceContext(trace_id, span_id, known_flags, usable_state)
+
+
+def _next_context(parent: TraceContext | None) -> TraceContext:
+    span_id = os.urandom(8).hex()
+    if parent is None:
+        return TraceContext(os.urandom(16).hex(), span_id, _SAMPLED | _RANDOM_TRACE_ID)
+    return TraceContext(parent.trace_id, span_id, parent.flags, parent.tracestate)
