@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable
 from email.utils import formatdate
 from types import FrameType
+from typing import Any
 
 import uvicorn
 
@@ -102,13 +104,16 @@ async def serve(
     with ending.on_signals(signals):
         host = Host(command, read_host_json(command.app_dir), log)
         await host.start()
+        # What is loaded now stays: the collector need not look through it during requests.
+        gc.collect()
+        gc.freeze()
         if prints_banner:
             for line in host.banner():
                 console.write(f"{line}\n")
         config = uvicorn.Config(
             host.server,
             interface="asgi3",
-            http="auto",
+            http=_protocol(),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -140,3 +145,11 @@ async def serve(
     console.flush()
     console.attach(None)
     return 0
+
+
+def _protocol() -> Any:
+    try:
+        from funchost.protocol import JoiningProtocol
+    except ImportError:  # httptools has no wheel for this machine
+        return "auto"
+    return JoiningProtocol

@@ -46,7 +46,7 @@ def _url(*schemes: str) -> AfterValidator:
         parts = urlsplit(value)
         if parts.scheme not in schemes or not parts.netloc:
             raise ValueError(f"is not a URL that starts with {' or '.join(schemes)}://")
-        return value.rstrip("/")
+        return value
 
     return AfterValidator(check)
 
@@ -65,7 +65,9 @@ def _services(value: str) -> frozenset[str]:
     return chosen or frozenset(SERVICES)
 
 
-WebAddress = Annotated[str, _url("https", "http")]
+Issuer = Annotated[str, _url("https", "http")]
+"""Kept to the letter: OpenID Connect compares issuers as strings, a last slash included."""
+WebAddress = Annotated[str, _url("https", "http"), AfterValidator(lambda url: url.rstrip("/"))]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 Chosen = Annotated[frozenset[Service], BeforeValidator(_services)]
 
@@ -79,7 +81,7 @@ class Settings(BaseModel):
     PUBLIC_BASE_URL: WebAddress | None = None
     CDN_BASE_URL: WebAddress | None = None
     SHOP_CURRENCY: Currency | None = None
-    AUTH_ISSUER: WebAddress | None = None
+    AUTH_ISSUER: Issuer | None = None
     AUTH_AUDIENCE: str | None = None
     SQL_INVENTORY: DatabaseUrl | None = None
     SQL_INVENTORY_READ: DatabaseUrl | None = None

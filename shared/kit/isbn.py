@@ -42,6 +42,11 @@ def from_ten(first_nine: str) -> Isbn:
     return Isbn(stem + _check_13(stem))
 
 
+def to_ten(isbn: str) -> str | None:
+    """The ISBN-10 of an ISBN-13; there is none where it does not begin with 978."""
+    return isbn[3:12] + _check_10(isbn[3:12]) if isbn.startswith("978") else None
+
+
 def _check_13(stem: str) -> str:
     total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(stem))
     return str(-total % 10)

@@ -24,6 +24,11 @@ def test_a_complete_environment_is_read() -> None:
     assert settings.missing() == []
 
 
+def test_an_issuer_keeps_its_last_slash() -> None:
+    issuer = "https://sts.example/tenant/"
+    assert Settings.from_env({**COMPLETE, "AUTH_ISSUER": issuer}).AUTH_ISSUER == issuer
+
+
 @pytest.mark.parametrize("name", sorted(COMPLETE))
 def test_a_missing_value_ends_the_start_on_a_developers_machine(name: str) -> None:
     with pytest.raises(SettingsError, match=f"The setting {name} is not set"):

@@ -1,0 +1,136 @@
+"""Health, the API's own description, and the answer to addresses that nobody serves."""
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+import azure.functions as func
+
+from functions.ops.model import Alive, ApiDocument, Report
+from functions.ops.service import Readiness
+from shared.http import docs, openapi
+from shared.http.calls import Answer, Call, Nothing
+from shared.http.edge import Edge
+from shared.http.exchange import correlation_id_of, problem_response
+from shared.http.operations import Operation
+from shared.http.problems import MethodNotAllowed, NoRoute
+from shared.kit.provider import Provider
+from shared.telemetry import bind_correlation_id
+
+FALLBACK = "zz_fallback"
+"""Hosts try functions in the order of their names, so this one must come last."""
+
+_REVALIDATE = "no-cache"
+_PLACEHOLDER = re.compile(r"\{(\*?)[^{}]*\}")
+
+Plain = Call[Nothing, Nothing, Nothing]
+
+
+def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
+    api = edge.api("ops")
+    description = Provider(lambda: _Kept(openapi.render(edge.operations)))
+    page = Provider(lambda: docs.page(openapi.document(edge.operations)))
+    page_etag = Provider(lambda: _etag(page().html))
+
+    @api.route("GET", "health/live", summary="Is the app running?", answers={200: Alive})
+    def live(call: Plain) -> Answer:
+        """Touches no dependency: a restart would not mend any."""
+        return Answer(Alive(), cache="no-store")
+
+    @api.route(
+        "GET",
+        "health/ready",
+        summary="Can the app do its work?",
+        answers={200: Report, 503: Report},
+    )
+    def ready(call: Plain) -> Answer:
+        """Names each dependency and each setting that is missing. Asked anew once a second."""
+        report = readiness.report()
+        status = 200 if report.status == "ready" else 503
+        return Answer(report, status=status, cache="no-store")
+
+    @api.route(
+        "GET",
+        "openapi.json",
+        summary="This API as an OpenAPI document",
+        answers={200: ApiDocument},
+        etag=True,
+    )
+    def openapi_document(call: Plain) -> Answer:
+        kept = description()
+        return Answer(kept.content, etag=kept.etag, cache=_REVALIDATE)
+
+    @api.route(
+        "GET",
+        "docs",
+        summary="This API as a page to read and try",
+        answers={200: None},
+        etag=True,
+        media_type="text/html",
+    )
+    def read_docs(call: Plain) -> Answer:
+        shown = page()
+        return Answer(
+            shown.html,
+            etag=page_etag(),
+            cache=_REVALIDATE,
+            headers={"Content-Security-Policy": shown.content_security_policy},
+            media_type="text/html",
+        )
+
+    addresses = Provider(lambda: _Addresses(edge.operations))
+
+    def fallback(req: func.HttpRequest) -> func.HttpResponse:
+        """Functions hosts answer 404 with an empty body, even where only the method is wrong."""
+        correlation_id = correlation_id_of(req.headers)
+        bind_correlation_id(correlation_id)
+        return problem_response(
+            addresses().refusal(req.method, req.route_params.get("path", "")), correlation_id
+        )
+
+    api.mount(FALLBACK, "{*path}", None)(fallback)
+    return api.blueprint
+
+
+class _Kept:
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.etag = _etag(content)
+
+
+def _etag(content: bytes) -> str:
+    return f'"{hashlib.blake2b(content, digest_size=9).hexdigest()}"'
+
+
+class _Addresses:
+    """Which methods each address takes, as a router would match it."""
+
+    def __init__(self, operations: Iterable[Operation]) -> None:
+        self._patterns: dict[str, tuple[re.Pattern[str], list[str]]] = {}
+        for operation in operations:
+            source = _pattern(operation.path)
+            known = self._patterns.setdefault(source, (re.compile(source, re.IGNORECASE), []))
+            known[1].extend(operation.methods)
+
+    def refusal(self, method: str, path: str) -> NoRoute | MethodNotAllowed:
+        """A method that is taken has come here only because a route's constraint was not met."""
+        path = path.strip("/")
+        taken = {
+            name
+            for pattern, methods in self._patterns.values()
+            if pattern.fullmatch(path)
+            for name in methods
+        }
+        if not taken or method in taken:
+            return NoRoute("Nothing is served at this address. See /api/docs for what is.")
+        allowed = ", ".join(sorted(taken))
+        return MethodNotAllowed(f"It takes {allowed}.", headers={"Allow": allowed})
+
+
+def _pattern(route: str) -> str:
+    parts = []
+    at = 0
+    for found in _PLACEHOLDER.finditer(route):
+        parts += [re.escape(route[at : found.start()]), ".*" if found.group(1) else "[^/]+"]
+        at = found.end()
+    return "".join([*parts, re.escape(route[at:])]).strip("/")

@@ -1,0 +1,167 @@
+"""The one place where HTTP becomes typed calls, and answers and errors become HTTP.
+
+A service's triggers register handlers on an `Api`; each registration is one function of the app and
+one operation of the OpenAPI document. The edge checks the bearer token and its role, the headers a
+route asks for, path, query and body against their models, and the body's type and size; it answers
+304, renders every error as a problem document, and ties the correlation id and the trace to all
+that is logged meanwhile. An error that nobody foresaw is logged with its stack and shown as a bare
+500.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import azure.functions as func
+from pydantic import BaseModel
+
+from shared.auth import TokenVerifier
+from shared.http.calls import B, Nothing, P, Q
+from shared.http.exchange import Exchange
+from shared.http.operations import (
+    JSON_TYPE,
+    Operation,
+    SignIn,
+    body_types,
+    names_of,
+    needs_body,
+    refuse_open,
+)
+from shared.kit.errors import AppError
+from shared.kit.provider import Provider
+
+H = TypeVar("H", bound=Callable[..., Any])
+
+KIBIBYTE = 1024
+
+
+@dataclass
+class Edge:
+    """What all routes of the app share."""
+
+    verifier: Provider[TokenVerifier]
+    operations: list[Operation] = field(default_factory=list)
+
+    def api(self, tag: str) -> "Api":
+        return Api(self, tag)
+
+
+class Api:
+    """Registers the HTTP functions of one service on its blueprint."""
+
+    def __init__(self, edge: Edge, tag: str) -> None:
+        self._edge = edge
+        self._tag = tag
+        self.blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        *,
+        summary: str,
+        answers: Mapping[int, type[BaseModel] | None],
+        path_model: type[P] = Nothing,  # type: ignore[assignment]
+        query: type[Q] = Nothing,  # type: ignore[assignment]
+        body: type[B] = Nothing,  # type: ignore[assignment]
+        takes: tuple[str, ...] = (),
+        problems: tuple[type[AppError], ...] = (),
+        sign_in: SignIn = "ignored",
+        role: str | None = None,
+        idempotent: bool = False,
+        if_match: bool = False,
+        etag: bool = False,
+        largest_body: int = 1024 * KIBIBYTE,
+        media_type: str = JSON_TYPE,
+    ) -> Callable[[H], H]:
+        """Registers a handler, sync or async, that takes one Call and returns one Answer.
+
+        `answers` maps each status of success to its model; None means no content, or, with another
+        `media_type` than JSON, content of that type. `role` implies a required sign-in; where it is
+        `ignored`, a token is not even looked at, so public reads outlive the issuer. `idempotent`
+        asks for an Idempotency-Key, `if_match` for an If-Match header; `etag` says that the answer
+        has one. `takes` are the content types of a `RawBody` (any, when empty). The function's name
+        is the service's and the handler's: `inventory_list_books`.
+        """
+
+        refuse_open(query)
+        refuse_open(body)
+
+        def register(handler: H) -> H:
+            operation = Operation(
+                name=f"{self._tag}_{handler.__name__}",
+                method=method,
+                path=path,
+                tag=self._tag,
+                summary=summary,
+                description=inspect.getdoc(handler) or "",
+                path_model=path_model,
+                query_model=query,
+                query_names=names_of(query),
+                body_model=body,
+                body_types=body_types(method, body, takes),
+                body_required=needs_body(body),
+                answers=answers,
+                problems=problems,
+                sign_in="required" if role is not None else sign_in,
+                role=role,
+                idempotent=idempotent,
+                if_match=if_match,
+                etag=etag,
+                largest_body=largest_body,
+                media_type=media_type,
+            )
+            self._edge.operations.append(operation)
+            self.mount(operation.name, path, operation.methods)(
+                _function(self._edge, operation, handler)
+            )
+            return handler
+
+        return register
+
+    def mount(self, name: str, path: str, methods: list[str] | None) -> Callable[[H], Any]:
+        """Registers a bare HTTP function; `route` is what a service uses."""
+
+        def register(function: H) -> Any:
+            routed = self.blueprint.route(
+                route=path, methods=methods, auth_level=func.AuthLevel.ANONYMOUS
+            )(function)
+            return self.blueprint.function_name(name)(routed)
+
+        return register
+
+
+def _function(edge: Edge, operation: Operation, handler: Callable[..., Any]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(handler):
+
+        async def run_async(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+            exchange = Exchange(edge.verifier, operation, req)
+            with exchange.observed(context):
+                try:
+                    # Only a token can make the edge wait, and the event loop must not.
+                    principal = (
+                        await asyncio.to_thread(exchange.principal)
+                        if exchange.brings_token
+                        else exchange.principal()
+                    )
+                    response = exchange.answered(await handler(exchange.call(principal)))
+                except Exception as error:  # every error becomes an answer; ours is logged
+                    response = exchange.failed(error)
+                exchange.report()
+                return response
+
+        return run_async
+
+    def run(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+        exchange = Exchange(edge.verifier, operation, req)
+        with exchange.observed(context):
+            try:
+                response = exchange.answered(handler(exchange.call(exchange.principal())))
+            except Exception as error:  # every error becomes an answer; ours is logged
+                response = exchange.failed(error)
+            exchange.report()
+            return response
+
+    return run

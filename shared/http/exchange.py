@@ -1,0 +1,224 @@
+"""One request on its way through the edge."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import azure.functions as func
+from pydantic import BaseModel, ValidationError
+
+from shared.auth import Principal, TokenVerifier, Unauthenticated
+from shared.http import entity_tags, problems
+from shared.http.bodies import check_json
+from shared.http.calls import Answer, Call, Nothing, RawBody
+from shared.http.operations import Operation
+from shared.http.queries import check_raw_query, text_fault
+from shared.kit.errors import AppError, BadInput, FieldError, Place, PreconditionRequired
+from shared.kit.provider import Provider
+from shared.telemetry import Span, bind_correlation_id, get_logger, span
+
+log = get_logger("http")
+
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,128}")
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+_READS = frozenset({"GET", "HEAD"})
+_NOTHING = Nothing()
+
+
+class Exchange:
+    __slots__ = (
+        "correlation_id",
+        "headers",
+        "kind",
+        "operation",
+        "request",
+        "span",
+        "status",
+        "verifier",
+    )
+
+    def __init__(
+        self, verifier: Provider[TokenVerifier], operation: Operation, request: func.HttpRequest
+    ) -> None:
+        self.verifier = verifier
+        self.operation = operation
+        self.request = request
+        self.headers: Mapping[str, str] = request.headers
+        self.correlation_id = correlation_id_of(self.headers)
+        self.status = 500
+        self.kind: str | None = None
+        self.span: Span
+
+    def observed(self, context: func.Context) -> Span:
+        bind_correlation_id(self.correlation_id)
+        route = f"/api/{self.operation.path}"
+        trace = context.trace_context
+        self.span = span(
+            f"{self.operation.method} {route}",
+            kind="server",
+            traceparent=trace.trace_parent or self.headers.get("traceparent"),
+            tracestate=trace.trace_state or self.headers.get("tracestate"),
+            attributes={"http.request.method": self.request.method, "http.route": route},
+        )
+        return self.span
+
+    @property
+    def brings_token(self) -> bool:
+        return self.operation.sign_in != "ignored" and "authorization" in self.headers
+
+    def principal(self) -> Principal | None:
+        """May wait for the identity provider."""
+        if not self.brings_token:
+            if self.operation.sign_in == "required":
+                raise Unauthenticated("Sign in: send a bearer token.")
+            return None
+        token = _BEARER.fullmatch(self.headers["authorization"])
+        if token is None:
+            raise Unauthenticated("The Authorization header must be `Bearer` and one token.")
+        principal = self.verifier().verify(token.group(1))
+        role = self.operation.role
+        if role is not None and role not in principal.roles:
+            raise problems.Forbidden(f"This needs the role {role}.")
+        return principal
+
+    def call(self, principal: Principal | None) -> Call[Any, Any, Any]:
+        """Everything else that can be wrong with a request is found here, before the handler."""
+        operation = self.operation
+        key = self._idempotency_key() if operation.idempotent else None
+        if operation.if_match:
+            self._check_if_match()
+        return Call(
+            path=_checked(operation.path_model, self.request.route_params, "path"),
+            query=self._query(),
+            body=self._body() if operation.takes_body else _NOTHING,
+            headers=self.headers,
+            principal=principal,
+            idempotency_key=key,
+        )
+
+    def _query(self) -> BaseModel:
+        _, _, raw = self.request.url.partition("?")
+        if raw:
+            check_raw_query(raw, self.operation.query_names)
+        return _checked(self.operation.query_model, self.request.params, "query")
+
+    def _idempotency_key(self) -> str:
+        key = self.headers.get("idempotency-key")
+        if key is None:
+            raise BadInput.at("Idempotency-Key", "is missing", "header")
+        if not _IDEMPOTENCY_KEY.fullmatch(key):
+            raise BadInput.at("Idempotency-Key", "must be 1 to 255 visible characters", "header")
+        return key
+
+    def _check_if_match(self) -> None:
+        given = self.headers.get("if-match")
+        if given is None:
+            raise PreconditionRequired("Send the ETag that you last read as If-Match.")
+        if not entity_tags.is_list(given):
+            raise BadInput.at("If-Match", 'must be an ETag in quotes, such as "m1", or *', "header")
+
+    def _body(self) -> BaseModel:
+        operation = self.operation
+        content = self.request.get_body()
+        if len(content) > operation.largest_body:
+            raise problems.BodyTooLarge(f"At most {operation.largest_body} bytes are taken here.")
+        if not content:
+            if operation.body_required:
+                raise BadInput("The body is missing.", errors=[FieldError("#", "is missing")])
+            content = b"{}"
+        else:
+            self._check_content_type()
+        if operation.body_model is RawBody:
+            return RawBody(media_type=self._media_type(), content=content)
+        check_json(content)
+        try:
+            return operation.body_model.model_validate_json(content)
+        except ValidationError as error:
+            raise problems.from_validation(error, "body") from None
+
+    def _media_type(self) -> str:
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    def _check_content_type(self) -> None:
+        taken = self.operation.body_types
+        if taken and self._media_type() not in taken:
+            raise problems.UnsupportedMediaType(f"Send the body as {' or '.join(taken)}.")
+        if self.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise problems.UnsupportedMediaType("Send the body without a Content-Encoding.")
+
+    def answered(self, answer: Answer) -> func.HttpResponse:
+        headers = {"x-correlation-id": self.correlation_id, **answer.headers}
+        self.status = answer.status
+        body = answer.body
+        etag = answer.etag
+        if etag is not None:
+            headers["ETag"] = etag
+            known = self.headers.get("if-none-match")
+            if (
+                known is not None
+                and self.operation.method == "GET"
+                and entity_tags.is_named(known, etag)
+            ):
+                self.status, body = 304, None
+        if answer.cache is not None:
+            headers["Cache-Control"] = answer.cache
+        elif self.operation.sign_in != "ignored":
+            headers["Cache-Control"] = "no-store" if etag is None else "private, no-cache"
+        if isinstance(body, BaseModel):
+            body = body.model_dump_json().encode()
+        return func.HttpResponse(
+            body, status_code=self.status, headers=headers, mimetype=answer.media_type
+        )
+
+    def failed(self, error: Exception) -> func.HttpResponse:
+        if not isinstance(error, AppError):
+            log.error("http.failed", exc_info=error, route=self.operation.path)
+            error = problems.Unexpected()
+        self.status, self.kind = error.status, error.kind
+        return problem_response(error, self.correlation_id)
+
+    def report(self) -> None:
+        """Reads that went well are the host's to log; the rest is worth a line of our own."""
+        self.span.set_attribute("http.response.status_code", self.status)
+        if self.status >= 400 or self.request.method not in _READS:
+            write = log.warning if self.status >= 500 else log.info
+            write(
+                "http.answered",
+                method=self.request.method,
+                route=self.operation.path,
+                status=self.status,
+                problem=self.kind,
+            )
+
+
+def problem_response(error: AppError, correlation_id: str) -> func.HttpResponse:
+    return func.HttpResponse(
+        problems.document(error, correlation_id),
+        status_code=error.status,
+        headers={"x-correlation-id": correlation_id, "Cache-Control": "no-store", **error.headers},
+        mimetype=problems.MEDIA_TYPE,
+    )
+
+
+def correlation_id_of(headers: Mapping[str, str]) -> str:
+    """The caller's, where it is harmless to log; else a new one of 128 random bits."""
+    given = headers.get("x-correlation-id")
+    if given is not None and _CORRELATION_ID.fullmatch(given):
+        return given
+    return secrets.token_hex(16)
+
+
+def _checked(model: type[BaseModel], values: Mapping[str, str], place: Place) -> BaseModel:
+    if not values and model is Nothing:
+        return _NOTHING
+    given = dict(values)
+    for name, value in given.items():
+        fault = text_fault(value)
+        if fault is not None:
+            raise BadInput.at(name, fault, place)
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        raise problems.from_validation(error, place) from None

@@ -1,0 +1,164 @@
+"""The database's promises: transactions, snapshots, and what passes by itself."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.sql.database import Database
+from shared.sql.faults import DatabaseBusy, is_busy, is_deadlock, is_transient
+
+
+@pytest.fixture
+def pauses() -> list[float]:
+    """How long a database waited before it tried again."""
+    return []
+
+
+@pytest.fixture
+def database(tmp_path: Path, pauses: list[float]) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{tmp_path / 'some.db'}", pause=pauses.append)
+    with opened.write() as connection:
+        connection.execute(text("CREATE TABLE counter (value INTEGER NOT NULL)"))
+        connection.execute(text("INSERT INTO counter VALUES (0)"))
+    yield opened
+    opened.dispose()
+
+
+def count(connection: Connection) -> int:
+    return int(connection.execute(text("SELECT value FROM counter")).scalar_one())
+
+
+def add(connection: Connection) -> None:
+    connection.execute(text("UPDATE counter SET value = value + 1"))
+
+
+def test_a_block_that_raises_changes_nothing(database: Database) -> None:
+    def half_way(connection: Connection) -> None:
+        add(connection)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        database.run(half_way)
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        half_way(connection)
+    with database.read() as connection:
+        assert count(connection) == 0
+
+
+def test_the_file_is_in_write_ahead_mode_with_foreign_keys(database: Database) -> None:
+    with database.write() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA foreign_keys")).scalar() == 1
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 1
+
+
+def test_a_careful_shop_waits_for_the_disk(tmp_path: Path) -> None:
+    careful = Database(f"sqlite:///{tmp_path / 'some.db'}", fsync_full=True)
+    with careful.write() as connection:
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2
+    careful.dispose()
+
+
+def test_reads_of_one_block_see_one_state(database: Database) -> None:
+    with database.read() as reading:
+        before = count(reading)
+        with database.write() as writing:
+            add(writing)
+        assert count(reading) == before
+    with database.read() as reading:
+        assert count(reading) == before + 1
+
+
+def test_writers_of_one_process_queue_and_lose_nothing(database: Database) -> None:
+    def write() -> None:
+        for _ in range(50):
+            database.run(add)
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with database.primary() as connection:
+        assert count(connection) == 400
+
+
+def test_reads_go_to_the_replica_and_decisions_to_the_primary(tmp_path: Path) -> None:
+    for name, value in (("primary", 1), ("replica", 2)):
+        with sqlite3.connect(tmp_path / f"{name}.db") as made:
+            made.execute("CREATE TABLE counter (value INTEGER NOT NULL)")
+            made.execute("INSERT INTO counter VALUES (?)", [value])
+        made.close()
+    database = Database(
+        f"sqlite:///{tmp_path / 'primary.db'}", f"sqlite:///{tmp_path / 'replica.db'}"
+    )
+    with database.read() as replica, database.primary() as primary:
+        assert (count(replica), count(primary)) == (2, 1)
+    database.dispose()
+
+
+def test_a_database_in_memory_is_refused_since_processes_could_not_share_it() -> None:
+    with pytest.raises(ValueError, match="must be a file"), Database("sqlite://").read():
+        pass
+
+
+def server_fault(state: str, number: int) -> OperationalError:
+    """As pyodbc reports it: the state, then a message that ends in the server's number."""
+    message = f"[{state}] [Microsoft][ODBC Driver 18 for SQL Server] Oh ({number}) (SQLExecDirectW)"
+    return OperationalError("SELECT 1", {}, Exception(state, message))
+
+
+def test_azure_sql_faults_are_told_apart() -> None:
+    deadlock = server_fault("40001", 1205)
+    paused = server_fault("HY000", 40613)
+    locked = server_fault("HY000", 1222)
+    syntax = server_fault("42000", 102)
+    assert [is_deadlock(one) for one in (deadlock, paused, locked, syntax)] == [True, *[False] * 3]
+    assert [is_transient(one) for one in (deadlock, paused, locked, syntax)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert [is_busy(one) for one in (deadlock, paused, locked, syntax)] == [True, True, True, False]
+    assert is_busy(PoolTimeout())
+
+
+def failing(times: int, fault: Exception, database: Database) -> int:
+    """Runs work that fails so many times; gives how often it was run."""
+    tries = 0
+
+    def work(connection: Connection) -> int:
+        nonlocal tries
+        tries += 1
+        add(connection)
+        if tries <= times:
+            raise fault
+        return tries
+
+    return database.run(work)
+
+
+def test_a_deadlock_victim_is_run_again_whole(database: Database, pauses: list[float]) -> None:
+    assert failing(2, server_fault("40001", 1205), database) == 3
+    assert len(pauses) == 2
+    with database.read() as connection:
+        assert count(connection) == 1
+
+
+def test_a_deadlock_that_stays_becomes_busy(database: Database) -> None:
+    with pytest.raises(DatabaseBusy) as busy:
+        failing(99, server_fault("40001", 1205), database)
+    assert (busy.value.status, busy.value.headers["Retry-After"]) == (503, "1")
+
+
+def test_other_errors_are_raised_at_once(database: Database, pauses: list[float]) -> None:
+    with pytest.raises(OperationalError):
+        failing(1, server_fault("42000", 102), database)
+    assert pauses == []
