@@ -3,8 +3,11 @@
 Nothing connects here, and no SDK is imported: each part is built when it is first called.
 """
 
+from typing import TYPE_CHECKING
+
 import azure.functions as func
 
+from functions.inventory import triggers as inventory
 from functions.ops import triggers as ops
 from functions.ops.service import Check, Readiness
 from shared.auth import TokenVerifier
@@ -15,6 +18,13 @@ from shared.kit.errors import NotConfigured
 from shared.kit.provider import Provider
 from shared.telemetry import configure
 
+if TYPE_CHECKING:
+    from functions.inventory.service.browse import Browse
+    from functions.inventory.service.catalogue import Catalogue
+    from functions.inventory.service.stock import Stock
+    from shared.cache.answers import Answers
+    from shared.sql.database import Database
+
 
 def create_app(settings: Settings) -> func.FunctionApp:
     configure(settings)
@@ -22,8 +32,87 @@ def create_app(settings: Settings) -> func.FunctionApp:
     edge = Edge(Provider(lambda: token_verifier(settings, clock)))
     checks: dict[str, Check] = {"settings": lambda: every_setting_is_there(settings)}
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+    if "inventory" in settings.SERVICES:
+        parts = Inventory(settings, clock)
+        checks["inventory database"] = parts.check
+        app.register_functions(
+            inventory.blueprint(edge, parts.browse, parts.catalogue, parts.stock)
+        )
     app.register_functions(ops.blueprint(edge, Readiness(checks)))
     return app
+
+
+class Inventory:
+    """The parts of the inventory service, each built once, when first asked for."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self.database = Provider(self._database)
+        self.browse = Provider(self._browse)
+        self.catalogue = Provider(self._catalogue)
+        self.stock = Provider(self._stock)
+
+    def check(self) -> None:
+        """That the database answers and has its tables."""
+        from functions.inventory.store.change_log import newest_change
+
+        with self.database().primary() as connection:
+            newest_change(connection)
+
+    def _database(self) -> "Database":
+        from shared.sql.database import Database
+
+        return Database(
+            self._settings.require("SQL_INVENTORY"),
+            self._settings.optional("SQL_INVENTORY_READ"),
+            fsync_full=self._settings.SHOP_FSYNC == "full",
+        )
+
+    def _browse(self) -> "Browse":
+        from functions.inventory.service.browse import Browse
+        from functions.inventory.store.search_mssql import SqlServerSearch
+        from functions.inventory.store.search_sqlite import SqliteSearch
+        from functions.inventory.store.shelves import SqlShelves
+
+        search = SqliteSearch() if self._is_embedded else SqlServerSearch()
+        shelves = SqlShelves(self.database(), search)
+        return Browse(shelves, self._answers(), self._clock, self._settings.require("CDN_BASE_URL"))
+
+    def _answers(self) -> "Answers":
+        from functions.inventory.store.change_log import AlwaysMoved, SqlChangeLog, SqliteWatch
+        from shared.cache.answers import CachedAnswers, UncachedAnswers
+        from shared.cache.changes import Changes
+        from shared.cache.memory import MemoryCache
+        from shared.cache.redis import RedisCache
+
+        if self._settings.INVENTORY_CACHE == "off":
+            return UncachedAnswers()
+        url = self._settings.require("SQL_INVENTORY")
+        watch = SqliteWatch(url) if self._is_embedded else AlwaysMoved()
+        changes = Changes(SqlChangeLog(self.database(), watch), every_seconds=0.2)
+        redis = self._settings.optional("REDIS_URL")
+        return CachedAnswers(RedisCache(redis) if redis else MemoryCache(), changes)
+
+    def _catalogue(self) -> "Catalogue":
+        from functions.inventory.service.catalogue import Catalogue
+        from functions.inventory.store.transactions import SqlTransactions
+
+        return Catalogue(
+            SqlTransactions(self.database(), self._clock),
+            self._settings.require("SHOP_CURRENCY"),
+            self._settings.require("CDN_BASE_URL"),
+        )
+
+    def _stock(self) -> "Stock":
+        from functions.inventory.service.stock import Stock
+        from functions.inventory.store.transactions import SqlTransactions
+
+        return Stock(SqlTransactions(self.database(), self._clock))
+
+    @property
+    def _is_embedded(self) -> bool:
+        return bool(self._settings.require("SQL_INVENTORY").startswith("sqlite:"))
 
 
 def business_clock(settings: Settings) -> Clock:

@@ -14,7 +14,7 @@ from funchost.hostjson import read_host_json
 from funchost.logs import Console, HostLog
 from funchost.settings import LocalSettings, SettingsError, read_local_settings, setting
 from funchost.state import default_state_dir
-from funchost.workers import run_here, supervise
+from funchost.workers import BAD_SETTINGS, run_here, supervise
 
 __all__ = ["main"]
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _start(given)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
-        return 2
+        return BAD_SETTINGS
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -103,9 +103,8 @@ class Host:
             await self._start_listener(name, factory(hosted, self._services))
         self._drain_state = "Disabled"
 
-    async def stop(self) -> None:
-        """Ends the listeners; those of running invocations wait for them."""
-        await self._stop_listeners()
+    def close(self) -> None:
+        """After the last call: ends the threads that wait for work."""
         self._invoker.close()
         self._pool.close()
 
@@ -155,12 +154,12 @@ class Host:
             await self._invoker.trigger(hosted, TriggerEvent(data, reason=HTTP_REASON))
 
     async def restart_listeners(self) -> None:
-        await self._stop_listeners()
+        await self.stop_listeners()
         await self.start_listeners()
 
     async def drain(self) -> None:
         self._drain_state = "InProgress"
-        await self._stop_listeners()
+        await self.stop_listeners()
         self._drain_state = "Completed"
 
     def set_available(self, available: bool) -> None:
@@ -257,7 +256,8 @@ class Host:
         await asyncio.sleep(_LISTENER_RETRY_SECONDS)
         await self._start_listener(name, listener)
 
-    async def _stop_listeners(self) -> None:
+    async def stop_listeners(self) -> None:
+        """Returns when the invocations that they started have ended."""
         for task in self._retries:
             task.cancel()
         listeners, self._listeners = self._listeners, {}

@@ -7,7 +7,7 @@ added twice the last value counts, except for cookies.
 
 import codecs
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from http.cookies import Morsel, SimpleCookie
@@ -45,8 +45,10 @@ class Response(NamedTuple):
     body: bytes
 
 
-def read_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def read_headers(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     """`raw` has lower-case names, as ASGI prescribes. Raises BadRequestError."""
+    if len(raw) > MAXIMUM_HEADERS:
+        raise BadRequestError(431)
     headers: dict[str, str] = {}
     size = 0
     try:

@@ -52,3 +52,11 @@ class _JoiningTransport:
 class JoiningProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(_JoiningTransport(transport))  # type: ignore[arg-type]
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that closes its sending half after a whole request still gets the answer."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        cycle.keep_alive = False
+        return True

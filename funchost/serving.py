@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Generator, Iterable
 from email.utils import formatdate
 from types import FrameType
@@ -22,6 +23,8 @@ from funchost.logs import Console, HostLog
 __all__ = ["Ending", "serve"]
 
 BACKLOG = 2048
+# Beyond the drain limit, in which calls that were cut off say so in the log.
+_GRACE_SECONDS = 1.0
 
 
 class Ending:
@@ -39,6 +42,16 @@ class Ending:
             self.at_once(1)
         self._is_wished = True
         self._loop.call_soon_threadsafe(self.wished.set)
+
+    def limit(self, seconds: float) -> None:
+        """From now on the process lives no longer, whatever threads of the app may still do."""
+        watchdog = threading.Timer(seconds, self.abandon)
+        watchdog.daemon = True
+        watchdog.start()
+
+    def abandon(self) -> None:
+        self._console.line("The drain limit has passed; functions that still run are abandoned.")
+        self.at_once(0)
 
     def at_once(self, code: int) -> None:
         self._console.flush()
@@ -135,13 +148,12 @@ async def serve(
         await asyncio.wait({wished, serving}, return_when=asyncio.FIRST_COMPLETED)
         if prints_banner:
             console.line("Application is shutting down...")
+        ending.limit(command.drain_seconds + _GRACE_SECONDS)
         server.should_exit = True
-        stopping = asyncio.create_task(host.stop())
-        await serving
-        _, unfinished = await asyncio.wait({stopping}, timeout=command.drain_seconds)
-        if unfinished or host.has_running_threads:
-            console.line("The drain limit has passed; functions that still run are abandoned.")
-            ending.at_once(0)
+        await asyncio.gather(serving, host.stop_listeners())
+        host.close()
+        if host.has_running_threads:
+            ending.abandon()
     console.flush()
     console.attach(None)
     return 0

@@ -18,11 +18,15 @@ from funchost.auth import Keys
 from funchost.command import Command
 from funchost.hostjson import read_host_json
 from funchost.logs import Console, HostLog
+from funchost.settings import SettingsError
 
 if TYPE_CHECKING:
     from funchost.serving import Ending
 
-__all__ = ["run_here", "supervise"]
+__all__ = ["BAD_SETTINGS", "run_here", "supervise"]
+
+BAD_SETTINGS = 2
+"""The exit code of a host whose settings are wrong; to start it again would change nothing."""
 
 _SHORT_LIFE_SECONDS = 10.0
 _FIRST_DELAY_SECONDS = 0.5
@@ -79,16 +83,18 @@ class _Supervisor:
         self._context = multiprocessing.get_context("spawn")
         self._woken, self._waker = self._context.Pipe(duplex=False)
         self._signals = 0
+        self._has_bad_settings = False
         self._workers = [_Worker(index) for index in range(command.workers)]
 
     def run(self) -> int:
         signals = {signal.SIGTERM, signal.SIGINT}
         before = {number: signal.signal(number, self._on_signal) for number in signals}
         try:
-            while self._signals == 0:
+            while self._signals == 0 and not self._has_bad_settings:
                 self._start_due()
                 self._wait_and_reap()
-            return self._end()
+            code = self._end()
+            return BAD_SETTINGS if self._has_bad_settings else code
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
@@ -124,6 +130,9 @@ class _Supervisor:
             if process is None or process.is_alive():
                 continue
             self._release(worker)
+            if process.exitcode == BAD_SETTINGS:
+                self._has_bad_settings = True
+                continue
             lived = time.monotonic() - worker.started
             worker.short_lives = worker.short_lives + 1 if lived < _SHORT_LIFE_SECONDS else 0
             # The first loss is made good at once.
@@ -191,7 +200,12 @@ def _run_worker(
         verbose=command.verbose,
         user_log_level=command.user_log_level,
     )
-    sys.exit(run_here(command, listening, log, prints_banner=prints_banner, watch_parent=watch))
+    try:
+        code = run_here(command, listening, log, prints_banner=prints_banner, watch_parent=watch)
+    except SettingsError as error:
+        sys.stderr.write(f"{error}\n")
+        code = BAD_SETTINGS
+    sys.exit(code)
 
 
 def _prepare_imports(command: Command) -> None:

@@ -37,9 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (state / "blobs").mkdir(parents=True, exist_ok=True)
     os.environ.update(embedded(state, options.port))
     write_whole(state / MARK, json.dumps(identity()).encode())
-    prepared = subprocess.call([sys.executable, "-m", "local.prepare", "--state", str(state)])
-    if prepared != 0:
-        return prepared
+    for step in (["local.migrate"], ["local.seed", "--blobs", str(state / "blobs")]):
+        code = subprocess.call([sys.executable, "-m", *step], cwd=ROOT)
+        if code != 0:
+            return code
     with sandbox(state, options.port + SANDBOX):
         threading.Thread(target=announce, args=(options.port,), daemon=True).start()
         return host(

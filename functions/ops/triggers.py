@@ -28,13 +28,17 @@ Plain = Call[Nothing, Nothing, Nothing]
 
 def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
     api = edge.api("ops")
-    description = Provider(lambda: _Kept(openapi.render(edge.operations)))
+    # Made at the first call, when the blueprints of all services are registered.
+    description = Provider(lambda: openapi.render(edge.operations))
+    description_etag = Provider(lambda: _etag(description()))
     page = Provider(lambda: docs.page(openapi.document(edge.operations)))
     page_etag = Provider(lambda: _etag(page().html))
+    addresses = Provider(lambda: _Addresses(edge.operations))
 
     @api.route("GET", "health/live", summary="Is the app running?", answers={200: Alive})
-    def live(call: Plain) -> Answer:
+    async def live(call: Plain) -> Answer:
         """Touches no dependency: a restart would not mend any."""
+        # Async, so that it answers while every thread is busy with other calls.
         return Answer(Alive(), cache="no-store")
 
     @api.route(
@@ -57,8 +61,7 @@ def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
         etag=True,
     )
     def openapi_document(call: Plain) -> Answer:
-        kept = description()
-        return Answer(kept.content, etag=kept.etag, cache=_REVALIDATE)
+        return Answer(description(), etag=description_etag(), cache=_REVALIDATE)
 
     @api.route(
         "GET",
@@ -78,8 +81,6 @@ def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
             media_type="text/html",
         )
 
-    addresses = Provider(lambda: _Addresses(edge.operations))
-
     def fallback(req: func.HttpRequest) -> func.HttpResponse:
         """Functions hosts answer 404 with an empty body, even where only the method is wrong."""
         correlation_id = correlation_id_of(req.headers)
@@ -90,12 +91,6 @@ def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
 
     api.mount(FALLBACK, "{*path}", None)(fallback)
     return api.blueprint
-
-
-class _Kept:
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-        self.etag = _etag(content)
 
 
 def _etag(content: bytes) -> str:

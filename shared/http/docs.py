@@ -15,22 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from shared.http.examples import example
-from shared.http.schemas import REF_PREFIX, Schema
+from shared.http.markup import (
+    inline,
+    method_badge,
+    paragraphs,
+    required_mark,
+    table,
+    type_words,
+)
+from shared.http.schemas import Schema
 
 Part = Mapping[str, Any]
 
 _ASSETS = Path(__file__).with_name("docs_page")
 _METHODS = ("get", "post", "put", "patch", "delete")
-_CODE = re.compile(r"`([^`]+)`")
-_LIMITS = (
-    ("minimum", "≥ {}"),
-    ("maximum", "≤ {}"),
-    ("minLength", "length ≥ {}"),
-    ("maxLength", "length ≤ {}"),
-    ("minItems", "items ≥ {}"),
-    ("maxItems", "items ≤ {}"),
-    ("pattern", "matches {}"),
-)
 _ADVICE = {
     400: "Correct what `errors` names, then send it again.",
     401: "Send `Authorization: Bearer` and a token of the shop's issuer.",
@@ -95,7 +93,7 @@ def _body(document: Part) -> str:
     ]
     return (
         f'<header class="top"><div><h1>{escape(info["title"])} <small>API '
-        f"{escape(info['version'])}</small></h1>{_text(info['description'])}"
+        f"{escape(info['version'])}</small></h1>{paragraphs(info['description'])}"
         '<p><a href="/api/openapi.json">openapi.json</a> · <a href="#problems">problems</a>'
         ' · <a href="#schemas">schemas</a></p></div><label class="token">Bearer token for tries'
         '<input id="token" type="password" autocomplete="off" spellcheck="false"'
@@ -109,7 +107,7 @@ def _contents(by_tag: Mapping[str, Iterable[tuple[str, str, Part]]]) -> str:
     parts = []
     for tag, operations in by_tag.items():
         links = "".join(
-            f'<li><a href="#{operation["operationId"]}">{_badge(method)}'
+            f'<li><a href="#{operation["operationId"]}">{method_badge(method)}'
             f"<span>{escape(operation['summary'])}</span></a></li>"
             for method, _, operation in operations
         )
@@ -136,9 +134,9 @@ class _Operation:
         shown_path = re.sub(r"(\{\w+\})", r"<i>\1</i>", escape(self._path))
         return (
             f'<details class="operation" id="{operation["operationId"]}"><summary>'
-            f'{_badge(self._method)}<code class="path">{shown_path}</code>'
+            f'{method_badge(self._method)}<code class="path">{shown_path}</code>'
             f'<span class="what">{escape(operation["summary"])}</span>{self._lock()}</summary>'
-            f"<div>{_text(operation.get('description', ''))}{self._parameter_table()}"
+            f"<div>{paragraphs(operation.get('description', ''))}{self._parameter_table()}"
             f"{self._request_body()}{self._answers()}{self._try()}</div></details>"
         )
 
@@ -153,12 +151,12 @@ class _Operation:
 
     def _parameter_table(self) -> str:
         rows = [
-            f"<tr><th><code>{escape(item['name'])}</code>{_required(item)}</th>"
-            f"<td>{item['in']}</td><td>{_type(item['schema'])}</td>"
-            f"<td>{_inline(item.get('description', ''))}</td></tr>"
+            f"<tr><th><code>{escape(item['name'])}</code>{required_mark(item)}</th>"
+            f"<td>{item['in']}</td><td>{type_words(item['schema'])}</td>"
+            f"<td>{inline(item.get('description', ''))}</td></tr>"
             for item in self._parameters
         ]
-        return f"<h4>Parameters</h4>{_table(('Name', 'In', 'Type', 'Meaning'), rows)}"
+        return f"<h4>Parameters</h4>{table(('Name', 'In', 'Type', 'Meaning'), rows)}"
 
     def _request_body(self) -> str:
         body = self._operation.get("requestBody")
@@ -167,7 +165,7 @@ class _Operation:
         types = ", ".join(f"<code>{escape(name)}</code>" for name in body["content"])
         schema = next(iter(body["content"].values()))["schema"]
         return (
-            f"<h4>Body</h4><p>{_type(schema)} as {types}. {escape(body['description'])}"
+            f"<h4>Body</h4><p>{type_words(schema)} as {types}. {escape(body['description'])}"
             f"{'' if body['required'] else ' May be left out.'}</p>{self._example(schema)}"
         )
 
@@ -183,7 +181,7 @@ class _Operation:
                 for kind in media.get("examples", {})
             ]
             types = [
-                f"{_type(media['schema'])} <small>{escape(name)}</small>"
+                f"{type_words(media['schema'])} <small>{escape(name)}</small>"
                 for name, media in content.items()
                 if "examples" not in media
             ]
@@ -194,7 +192,7 @@ class _Operation:
                 f'<tr><th><span class="status s{status[0]}">{status}</span></th>'
                 f"<td>{'<br>'.join([*filter(None, [meaning]), *types, *kinds])}</td></tr>"
             )
-        return f"<h4>Answers</h4>{_table(('Status', 'What it means'), rows)}{shown}"
+        return f"<h4>Answers</h4>{table(('Status', 'What it means'), rows)}{shown}"
 
     def _example(self, schema: Schema) -> str:
         if schema.get("format") == "binary":
@@ -204,12 +202,7 @@ class _Operation:
 
     def _try(self) -> str:
         fields = "".join(
-            f"<label><span>{escape(item['name'])}{_required(item)}</span>"
-            f'<input name="{escape(item["name"])}" data-in="{item["in"]}"'
-            f'{" required" if item.get("required") else ""} autocomplete="off" spellcheck="false">'
-            "</label>"
-            for item in self._parameters
-            if item["name"] != "x-correlation-id"
+            self._field(item) for item in self._parameters if item["name"] != "x-correlation-id"
         )
         body = self._operation.get("requestBody")
         if body is not None:
@@ -229,6 +222,21 @@ class _Operation:
             '<button type="submit">Send</button><output aria-live="polite"></output></form>'
         )
 
+    def _field(self, parameter: Part) -> str:
+        """What must be sent is filled in, so that a first try succeeds."""
+        name = escape(parameter["name"])
+        value = ""
+        if parameter.get("required"):
+            made = parameter.get("example") or example(
+                parameter["schema"], self._components["schemas"]
+            )
+            value = f' required value="{escape(str(made))}"'
+        return (
+            f"<label><span>{name}{required_mark(parameter)}</span>"
+            f'<input name="{name}" data-in="{parameter["in"]}"{value}'
+            ' autocomplete="off" spellcheck="false"></label>'
+        )
+
     def _resolved(self, item: Part) -> Part:
         if "$ref" not in item:
             return item
@@ -242,21 +250,21 @@ def _problems(document: Part) -> str:
         f'<tr id="problem-{escape(item["kind"])}"><th><code>/problems/{escape(item["kind"])}</code>'
         f'</th><td><span class="status s{str(item["status"])[0]}">{item["status"]}</span></td>'
         f"<td>{escape(item['title'])}.</td>"
-        f"<td>{_inline(_ADVICE.get(item['status'], ''))}</td></tr>"
+        f"<td>{inline(_ADVICE.get(item['status'], ''))}</td></tr>"
         for item in document["x-problems"]
     ]
     return (
         '<section id="problems"><h2>problems</h2><p>Every error has the content type'
         " <code>application/problem+json</code> and this shape: "
         '<a href="#schema-Problem">Problem</a>. Decide by <code>type</code>; it never changes.</p>'
-        f"{_table(('Type', 'Status', 'Meaning', 'What to do'), rows)}</section>"
+        f"{table(('Type', 'Status', 'Meaning', 'What to do'), rows)}</section>"
     )
 
 
 def _schemas(document: Part) -> str:
     drawn = "".join(
         f'<details class="schema" id="schema-{escape(name)}"><summary>{escape(name)}</summary>'
-        f"<div>{_text(schema.get('description', ''))}{_fields(schema)}</div></details>"
+        f"<div>{paragraphs(schema.get('description', ''))}{_fields(schema)}</div></details>"
         for name, schema in document["components"]["schemas"].items()
     )
     return f'<section id="schemas"><h2>schemas</h2>{drawn}</section>'
@@ -264,75 +272,11 @@ def _schemas(document: Part) -> str:
 
 def _fields(schema: Schema) -> str:
     if "properties" not in schema:
-        return f"<p>{_type(schema)}</p>"
+        return f"<p>{type_words(schema)}</p>"
     required = schema.get("required", [])
     rows = [
-        f"<tr><th><code>{escape(name)}</code>{_required({'required': name in required})}</th>"
-        f"<td>{_type(inner)}</td><td>{_inline(inner.get('description', ''))}</td></tr>"
+        f"<tr><th><code>{escape(name)}</code>{required_mark({'required': name in required})}</th>"
+        f"<td>{type_words(inner)}</td><td>{inline(inner.get('description', ''))}</td></tr>"
         for name, inner in schema["properties"].items()
     ]
-    return _table(("Field", "Type", "Meaning"), rows)
-
-
-def _type(schema: Schema) -> str:
-    """The type in a few words, with links to the schemas that it names."""
-    words = _kind(schema)
-    if schema.get("nullable"):
-        words += " or null"
-    notes = [_limit(text, key, schema) for key, text in _LIMITS if key in schema]
-    if schema.get("default") not in (None, [], {}):
-        notes.append(f"default {_json(schema['default'])}")
-    return words + (f" <small>{', '.join(notes)}</small>" if notes else "")
-
-
-def _limit(text: str, key: str, schema: Schema) -> str:
-    exclusive = schema.get("exclusive" + key[:1].upper() + key[1:])
-    shown = text.replace("≥", ">").replace("≤", "<") if exclusive else text
-    return escape(shown.format(schema[key]))
-
-
-def _kind(schema: Schema) -> str:
-    if "$ref" in schema:
-        name = escape(schema["$ref"].removeprefix(REF_PREFIX))
-        return f'<a href="#schema-{name}">{name}</a>'
-    if "enum" in schema:
-        return " · ".join(_json(value) for value in schema["enum"] if value is not None)
-    for combination, joint in (("allOf", " and "), ("oneOf", " or "), ("anyOf", " or ")):
-        if combination in schema:
-            return joint.join(_type(inner) for inner in schema[combination])
-    if schema.get("type") == "array":
-        return f"list of {_type(schema['items'])}"
-    if isinstance(schema.get("additionalProperties"), Mapping):
-        return f"map to {_type(schema['additionalProperties'])}"
-    if "type" not in schema:
-        return "anything"
-    return escape(schema.get("format") or schema["type"])
-
-
-def _json(value: object) -> str:
-    return f"<code>{escape(json.dumps(value, ensure_ascii=False).strip(chr(34)))}</code>"
-
-
-def _required(item: Part) -> str:
-    return '<b class="required" title="required">*</b>' if item.get("required") else ""
-
-
-def _badge(method: str) -> str:
-    return f'<b class="method {method}">{method.upper()}</b>'
-
-
-def _table(heads: Iterable[str], rows: Iterable[str]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in heads)
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _text(text: str) -> str:
-    paragraphs = (part.strip() for part in text.split("\n\n"))
-    return "".join(f"<p>{_inline(part)}</p>" for part in paragraphs if part)
-
-
-def _inline(text: str) -> str:
-    return _CODE.sub(r"<code>\1</code>", escape(text))
+    return table(("Field", "Type", "Meaning"), rows)

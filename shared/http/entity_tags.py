@@ -3,12 +3,12 @@
 import re
 
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
-_LIST = re.compile(rf"\s*(?:\*|{_TAG.pattern}(?:\s*,\s*{_TAG.pattern})*)\s*,?\s*")
+_LIST = re.compile(rf"\*|{_TAG.pattern}(?:\s*,\s*{_TAG.pattern})*")
 
 
 def is_list(text: str) -> bool:
     """True for `*` and for one or more tags, each in quotes."""
-    return _LIST.fullmatch(text) is not None
+    return _LIST.fullmatch(text.strip()) is not None
 
 
 def strong(text: str) -> frozenset[str]:

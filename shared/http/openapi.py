@@ -6,17 +6,15 @@ API Management imports it as it is (3.1 it imports with gaps). Equal operations 
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from pydantic import BaseModel
 
 from shared.http import problems
 from shared.http.calls import Nothing, RawBody
+from shared.http.openapi_components import HEADERS, PARAMETERS, PROBLEM, Part
 from shared.http.operations import JSON_TYPE, Operation
 from shared.http.schemas import REF_PREFIX, Mode, Schemas
 from shared.kit.errors import AppError
-
-Part = dict[str, Any]
 
 _PLACEHOLDER = re.compile(r"\{\*?(\w+)[^{}]*\}")
 _TITLE = "Bookstore"
@@ -50,8 +48,8 @@ def document(operations: Sequence[Operation]) -> Part:
         "components": {
             "schemas": _components(schemas, operations),
             "responses": _problem_responses(operations),
-            "parameters": _PARAMETERS,
-            "headers": _HEADERS,
+            "parameters": PARAMETERS,
+            "headers": HEADERS,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
             },
@@ -84,7 +82,7 @@ def _components(schemas: Schemas, operations: Iterable[Operation]) -> Part:
         if model is not Nothing
     }
     kept = {name: schema for name, schema in schemas.components.items() if name not in spelled_out}
-    return dict(sorted({**kept, "Problem": _PROBLEM}.items()))
+    return dict(sorted({**kept, "Problem": PROBLEM}.items()))
 
 
 def _explained(kind: type[AppError]) -> Part:
@@ -242,73 +240,3 @@ def _example(kind: type[AppError]) -> Part:
 
 
 _STATUS_WORDS = {200: "Done", 201: "Created", 202: "Accepted", 204: "Done; no content"}
-
-_PROBLEM: Part = {
-    "description": "What went wrong (RFC 9457).",
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "correlation_id"],
-    "properties": {
-        "type": {"type": "string", "description": "Stable; what a program decides by."},
-        "title": {"type": "string"},
-        "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string", "description": "For people."},
-        "correlation_id": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "detail", "in"],
-                "properties": {
-                    "pointer": {
-                        "type": "string",
-                        "description": "The field as a JSON pointer (RFC 6901).",
-                        "example": "#/price/amount",
-                    },
-                    "detail": {"type": "string"},
-                    "in": {"type": "string", "enum": ["body", "query", "path", "header"]},
-                },
-            },
-        },
-    },
-}
-
-_PARAMETERS: Part = {
-    "CorrelationId": {
-        "name": "x-correlation-id",
-        "in": "header",
-        "description": "Ties this call to yours; made for you where it is missing or unusable.",
-        "schema": {"type": "string"},
-    },
-    "IdempotencyKey": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "required": True,
-        "description": "Choose a new one for each intent; sent again, it does nothing twice.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        "example": "5f0c2b1e-restock",
-    },
-    "IfMatch": {
-        "name": "If-Match",
-        "in": "header",
-        "required": True,
-        "description": "The ETag that you last read, so that nobody's change is overwritten.",
-        "schema": {"type": "string"},
-        "example": '"m3-s12"',
-    },
-    "IfNoneMatch": {
-        "name": "If-None-Match",
-        "in": "header",
-        "description": "The ETag that you have; answered 304 while it still holds.",
-        "schema": {"type": "string"},
-        "example": '"m3-s12"',
-    },
-}
-
-_HEADERS: Part = {
-    "CorrelationId": {
-        "description": "Yours, or the one that was made for this call.",
-        "schema": {"type": "string"},
-    },
-    "ETag": {"description": "The version that was shown.", "schema": {"type": "string"}},
-    "Location": {"description": "Where to find what was made.", "schema": {"type": "string"}},
-}

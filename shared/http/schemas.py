@@ -39,6 +39,15 @@ _UNSAYABLE = frozenset(
     }
 )
 
+_BEHIND_VALIDATORS = {
+    "ge": "minimum",
+    "le": "maximum",
+    "gt": "exclusiveMinimum",
+    "lt": "exclusiveMaximum",
+    "multiple_of": "multipleOf",
+}
+"""Pydantic keeps its own names for limits on a field that a validator of ours reads first."""
+
 
 class Schemas:
     """The schemas of all models that a document speaks of, under names that do not clash."""
@@ -67,6 +76,7 @@ def converted(schema: Any) -> Schema:
     """One schema in OpenAPI's dialect. What the dialect cannot say is left out, never wrong."""
     if not isinstance(schema, Mapping):  # true: anything; false does not come from pydantic
         return {}
+    schema = {_BEHIND_VALIDATORS.get(key, key): value for key, value in schema.items()}
     result: Schema = {key: value for key, value in schema.items() if key not in _UNSAYABLE}
     if "const" in schema:
         result["enum"] = [schema["const"]]

@@ -41,7 +41,8 @@ def decode(cursor: str, query: str, kinds: Sequence[tuple[type, ...]]) -> list[s
         check, body = raw[:3], raw[3:]
         if hashlib.blake2b(body, digest_size=3).digest() != check:
             raise ValueError
-        version, made_for, *position = json.loads(body)
+        content: list[str | int | None] = json.loads(body)
+        version, made_for, *position = content
     except (ValueError, TypeError, binascii.Error, RecursionError):
         raise BadInput.at("cursor", "is not a cursor of this shop") from None
     if version != _VERSION:
@@ -49,7 +50,17 @@ def decode(cursor: str, query: str, kinds: Sequence[tuple[type, ...]]) -> list[s
     if made_for != query:
         raise BadInput.at("cursor", "belongs to another filter or sort")
     if len(position) != len(kinds) or not all(
-        type(value) in allowed for value, allowed in zip(position, kinds, strict=True)
+        type(value) in allowed and _is_storable(value)
+        for value, allowed in zip(position, kinds, strict=True)
     ):
         raise BadInput.at("cursor", "is not a cursor of this shop")
     return position
+
+
+def _is_storable(value: str | int | None) -> bool:
+    """The check digits have no key, so a cursor can be forged: what no row can hold is refused."""
+    if isinstance(value, int):
+        return -(2**63) <= value < 2**63
+    return value is None or (
+        "\0" not in value and value.encode("utf-8", "replace").decode() == value
+    )

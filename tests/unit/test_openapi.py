@@ -10,7 +10,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.auth import Principal
 from shared.http import docs, openapi
@@ -49,6 +49,7 @@ class Book(BaseModel):
     extra: Any = None
     category: Category | None = None
     code: int | str = 1
+    pages: Annotated[int, BeforeValidator(int), Field(gt=0, le=9999, multiple_of=2)] = 2
 
 
 class NewBook(BaseModel):
@@ -174,6 +175,14 @@ def test_each_field_is_said_in_the_dialect_of_3_0(document: Any) -> None:
     assert fields["published_on"] == {"type": "string", "format": "date", "nullable": True}
     assert fields["notes"]["additionalProperties"] == {"type": "string", "maxLength": 9}
     assert fields["extra"] == {}
+    assert fields["pages"] == {
+        "type": "integer",
+        "minimum": 0,
+        "exclusiveMinimum": True,
+        "maximum": 9999,
+        "multipleOf": 2,
+        "default": 2,
+    }
     assert fields["code"]["anyOf"] == [{"type": "integer"}, {"type": "string"}]
 
 

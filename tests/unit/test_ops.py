@@ -1,5 +1,6 @@
 """Health, the fallback, and the description of the API."""
 
+import asyncio
 import json
 import threading
 from collections.abc import Iterator
@@ -156,6 +157,8 @@ class App:
         )
         request = func.HttpRequest(method, "http://x/api", headers=headers, body=b"")
         answer = self.functions[name].get_user_function()(request, context)
+        if asyncio.iscoroutine(answer):
+            answer = asyncio.run(answer)
         assert isinstance(answer, func.HttpResponse)
         return answer
 

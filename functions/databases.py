@@ -1,0 +1,17 @@
+"""The databases of all services: the setting that names each, and the migrations that shape it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from functions.inventory.migrations import LOCATION as INVENTORY
+from shared.config.settings import Service
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    service: Service
+    setting: str
+    migrations: Path
+
+
+SCHEMAS = (Schema("inventory", "SQL_INVENTORY", INVENTORY),)

@@ -1,0 +1,273 @@
+"""What the shop offers: making, changing and withdrawing editions.
+
+`if_match` holds entity tags, or `*`. Only their metadata part is compared, so that sales do not
+block editing.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from functions.inventory.model import (
+    BookDetails,
+    BookExists,
+    BookPatch,
+    Cover,
+    NewBook,
+    NewCategory,
+    Outcome,
+    PutReport,
+    Refusal,
+    ReplacedBook,
+    StoredEdition,
+    UnknownBook,
+    WrittenBook,
+    etag,
+)
+from functions.inventory.ports import Transaction, Transactions
+from functions.inventory.service.rendering import Renderer
+from functions.inventory.words import name_key
+from shared.kit.errors import BadInput, FieldError, PreconditionFailed
+from shared.kit.idempotency import Delivery, once
+from shared.kit.isbn import Isbn
+
+_TAG = re.compile(r'"m([0-9]{1,9})-s[0-9]+"')
+_LARGEST_CHUNK = 1_000
+
+
+class Catalogue:
+    """Every method is one transaction. `cdn` is the address under which covers lie."""
+
+    def __init__(self, transactions: Transactions, currency: str, cdn: str) -> None:
+        self._transactions = transactions
+        self._currency = currency
+        self._covers = f"{cdn}/covers"
+
+    def create(self, book: NewBook, actor: str, delivery: Delivery) -> Outcome[WrittenBook]:
+        """Puts an edition up for sale, once for each delivery.
+
+        A withdrawn edition comes back as it is said now, `stock` copies more on its shelf. Raises
+        BookExists where it is not withdrawn, BadInput for what only the catalogue can know.
+        """
+
+        def work(transaction: Transaction) -> Outcome[WrittenBook]:
+            def effect() -> WrittenBook:
+                self._check(transaction, book)
+                if book.work_of and not transaction.editions.stored([book.work_of]):
+                    raise BadInput.at("work_of", "is not in the catalogue", "body")
+                former = transaction.editions.stored([book.isbn]).get(book.isbn)
+                if former is not None:
+                    _bring_back(transaction, book, former, actor)
+                elif not transaction.editions.add([book], "new in the catalogue", actor):
+                    raise _exists(book.isbn)
+                return self._shown(transaction, book.isbn)
+
+            made, replayed = once(transaction.deliveries, delivery, WrittenBook, effect)
+            return Outcome(made, replayed=replayed)
+
+        return self._transactions.run(work)
+
+    def replace(self, isbn: Isbn, said: ReplacedBook, if_match: Collection[str]) -> WrittenBook:
+        """Says everything anew. Raises UnknownBook, PreconditionFailed, BadInput."""
+        return self._change(isbn, if_match, lambda _former: said)
+
+    def patch(self, isbn: Isbn, patch: BookPatch, if_match: Collection[str]) -> WrittenBook:
+        """Changes what the patch names.
+
+        Raises UnknownBook, PreconditionFailed, BadInput, and pydantic's ValidationError where the
+        result is not a book.
+        """
+        return self._change(isbn, if_match, patch.applied_to)
+
+    def withdraw(self, isbn: Isbn, if_match: Collection[str]) -> None:
+        """Takes the edition off sale; its ISBN stays readable, copies held for orders stay held.
+
+        Harmless where it was withdrawn already. Raises UnknownBook, PreconditionFailed.
+        """
+
+        def work(transaction: Transaction) -> None:
+            former = _matched(transaction, isbn, if_match)
+            if not former.withdrawn:
+                _claim(transaction, isbn, former, withdrawn=True)
+                transaction.editions.withdrawn(isbn)
+
+        self._transactions.run(work)
+
+    def put_many(self, books: Sequence[NewBook], reason: str, actor: str | None) -> PutReport:
+        """Adds or replaces at most a thousand editions; the same chunk again changes nothing.
+
+        Of two books with one ISBN the last counts. Stock is received with new editions only. What
+        is known of a work (series, first publication, original language) is filled in, not
+        replaced. A book that the catalogue cannot take is refused; the others are put.
+        """
+        if len(books) > _LARGEST_CHUNK:
+            raise ValueError(f"a chunk has at most {_LARGEST_CHUNK} books")
+        wanted = {book.isbn: book for book in books}
+        return self._transactions.run(
+            lambda transaction: self._put(transaction, wanted, reason, actor)
+        )
+
+    def put_covers(self, covers: Mapping[Isbn, Cover]) -> None:
+        """Gives at most a thousand editions their pictures. Raises UnknownBook."""
+
+        def work(transaction: Transaction) -> None:
+            known = transaction.editions.stored(covers)
+            for isbn in covers:
+                if isbn not in known:
+                    raise UnknownBook(isbn)
+            transaction.editions.claim_all(covers)
+            transaction.editions.put_covers(covers)
+
+        self._transactions.run(work)
+
+    def stored(self, isbns: Collection[Isbn]) -> Mapping[Isbn, StoredEdition]:
+        """What was last said of at most a thousand editions; unknown ones are left out."""
+        return self._transactions.run(lambda transaction: transaction.editions.stored(isbns))
+
+    def size(self) -> int:
+        """How many editions there are, withdrawn ones too."""
+        return self._transactions.run(lambda transaction: transaction.editions.count())
+
+    def put_categories(self, tree: Sequence[NewCategory]) -> None:
+        """Adds the categories whose slugs are new; parents come before their children."""
+        self._transactions.run(lambda transaction: transaction.editions.put_categories(tree))
+
+    def _change(
+        self, isbn: Isbn, if_match: Collection[str], change: Callable[[BookDetails], ReplacedBook]
+    ) -> WrittenBook:
+        def work(transaction: Transaction) -> WrittenBook:
+            former = _matched(transaction, isbn, if_match)
+            said = change(former.details)
+            if said.isbn not in (None, isbn):
+                raise BadInput.at("isbn", "is not the one in the address", "body")
+            self._check(transaction, said)
+            _claim(transaction, isbn, former, withdrawn=former.withdrawn)
+            transaction.editions.replace({isbn: said})
+            return self._shown(transaction, isbn)
+
+        return self._transactions.run(work)
+
+    def _check(self, transaction: Transaction, said: BookDetails) -> None:
+        if said.price.currency != self._currency:
+            raise BadInput.at("price/currency", f"must be {self._currency}", "body")
+        known = transaction.editions.category_slugs(said.categories)
+        if unknown := [
+            FieldError(f"#/categories/{place}", "is not a category of this shop")
+            for place, name in enumerate(said.categories)
+            if name not in known
+        ]:
+            raise BadInput("A category is not known.", errors=unknown)
+
+    def _shown(self, transaction: Transaction, isbn: Isbn) -> WrittenBook:
+        found = transaction.editions.detail(isbn)
+        body = Renderer(self._covers, transaction.now.date()).detail(found)
+        return WrittenBook(isbn=isbn, etag=etag(found.version, found.stock_version), body=body)
+
+    def _put(
+        self,
+        transaction: Transaction,
+        wanted: Mapping[Isbn, NewBook],
+        reason: str,
+        actor: str | None,
+    ) -> PutReport:
+        editions = transaction.editions
+        named = {book.work_of for book in wanted.values() if book.work_of}
+        stored = editions.stored(wanted)
+        works = set(editions.stored(named))
+        slugs = editions.category_slugs(
+            {name for book in wanted.values() for name in book.categories}
+        )
+        new: list[NewBook] = []
+        replaced: dict[Isbn, BookDetails] = {}
+        unchanged: list[Isbn] = []
+        refused: list[Refusal] = []
+        for isbn, book in wanted.items():
+            former = stored.get(isbn)
+            if problem := self._problem(book, slugs, works):
+                refused.append(Refusal(isbn, problem))
+            elif former is None:
+                new.append(book)
+                works.add(isbn)
+            elif _same(book, former.details, slugs):
+                unchanged.append(isbn)
+            else:
+                replaced[isbn] = book
+        if new and not editions.add(new, reason, actor):
+            raise _exists(new[0].isbn)
+        if replaced:
+            editions.claim_all(replaced)
+            editions.replace(replaced, only_fill=True)
+        return PutReport(
+            tuple(book.isbn for book in new), tuple(replaced), tuple(unchanged), tuple(refused)
+        )
+
+    def _problem(self, book: NewBook, slugs: Mapping[str, str], works: set[Isbn]) -> str | None:
+        if book.price.currency != self._currency:
+            return f"the price is not in {self._currency}"
+        if unknown := [name for name in book.categories if name not in slugs]:
+            return f"the category {unknown[0]} is not known"
+        if book.work_of and book.work_of not in works:
+            return f"the edition {book.work_of} that it names as work_of is not known"
+        return None
+
+
+def _matched(transaction: Transaction, isbn: Isbn, if_match: Collection[str]) -> StoredEdition:
+    former = transaction.editions.stored([isbn]).get(isbn)
+    if former is None:
+        raise UnknownBook(isbn)
+    tags = [_TAG.fullmatch(tag) for tag in if_match]
+    versions = {int(tag[1]) for tag in tags if tag is not None}
+    if "*" not in if_match and former.version not in versions:
+        raise _stale(former)
+    return former
+
+
+def _claim(transaction: Transaction, isbn: Isbn, former: StoredEdition, *, withdrawn: bool) -> None:
+    if not transaction.editions.claim(isbn, former.version, withdrawn=withdrawn):
+        raise _stale(former)
+
+
+def _stale(former: StoredEdition) -> PreconditionFailed:
+    return PreconditionFailed(
+        "The book was changed after you read it; read it again.",
+        headers={"ETag": etag(former.version, former.stock_version)},
+    )
+
+
+def _exists(isbn: Isbn) -> BookExists:
+    return BookExists(f"An edition with the ISBN {isbn} is already there.")
+
+
+def _bring_back(transaction: Transaction, book: NewBook, former: StoredEdition, actor: str) -> None:
+    if not former.withdrawn:
+        raise _exists(book.isbn)
+    _claim(transaction, book.isbn, former, withdrawn=False)
+    if book.stock:
+        transaction.stock.move(book.isbn, "received", book.stock, "back in the catalogue", actor)
+    transaction.editions.replace({book.isbn: book})
+
+
+def _same(book: BookDetails, former: BookDetails, slugs: Mapping[str, str]) -> bool:
+    """True where putting the book would change nothing that is kept."""
+    return _kept(book, former, [slugs[name] for name in book.categories]) == _kept(
+        former, former, former.categories
+    )
+
+
+def _kept(said: BookDetails, former: BookDetails, categories: Sequence[str]) -> object:
+    """Names count however they are spelt; of the work only what was not known before."""
+    of_work = [
+        getattr(former, name) or getattr(said, name)
+        for name in ("series", "original_language", "first_published")
+    ]
+    return (
+        [getattr(said, name) for name in _COMPARED],
+        [(name_key(person.name), person.role) for person in said.contributors],
+        sorted(set(categories)),
+        of_work,
+    )
+
+
+_COMPARED = sorted(
+    set(BookDetails.model_fields)
+    - {"contributors", "categories", "series", "original_language", "first_published"}
+)

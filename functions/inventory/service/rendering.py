@@ -1,0 +1,104 @@
+"""Books as JSON, put together from parts that are JSON already."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from functions.inventory.model import Availability
+from functions.inventory.read_model import (
+    DETAILS,
+    Category,
+    Counts,
+    Detail,
+    FacetCount,
+    Facets,
+    Listed,
+)
+
+IMAGE_SIZES = ("thumbnail", "small", "large")
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """`covers` is the address under which covers lie; `today` the business date."""
+
+    covers: str
+    today: date
+
+    def summary(self, book: Listed, *, withdrawn: bool = False) -> str:
+        images = json.dumps(self._images(book))
+        availability = json.dumps(self.availability(book, withdrawn=withdrawn))
+        return f'{book.card[:-1]},"images":{images},"availability":{availability}}}'
+
+    def detail(self, found: Detail) -> str:
+        rest = json.dumps({**found.rest, "other_formats": self._others(found)}, ensure_ascii=False)
+        return f"{self.summary(found.book, withdrawn=found.withdrawn)[:-1]},{rest[1:]}"
+
+    def selected(self, book: str, fields: Iterable[str]) -> str:
+        content = json.loads(book)
+        chosen = {"isbn": content["isbn"], **{name: content[name] for name in fields}}
+        return json.dumps(chosen, ensure_ascii=False)
+
+    def availability(self, book: Listed, *, withdrawn: bool = False) -> dict[str, Any]:
+        status, available = self._status(book, withdrawn)
+        return {"status": status, "available": available}
+
+    def _status(self, book: Listed, withdrawn: bool) -> tuple[Availability, int]:
+        if withdrawn:
+            return "withdrawn", 0
+        if book.embargoed_until is not None and book.embargoed_until > self.today:
+            return "not_yet_on_sale", 0
+        available = book.on_hand - book.reserved
+        return ("in_stock", available) if available > 0 else ("out_of_stock", 0)
+
+    def _images(self, book: Listed) -> dict[str, str | None]:
+        images: dict[str, str | None] = {
+            size: None if book.cover is None else f"{self.covers}/{book.cover}-{size}.webp"
+            for size in IMAGE_SIZES
+        }
+        return {**images, "placeholder_colour": book.cover_colour}
+
+    def _others(self, found: Detail) -> list[dict[str, Any]]:
+        shown = []
+        for one in found.others:
+            card = json.loads(one.card)
+            shown.append(
+                {
+                    "isbn": card["isbn"],
+                    "format": card["format"],
+                    "price": card["price"],
+                    "availability": self.availability(one),
+                }
+            )
+        return shown
+
+
+def needs_details(fields: Iterable[str]) -> bool:
+    return not DETAILS.isdisjoint(fields)
+
+
+def facets(counts: Counts, categories: Mapping[int, Category]) -> Facets:
+    """The commonest values first."""
+    named = [
+        FacetCount(value=categories[number].id, name=categories[number].name, count=count)
+        for number, count in counts.category.items()
+        if number in categories
+    ]
+    return Facets(
+        at_least=counts.at_least,
+        total=counts.total,
+        category=_sorted(named),
+        format=_sorted(_plain(counts.format)),
+        language=_sorted(_plain(counts.language)),
+        in_stock=_sorted(_plain({str(key).lower(): n for key, n in counts.in_stock.items()})),
+    )
+
+
+def _plain(counts: Mapping[str, int]) -> list[FacetCount]:
+    return [FacetCount(value=value, name=value, count=count) for value, count in counts.items()]
+
+
+def _sorted(found: list[FacetCount]) -> list[FacetCount]:
+    return sorted(found, key=lambda one: (-one.count, one.value))

@@ -1,0 +1,237 @@
+"""Editions as admins and imports write them, in batches of up to a thousand.
+
+A batch takes a fixed number of statements, whatever its size. Readers' tables follow at its end.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from functions.inventory.model import BookDetails, Cover, NewBook, NewCategory, StoredEdition
+from functions.inventory.read_model import Detail
+from functions.inventory.store import references
+from functions.inventory.store.bulk_indexing import index_new_editions
+from functions.inventory.store.detail import details
+from functions.inventory.store.details import read_details
+from functions.inventory.store.indexing import index_edition
+from functions.inventory.store.stock import touch_siblings
+from functions.inventory.store.tables import (
+    edition_categories,
+    edition_contributors,
+    editions,
+    stock,
+    stock_ledger,
+)
+from functions.inventory.words import name_key, title_key
+from shared.kit.isbn import Isbn
+
+_COPIED = (
+    "title",
+    "subtitle",
+    "description",
+    "format",
+    "language",
+    "publisher",
+    "imprint",
+    "published_on",
+    "on_sale_on",
+    "pages",
+)
+
+
+class SqlEditions:
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+
+    def stored(self, isbns: Collection[Isbn]) -> Mapping[Isbn, StoredEdition]:
+        return read_details(self._connection, isbns)
+
+    def count(self) -> int:
+        return self._connection.scalar(select(func.count()).select_from(editions)) or 0
+
+    def detail(self, isbn: Isbn) -> Detail:
+        return details(self._connection, [int(isbn)])[int(isbn)]
+
+    def category_slugs(self, names: Iterable[str]) -> Mapping[str, str]:
+        return references.category_slugs(self._connection, names)
+
+    def put_categories(self, tree: Sequence[NewCategory]) -> None:
+        references.put_categories(self._connection, tree)
+
+    def add(self, books: Sequence[NewBook], reason: str, actor: str | None) -> bool:
+        in_work = self._works_of_new(books)
+        shared = {"withdrawn": 0, "version": 1, "created_at": self._now, "updated_at": self._now}
+        rows = [
+            {"isbn": int(book.isbn), "work_id": in_work[book.isbn], **_values(book), **shared}
+            for book in books
+        ]
+        try:
+            self._connection.execute(insert(editions), rows)
+        except IntegrityError:
+            return False
+        self._receive(books, reason, actor)
+        said = {book.isbn: book for book in books}
+        self._link(said)
+        self._follow(said, in_work, only_fill=True, new=True)
+        return True
+
+    def claim(self, isbn: Isbn, version: int, *, withdrawn: bool) -> bool:
+        claimed = self._connection.execute(
+            update(editions)
+            .where(editions.c.isbn == int(isbn), editions.c.version == version)
+            .values(version=version + 1, updated_at=self._now, withdrawn=int(withdrawn))
+        )
+        return claimed.rowcount == 1
+
+    def claim_all(self, isbns: Collection[Isbn]) -> None:
+        self._connection.execute(
+            update(editions)
+            .where(editions.c.isbn.in_(_numbers(isbns)))
+            .values(version=editions.c.version + 1, updated_at=self._now)
+        )
+
+    def replace(self, said: Mapping[Isbn, BookDetails], *, only_fill: bool = False) -> None:
+        in_work = self._works_of(said)
+        self._connection.execute(
+            update(editions).where(editions.c.isbn == bindparam("edition")),
+            [{"edition": int(isbn), **_values(details)} for isbn, details in said.items()],
+        )
+        for links in (edition_contributors, edition_categories):
+            self._connection.execute(delete(links).where(links.c.isbn.in_(_numbers(said))))
+        self._link(said)
+        references.retitle_works(
+            self._connection, [(in_work[isbn], isbn, details) for isbn, details in said.items()]
+        )
+        self._follow(said, in_work, only_fill=only_fill)
+
+    def put_covers(self, covers: Mapping[Isbn, Cover]) -> None:
+        self._connection.execute(
+            update(editions).where(editions.c.isbn == bindparam("edition")),
+            [
+                {"edition": int(isbn), "cover": cover.name, "cover_colour": cover.colour}
+                for isbn, cover in covers.items()
+            ],
+        )
+        self._show(covers)
+
+    def withdrawn(self, isbn: Isbn) -> None:
+        touch_siblings(self._connection, [int(isbn)])
+        self._show([isbn])
+
+    def _works_of(self, isbns: Collection[Isbn]) -> dict[Isbn, int]:
+        rows = self._connection.execute(
+            select(editions.c.isbn, editions.c.work_id).where(editions.c.isbn.in_(_numbers(isbns)))
+        )
+        return {Isbn(f"{isbn:013d}"): work_id for isbn, work_id in rows}
+
+    def _works_of_new(self, books: Sequence[NewBook]) -> dict[Isbn, int]:
+        named = self._works_of([book.work_of for book in books if book.work_of])
+        keys = {book.isbn: references.match_key(book) for book in books if not book.work_of}
+        known = references.matching_works(self._connection, keys.values())
+        new = {
+            keys[book.isbn]: book
+            for book in reversed(books)
+            if book.isbn in keys and keys[book.isbn] not in known
+        }
+        known |= references.make_works(self._connection, new)
+        in_work = {isbn: known[key] for isbn, key in keys.items()}
+        for book in books:
+            if book.work_of:
+                in_work[book.isbn] = named.get(book.work_of) or in_work[book.work_of]
+        return in_work
+
+    def _receive(self, books: Sequence[NewBook], reason: str, actor: str | None) -> None:
+        shelf = {"reserved": 0, "sold": 0, "version": 1}
+        self._connection.execute(
+            insert(stock),
+            [{"isbn": int(book.isbn), "on_hand": book.stock, **shelf} for book in books],
+        )
+        entry = {"kind": "received", "reason": reason, "actor": actor, "at": self._now}
+        received = [
+            {"isbn": int(book.isbn), "delta": book.stock, **entry} for book in books if book.stock
+        ]
+        if received:
+            self._connection.execute(insert(stock_ledger), received)
+
+    def _link(self, said: Mapping[Isbn, BookDetails]) -> None:
+        people = references.contributor_ids(
+            self._connection,
+            [person.name for details in said.values() for person in details.contributors],
+        )
+        self._connection.execute(
+            insert(edition_contributors),
+            [
+                {
+                    "isbn": int(isbn),
+                    "position": position,
+                    "contributor_id": people[name_key(person.name)],
+                    "role": person.role,
+                }
+                for isbn, details in said.items()
+                for position, person in enumerate(details.contributors)
+            ],
+        )
+        shelves = references.category_ids(
+            self._connection, [name for details in said.values() for name in details.categories]
+        )
+        placed = [
+            {"isbn": int(isbn), "category_id": shelf}
+            for isbn, details in said.items()
+            for shelf in {shelves[name] for name in details.categories}
+        ]
+        if placed:
+            self._connection.execute(insert(edition_categories), placed)
+
+    def _follow(
+        self,
+        said: Mapping[Isbn, BookDetails],
+        in_work: Mapping[Isbn, int],
+        *,
+        only_fill: bool,
+        new: bool = False,
+    ) -> None:
+        """Brings the works, the other editions of each, and what readers see up to date.
+
+        Other editions show this one's price and format. Where the work itself changed, so did what
+        admins edit of them.
+        """
+        changed = references.update_works(
+            self._connection, [(in_work[isbn], said[isbn]) for isbn in said], only_fill=only_fill
+        )
+        touch_siblings(self._connection, _numbers(said))
+        siblings = [isbn for isbn in self._editions_of(changed) if isbn not in said]
+        if siblings:
+            self.claim_all(siblings)
+        if new:
+            index_new_editions(self._connection, _numbers(said), self._now.date())
+        else:
+            self._show(said)
+        self._show(siblings)
+
+    def _show(self, isbns: Iterable[Isbn]) -> None:
+        for isbn in isbns:
+            index_edition(self._connection, int(isbn), self._now.date())
+
+    def _editions_of(self, work_ids: Collection[int]) -> list[Isbn]:
+        rows = self._connection.scalars(
+            select(editions.c.isbn).where(editions.c.work_id.in_(work_ids))
+        )
+        return [Isbn(f"{isbn:013d}") for isbn in rows]
+
+
+def _numbers(isbns: Iterable[Isbn]) -> list[int]:
+    return [int(isbn) for isbn in isbns]
+
+
+def _values(details: BookDetails) -> dict[str, Any]:
+    return {
+        **{name: getattr(details, name) for name in _COPIED},
+        **dict(details.dimensions),
+        "sort_title": title_key(details.title),
+        "price_amount": details.price.amount,
+        "price_currency": details.price.currency,
+    }

@@ -1,0 +1,225 @@
+"""Keeps the read model true: called by every writer, inside its own transaction, last.
+
+On SQLite the full-text index follows `search_documents` by triggers, on SQL Server by itself.
+"""
+
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+
+from functions.inventory.store import search_terms as terms
+from functions.inventory.store.cards import BookRecord, card, read_book
+from functions.inventory.store.popularity import document_id, sold_key
+from functions.inventory.store.search_words import plain_words, words_of
+from functions.inventory.store.tables import (
+    NO_DATE,
+    category_counts,
+    category_listings,
+    changes,
+    contributor_listings,
+    editions,
+    listings,
+    search_documents,
+    stock,
+)
+from functions.inventory.words import title_key
+
+_CHANGES_KEPT = 100_000
+_PRUNED_EVERY = 1_000
+
+SHELVES: tuple[tuple[Table, str, str], ...] = (
+    (category_listings, "category_id", "category_ids"),
+    (contributor_listings, "contributor_id", "contributor_ids"),
+)
+_CURRENT = select(listings).where(listings.c.isbn == bindparam("isbn"))
+_STOCK = (
+    select(
+        stock.c.on_hand,
+        stock.c.reserved,
+        stock.c.sold,
+        editions.c.on_sale_on,
+        editions.c.work_id,
+        listings.c.in_stock,
+        listings.c.sold.label("listed_sold"),
+        listings.c.category_ids,
+        listings.c.contributor_ids,
+        search_documents.c.id.label("document_id"),
+    )
+    .select_from(
+        stock.join(editions, editions.c.isbn == stock.c.isbn)
+        .outerjoin(listings, listings.c.isbn == stock.c.isbn)
+        .outerjoin(search_documents, search_documents.c.isbn == stock.c.isbn)
+    )
+    .where(stock.c.isbn == bindparam("isbn"))
+)
+
+
+def index_edition(connection: Connection, isbn: int, today: date) -> None:
+    """After any change of an edition's metadata, and after it was made or brought back.
+
+    `today` is the business date. A withdrawn edition is taken off the shelves.
+    """
+    book = read_book(connection, isbn)
+    if book is None or book.edition.withdrawn:
+        remove_edition(connection, isbn)
+        return
+    former = connection.execute(_CURRENT, {"isbn": isbn}).one_or_none()
+    row = listing_row(book, today)
+    _recount(connection, "" if former is None else former.category_ids, row["category_ids"])
+    if former is None:
+        connection.execute(insert(listings), row)
+    else:
+        _clear_shelves(connection, former)
+        values = {key: value for key, value in row.items() if key != "isbn"}
+        connection.execute(update(listings).where(listings.c.isbn == isbn), values)
+    for shelf, owner, owners in SHELVES:
+        if placed := shelf_rows(row, owner, owners):
+            connection.execute(insert(shelf), placed)
+    document = search_document(book)
+    connection.execute(delete(search_documents).where(search_documents.c.isbn == isbn))
+    connection.execute(insert(search_documents), document)
+    terms.count(connection, plain_words(document["words"]))
+    _announce(connection, book.edition.work_id, catalogue=True)
+    if former is not None and former.work_id != book.edition.work_id:
+        _announce(connection, former.work_id, catalogue=True)
+
+
+def index_stock(connection: Connection, isbn: int, today: date) -> None:
+    """After any change of an edition's stock row; writes little where lists would look the same."""
+    now = connection.execute(_STOCK, {"isbn": isbn}).one()
+    _announce(connection, now.work_id, catalogue=False)
+    if now.in_stock is None:
+        return
+    in_stock = int(now.on_hand > now.reserved and not _embargoed(now.on_sale_on, today))
+    sold = sold_key(now.sold)
+    if (in_stock, sold) != (now.in_stock, now.listed_sold):
+        values = {"in_stock": in_stock, "sold": sold}
+        connection.execute(update(listings).where(listings.c.isbn == isbn), values)
+        for shelf, owner, owners in SHELVES:
+            for owner_id in _ids(getattr(now, owners)):
+                place = (shelf.c[owner] == owner_id) & (shelf.c.isbn == isbn)
+                connection.execute(update(shelf).where(place), values)
+    document = document_id(isbn, now.sold)
+    if document != now.document_id:
+        connection.execute(
+            update(search_documents).where(search_documents.c.isbn == isbn), {"id": document}
+        )
+
+
+def remove_edition(connection: Connection, isbn: int) -> None:
+    """After a withdrawal: out of every list and search; the edition itself stays."""
+    former = connection.execute(_CURRENT, {"isbn": isbn}).one_or_none()
+    work = connection.scalar(select(editions.c.work_id).where(editions.c.isbn == isbn))
+    if former is not None:
+        _recount(connection, former.category_ids, "")
+        _clear_shelves(connection, former)
+        connection.execute(delete(search_documents).where(search_documents.c.isbn == isbn))
+        connection.execute(delete(listings).where(listings.c.isbn == isbn))
+    if work is not None:
+        _announce(connection, work, catalogue=True)
+
+
+def end_embargoes(connection: Connection, today: date) -> int:
+    """Puts on sale what may be sold from `today` on; returns how many editions that were.
+
+    Their stock versions rise, since what readers see of them changes.
+    """
+    due = select(listings.c.isbn).where(listings.c.embargoed_until <= today)
+    found = list(connection.scalars(due))
+    for isbn in found:
+        connection.execute(
+            update(listings).where(listings.c.isbn == isbn), {"embargoed_until": None}
+        )
+        connection.execute(
+            update(stock).where(stock.c.isbn == isbn).values(version=stock.c.version + 1)
+        )
+        index_stock(connection, isbn, today)
+    return len(found)
+
+
+def listing_row(book: BookRecord, today: date) -> dict[str, Any]:
+    edition = book.edition
+    embargoed = _embargoed(edition.on_sale_on, today)
+    people = dict.fromkeys(person.id for person in book.contributors)
+    return {
+        "isbn": edition.isbn,
+        "work_id": edition.work_id,
+        "sort_title": title_key(edition.title),
+        "price_amount": edition.price_amount,
+        "published": edition.published_on or NO_DATE,
+        "sold": sold_key(edition.sold),
+        "in_stock": int(edition.on_hand > edition.reserved and not embargoed),
+        "format": edition.format,
+        "language": edition.language,
+        "embargoed_until": edition.on_sale_on if embargoed else None,
+        "category_ids": " ".join(str(one.id) for one in book.ancestry),
+        "contributor_ids": " ".join(map(str, people)),
+        "cover": edition.cover,
+        "cover_colour": edition.cover_colour,
+        "card": card(edition, book.contributors, book.categories),
+    }
+
+
+def shelf_rows(listing: dict[str, Any], owner: str, owners: str) -> list[dict[str, Any]]:
+    shared = {
+        key: listing[key]
+        for key in (
+            "isbn",
+            "sort_title",
+            "price_amount",
+            "published",
+            "sold",
+            "in_stock",
+            "format",
+            "language",
+        )
+    }
+    return [{owner: owner_id, **shared} for owner_id in _ids(listing[owners])]
+
+
+def search_document(book: BookRecord) -> dict[str, Any]:
+    edition = book.edition
+    return {
+        "id": document_id(edition.isbn, edition.sold),
+        "isbn": edition.isbn,
+        "words": words_of(book),
+    }
+
+
+def _recount(connection: Connection, former: str, now: str) -> None:
+    before, after = set(_ids(former)), set(_ids(now))
+    for category_id in sorted(before ^ after):
+        change = 1 if category_id in after else -1
+        counted = connection.execute(
+            update(category_counts)
+            .where(category_counts.c.category_id == category_id)
+            .values(books=category_counts.c.books + change)
+        )
+        if not counted.rowcount:
+            connection.execute(
+                insert(category_counts), {"category_id": category_id, "books": change}
+            )
+
+
+def _clear_shelves(connection: Connection, former: Any) -> None:
+    for shelf, owner, owners in SHELVES:
+        for owner_id in _ids(getattr(former, owners)):
+            place = (shelf.c[owner] == owner_id) & (shelf.c.isbn == former.isbn)
+            connection.execute(delete(shelf).where(place))
+
+
+def _announce(connection: Connection, work_id: int, *, catalogue: bool) -> None:
+    change = {"work_id": work_id, "catalogue": int(catalogue)}
+    result = connection.execute(insert(changes), change)
+    key = result.inserted_primary_key
+    if key is not None and key[0] % _PRUNED_EVERY == 0:
+        connection.execute(delete(changes).where(changes.c.sequence <= key[0] - _CHANGES_KEPT))
+
+
+def _embargoed(on_sale_on: date | None, today: date) -> bool:
+    return on_sale_on is not None and on_sale_on > today
+
+
+def _ids(text: str) -> list[int]:
+    return [int(part) for part in text.split()]

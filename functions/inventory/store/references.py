@@ -1,0 +1,210 @@
+"""What editions refer to, found by name or made: contributors, series, categories, works.
+
+Every function takes a whole batch and asks once for each kind.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from functions.inventory.model import BookDetails, NewCategory
+from functions.inventory.store.tables import categories, contributors, editions, series, works
+from functions.inventory.words import name_key, sort_name, title_key
+from shared.kit.isbn import Isbn
+
+T = TypeVar("T")
+
+_BATCH = 1_000
+"""SQL Server takes at most 2,100 parameters in a statement."""
+_RACES = 5
+_SAID_OF_WORKS = (
+    works.c.id,
+    works.c.original_language,
+    works.c.first_published,
+    works.c.series_id,
+    works.c.series_volume,
+)
+
+
+def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), _BATCH):
+        yield items[start : start + _BATCH]
+
+
+def contributor_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
+    """The ids by `name_key`. The first spelling of a name stays."""
+    rows = {
+        name_key(name): {
+            "name": name,
+            "name_key": name_key(name),
+            "sort_name": sort_name(name),
+        }
+        for name in names
+    }
+    return _found_or_made(connection, contributors, contributors.c.name_key, rows)
+
+
+def series_ids(connection: Connection, titles: Iterable[str]) -> dict[str, int]:
+    """The ids by `name_key` of the title."""
+    rows = {name_key(title): {"title": title, "title_key": name_key(title)} for title in titles}
+    return _found_or_made(connection, series, series.c.title_key, rows)
+
+
+def category_slugs(connection: Connection, references: Iterable[str]) -> dict[str, str]:
+    """The slug for each slug, Thema or BISAC code that is known."""
+    return {name: row.slug for name, row in _categories(connection, references).items()}
+
+
+def category_ids(connection: Connection, references: Iterable[str]) -> dict[str, int]:
+    return {name: row.id for name, row in _categories(connection, references).items()}
+
+
+def put_categories(connection: Connection, tree: Sequence[NewCategory]) -> None:
+    """Adds what is new by its slug, parents before children, and leaves the rest alone."""
+    known = category_ids(connection, [one.slug for one in tree])
+    for one in tree:
+        if one.slug not in known:
+            row = {
+                "slug": one.slug,
+                "name": one.name,
+                "parent_id": None if one.parent is None else known[one.parent],
+                "thema": one.thema,
+                "bisac": one.bisac,
+            }
+            result = connection.execute(insert(categories), row)
+            assert result.inserted_primary_key is not None
+            known[one.slug] = result.inserted_primary_key[0]
+
+
+def match_key(details: BookDetails) -> str:
+    """Editions with the same key are taken for the same work."""
+    return f"{name_key(details.contributors[0].name)}|{title_key(details.title)}"[:400]
+
+
+def matching_works(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
+    """The oldest work for each match key that has one."""
+    found: dict[str, int] = {}
+    for some in batches(sorted(set(keys))):
+        rows = connection.execute(
+            select(works.c.match_key, func.min(works.c.id))
+            .where(works.c.match_key.in_(some))
+            .group_by(works.c.match_key)
+        )
+        found |= {row[0]: row[1] for row in rows}
+    return found
+
+
+def make_works(connection: Connection, books: Mapping[str, BookDetails]) -> dict[str, int]:
+    """One work for each match key, none of which has one yet."""
+    if not books:
+        return {}
+    placed = series_ids(connection, [book.series.title for book in books.values() if book.series])
+    rows = [
+        {"title": book.title, "match_key": key, **work_values(book, placed)}
+        for key, book in books.items()
+    ]
+    connection.execute(insert(works), rows)
+    return matching_works(connection, books)
+
+
+def work_values(details: BookDetails, placed: Mapping[str, int]) -> dict[str, Any]:
+    """What an edition says of its work; `placed` has the id of its series."""
+    place = details.series
+    return {
+        "original_language": details.original_language,
+        "first_published": details.first_published,
+        "series_id": None if place is None else placed[name_key(place.title)],
+        "series_volume": None if place is None else place.volume,
+    }
+
+
+def update_works(
+    connection: Connection, said: Sequence[tuple[int, BookDetails]], *, only_fill: bool
+) -> set[int]:
+    """Brings works in line with what was said of them, and returns those that changed.
+
+    With `only_fill`, what a work knows already stays.
+    """
+    placed = series_ids(connection, [one.series.title for _, one in said if one.series])
+    known: dict[int, dict[str, Any]] = {}
+    for some in batches(sorted({work_id for work_id, _ in said})):
+        rows = connection.execute(select(*_SAID_OF_WORKS).where(works.c.id.in_(some)))
+        known |= {row.id: dict(row._mapping) for row in rows}
+    changed = {}
+    for work_id, details in said:
+        work = known[work_id]
+        values = work_values(details, placed)
+        if only_fill:
+            values = _unknown(work, values)
+        if any(work[name] != value for name, value in values.items()):
+            work.update(values)
+            changed[work_id] = {name: work[name] for name in values}
+    for work_id, values in changed.items():
+        connection.execute(update(works).where(works.c.id == work_id).values(values))
+    return set(changed)
+
+
+def retitle_works(connection: Connection, said: Sequence[tuple[int, Isbn, BookDetails]]) -> None:
+    """A work with one edition is called what that edition is called."""
+    others = select(editions.c.isbn).where(
+        editions.c.work_id == works.c.id, editions.c.isbn != bindparam("only")
+    )
+    connection.execute(
+        update(works).where(works.c.id == bindparam("work"), ~others.exists()),
+        [
+            {
+                "work": work_id,
+                "only": int(isbn),
+                "title": details.title,
+                "match_key": match_key(details),
+            }
+            for work_id, isbn, details in said
+        ],
+    )
+
+
+def _unknown(work: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    filled = {name: value for name, value in values.items() if work[name] is None}
+    if work["series_id"] is not None:
+        filled.pop("series_volume", None)  # the volume belongs to the series that stays
+    return {name: value for name, value in filled.items() if value is not None}
+
+
+def _categories(connection: Connection, references: Iterable[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for some in batches(sorted(set(references))):
+        for code in (categories.c.bisac, categories.c.thema, categories.c.slug):
+            rows = connection.execute(
+                select(categories.c.id, categories.c.slug, code.label("reference"))
+                .where(code.in_(some))
+                .order_by(categories.c.id.desc())
+            )
+            found.update({row.reference: row for row in rows})
+    return found
+
+
+def _found_or_made(
+    connection: Connection, table: Table, key: Column[Any], rows: Mapping[str, dict[str, Any]]
+) -> dict[str, int]:
+    found = _ids(connection, table, key, rows)
+    for _ in range(_RACES):
+        missing = [row for name, row in rows.items() if name not in found]
+        if not missing:
+            break
+        with suppress(IntegrityError):  # another writer made one meanwhile: it is found now
+            connection.execute(insert(table), missing)
+        found |= _ids(connection, table, key, [row[key.name] for row in missing])
+    return found
+
+
+def _ids(
+    connection: Connection, table: Table, key: Column[Any], names: Iterable[str]
+) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for some in batches(sorted(set(names))):
+        rows = connection.execute(select(key, table.c.id).where(key.in_(some)))
+        found |= {row[0]: row[1] for row in rows}
+    return found

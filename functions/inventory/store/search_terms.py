@@ -1,0 +1,132 @@
+"""Which words the catalogue knows, and how often: for prefixes and for spelling."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from functions.inventory.read_model import RANKED_HITS
+from functions.inventory.store.tables import search_terms
+from functions.inventory.words import distance
+
+_BATCH = 500
+_SHORTEST_PREFIX = 2
+_MOST_ENDINGS = 64
+_TERMS_LOOKED_AT = 5_000
+_CANDIDATES = 400
+_LAST = "\U0010ffff"
+
+_KNOWN = select(search_terms.c.term, search_terms.c.documents).where(
+    search_terms.c.term.in_(bindparam("terms", expanding=True))
+)
+_ONE_MORE = (
+    update(search_terms)
+    .where(search_terms.c.term.in_(bindparam("terms", expanding=True)))
+    .values(documents=search_terms.c.documents + 1)
+)
+_BEGINNING = (
+    select(search_terms.c.term, search_terms.c.documents)
+    .where(search_terms.c.term >= bindparam("first"), search_terms.c.term < bindparam("last"))
+    .limit(_TERMS_LOOKED_AT)
+    .subquery("beginning")
+)
+_DOCUMENTS = select(func.sum(_BEGINNING.c.documents))
+_COMMONEST = (
+    select(_BEGINNING.c.term)
+    .order_by(_BEGINNING.c.documents.desc(), _BEGINNING.c.term)
+    .limit(_MOST_ENDINGS)
+)
+
+
+def _alike(column: Any) -> Any:
+    """Common words of about the right length that begin, or end, as a word does."""
+    near = (
+        select(search_terms.c.term, search_terms.c.documents)
+        .where(column >= bindparam("first"), column < bindparam("last"))
+        .limit(_TERMS_LOOKED_AT)
+        .subquery("near")
+    )
+    length = func.char_length(near.c.term)
+    return (
+        select(near.c.term, near.c.documents)
+        .where(length >= bindparam("shortest"), length <= bindparam("longest"))
+        .order_by(near.c.documents.desc(), near.c.term)
+        .limit(_CANDIDATES)
+    )
+
+
+_ALIKE = (_alike(search_terms.c.term), _alike(search_terms.c.reversed))
+
+
+def count(connection: Connection, words: Iterable[str]) -> None:
+    """Counts the words of a new document; a word that is new becomes known."""
+    found = sorted(words)
+    for start in range(0, len(found), _BATCH):
+        batch = found[start : start + _BATCH]
+        known = _documents(connection, batch)
+        if known:
+            connection.execute(_ONE_MORE, {"terms": sorted(known)})
+        unknown = [word for word in batch if word not in known]
+        if unknown:
+            connection.execute(insert(search_terms), [term_row(word, 1) for word in unknown])
+
+
+def term_row(word: str, documents: int) -> dict[str, Any]:
+    return {"term": word, "documents": documents, "reversed": word[::-1]}
+
+
+def endings(connection: Connection, word: str) -> tuple[str, ...] | None:
+    """What the last word of a search may stand for; None means: whatever begins with it.
+
+    A word that is common as it stands is taken so, and of a beginning with very many words only
+    the commonest count: full text would have to read all their matches to give the first.
+    """
+    if len(word) < _SHORTEST_PREFIX:
+        return (word,)
+    if _documents(connection, [word]).get(word, 0) > RANKED_HITS:
+        return (word,)
+    between = {"first": word, "last": word + _LAST}
+    if (connection.scalar(_DOCUMENTS, between) or 0) <= 2 * RANKED_HITS:
+        return None
+    return tuple(dict.fromkeys([word, *connection.scalars(_COMMONEST, between)]))
+
+
+def corrected(connection: Connection, words: tuple[str, ...]) -> str | None:
+    """The words with rare ones replaced by the likeliest known word that is spelt nearly so."""
+    known = _documents(connection, words)
+    better = [_likeliest(connection, word, known.get(word, 0)) or word for word in words]
+    return None if better == list(words) else " ".join(better)
+
+
+def _likeliest(connection: Connection, word: str, documents: int) -> str | None:
+    if len(word) < 3 or word.isdigit():
+        return None
+    allowed = 1 if len(word) < 6 else 2
+    best: tuple[int, int, str] | None = None
+    letters = set(word)
+    for term, times in _candidates(connection, word, allowed):
+        # A slip changes at most two of the letters that a word is made of.
+        if times > 3 * documents and len(letters.symmetric_difference(term)) <= 2 * allowed:
+            apart = distance(word, term, allowed)
+            if apart is not None and (best is None or (apart, -times, term) < best):
+                best = (apart, -times, term)
+    return best[2] if best else None
+
+
+def _candidates(connection: Connection, word: str, allowed: int) -> Iterable[tuple[str, int]]:
+    found: dict[str, int] = {}
+    for statement, part in zip(_ALIKE, (word, word[::-1]), strict=True):
+        stem = part[: 2 if len(word) < 6 else 3]
+        limits = {
+            "first": stem,
+            "last": stem + _LAST,
+            "shortest": len(word) - allowed,
+            "longest": len(word) + allowed,
+        }
+        found.update(row._tuple() for row in connection.execute(statement, limits))
+    return found.items()
+
+
+def _documents(connection: Connection, words: Iterable[str]) -> dict[str, int]:
+    rows = connection.execute(_KNOWN, {"terms": list(words)})
+    return {row.term: row.documents for row in rows}

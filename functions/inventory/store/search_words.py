@@ -1,0 +1,91 @@
+"""The words under which a book is found, and how they are written in the full-text index.
+
+A word of a book stands there as it is, and once more with a mark for each place that makes it worth
+more: so the books that have it in their title are a list of their own, read without the others.
+Filters and parts of ISBNs are marked words too. Marks begin with a sign pair that no word does.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from functions.inventory.store.cards import BookRecord
+from functions.inventory.words import searchable, words
+from shared.kit.isbn import to_ten
+
+_MARK = "0q"
+_LONGEST_WHOLE = 100
+Place = Literal["title", "author", "series", "category", "whole", "digits"]
+_PLACES: dict[Place, str] = {
+    "title": "t",
+    "author": "a",
+    "series": "s",
+    "category": "c",
+    "whole": "w",
+    "digits": "d",
+}
+Filter = Literal["language", "format", "category_id", "contributor_id"]
+_FILTERS: dict[Filter, str] = {
+    "language": "l",
+    "format": "f",
+    "category_id": "k",
+    "contributor_id": "p",
+}
+
+
+def words_of(book: BookRecord) -> str:
+    edition = book.edition
+    names = [person.name for person in book.contributors]
+    texts: dict[Place, str] = {
+        "title": f"{edition.title} {edition.subtitle or ''}",
+        "author": " ".join(names),
+        "series": f"{edition.series_title or ''} {edition.series_volume or ''}",
+        "category": " ".join(one.name for one in book.ancestry),
+    }
+    found: dict[str, None] = {}
+    for place, text in texts.items():
+        own = searchable(text).split()
+        found |= dict.fromkeys(own)
+        found |= dict.fromkeys(marked(place, word) for word in own)
+    found |= dict.fromkeys(searchable(edition.description or "").split())
+    wholes = filter(None, [edition.title, edition.series_title, *names])
+    found |= dict.fromkeys(marked("whole", whole(text)) for text in wholes)
+    found |= dict.fromkeys(marked("digits", group) for group in _isbn_groups(edition.isbn))
+    found |= dict.fromkeys(
+        [
+            tag("language", edition.language),
+            tag("format", edition.format),
+            *(tag("category_id", one.id) for one in book.ancestry),
+            *(tag("contributor_id", one.id) for one in book.contributors),
+        ]
+    )
+    return " ".join(found)
+
+
+def plain_words(document: str) -> set[str]:
+    """Those that stand there as a reader would type them."""
+    return {word for word in document.split() if not word.startswith(_MARK)}
+
+
+def marked(place: Place, word: str) -> str:
+    return f"{_MARK}{_PLACES[place]}{word}"
+
+
+def tag(name: Filter, value: str | int) -> str:
+    return f"{_MARK}{_FILTERS[name]}{value}"
+
+
+def whole(text: str) -> str:
+    """A title or a name as one word, so that what was typed in full is told from a part."""
+    return "".join(words(text))[:_LONGEST_WHOLE]
+
+
+def digit_groups(digits: str) -> Iterable[str]:
+    """Every four digits in a row: whatever part of an ISBN is asked for is made of them."""
+    return dict.fromkeys(digits[start : start + 4] for start in range(len(digits) - 3))
+
+
+def _isbn_groups(isbn: int) -> list[str]:
+    thirteen = f"{isbn:013d}"
+    ten = to_ten(thirteen)
+    groups = list(digit_groups(thirteen))
+    return groups if ten is None else [*groups, ten[-4:].lower()]

@@ -1,0 +1,175 @@
+"""Stock on the primary: each change is one conditional UPDATE, its row says whether it happened."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, exists, insert, literal, or_, select, update
+
+from functions.inventory.model import LedgerKind, Line, Shortage, StockLevel
+from functions.inventory.store.indexing import index_stock
+from functions.inventory.store.tables import editions, stock, stock_ledger
+from shared.kit.isbn import Isbn
+
+_MOST_ON_HAND = 1_000_000_000
+
+_LEVEL = (stock.c.isbn, stock.c.on_hand, stock.c.reserved, stock.c.version)
+
+
+class SqlStock:
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+
+    def level(self, isbn: Isbn) -> StockLevel | None:
+        row = self._connection.execute(select(*_LEVEL).where(stock.c.isbn == int(isbn))).first()
+        return None if row is None else _level(row)
+
+    def move(
+        self, isbn: Isbn, kind: LedgerKind, delta: int, reason: str, actor: str | None
+    ) -> StockLevel | None:
+        left = stock.c.on_hand + delta
+        level = self._change(
+            isbn, {"on_hand": left}, left >= stock.c.reserved, left <= _MOST_ON_HAND
+        )
+        if level is not None:
+            self._enter(isbn, kind, delta, reason, actor=actor)
+            self._show(level, available_by=delta)
+        return level
+
+    def hold(self, line: Line) -> StockLevel | None:
+        level = self._change(
+            line.isbn,
+            {"reserved": stock.c.reserved + line.quantity},
+            stock.c.on_hand - stock.c.reserved >= line.quantity,
+            exists(
+                select(literal(1)).where(
+                    editions.c.isbn == stock.c.isbn, *on_sale(self._now.date())
+                )
+            ),
+        )
+        if level is not None:
+            self._show(level, available_by=-line.quantity)
+        return level
+
+    def shortage(self, line: Line) -> Shortage:
+        row = self._connection.execute(
+            select(*_LEVEL, editions.c.withdrawn, editions.c.on_sale_on)
+            .join_from(stock, editions)
+            .where(stock.c.isbn == int(line.isbn))
+        ).first()
+        if row is None:
+            reason, available = "unknown", 0
+        elif row.withdrawn:
+            reason, available = "withdrawn", 0
+        elif row.on_sale_on is not None and row.on_sale_on > self._now.date():
+            reason, available = "not_yet_on_sale", 0
+        else:
+            reason, available = "not_enough", row.on_hand - row.reserved
+        return Shortage.model_validate(
+            {
+                "isbn": line.isbn,
+                "requested": line.quantity,
+                "available": available,
+                "reason": reason,
+            }
+        )
+
+    def let_go(self, line: Line) -> StockLevel:
+        level = self._change(
+            line.isbn,
+            {"reserved": stock.c.reserved - line.quantity},
+            stock.c.reserved >= line.quantity,
+        )
+        assert level is not None, "held copies are reserved"
+        self._show(level, available_by=line.quantity)
+        return level
+
+    def sell(self, line: Line, reference: str) -> StockLevel:
+        level = self._change(
+            line.isbn,
+            {
+                "on_hand": stock.c.on_hand - line.quantity,
+                "reserved": stock.c.reserved - line.quantity,
+                "sold": stock.c.sold + line.quantity,
+            },
+            stock.c.reserved >= line.quantity,
+        )
+        assert level is not None, "held copies are reserved"
+        self._enter(line.isbn, "sold", -line.quantity, "sold", reference=reference)
+        self._show(level, available_by=0)
+        return level
+
+    def _change(
+        self, isbn: Isbn, values: dict[str, ColumnElement[int]], *guards: ColumnElement[bool]
+    ) -> StockLevel | None:
+        row = self._connection.execute(
+            update(stock)
+            .where(stock.c.isbn == int(isbn), *guards)
+            .values(version=stock.c.version + 1, **values)
+            .returning(*_LEVEL)
+        ).first()
+        return None if row is None else _level(row)
+
+    def _enter(
+        self,
+        isbn: Isbn,
+        kind: LedgerKind,
+        delta: int,
+        reason: str,
+        *,
+        reference: str | None = None,
+        actor: str | None = None,
+    ) -> None:
+        self._connection.execute(
+            insert(stock_ledger).values(
+                isbn=int(isbn),
+                kind=kind,
+                delta=delta,
+                reason=reason,
+                reference=reference,
+                actor=actor,
+                at=self._now,
+            )
+        )
+
+    def _show(self, level: StockLevel, *, available_by: int) -> None:
+        """Brings what readers see up to date.
+
+        Other editions of the work show whether this one is in stock, so their version moves too
+        where that changed.
+        """
+        if (level.available > 0) != (level.available - available_by > 0):
+            touch_siblings(self._connection, [int(level.isbn)])
+        index_stock(self._connection, int(level.isbn), self._now.date())
+
+
+def on_sale(today: date) -> tuple[ColumnElement[bool], ...]:
+    """That an edition can be sold."""
+    embargo = editions.c.on_sale_on
+    return editions.c.withdrawn == 0, or_(embargo.is_(None), embargo <= today)
+
+
+def touch_siblings(connection: Connection, isbns: Sequence[int]) -> None:
+    """Moves the stock version, and with it the ETag, of the other editions of the same works.
+
+    `If-Match` does not look at that part, so that their editors are not disturbed.
+    """
+    changed = select(editions.c.work_id).where(editions.c.isbn.in_(isbns))
+    siblings = select(editions.c.isbn).where(
+        editions.c.work_id.in_(changed), editions.c.isbn.not_in(isbns)
+    )
+    connection.execute(
+        update(stock).where(stock.c.isbn.in_(siblings)).values(version=stock.c.version + 1)
+    )
+
+
+def _level(row: Row[Any, Any, Any, Any]) -> StockLevel:
+    isbn, on_hand, reserved, version = row
+    return StockLevel(
+        isbn=Isbn(f"{isbn:013d}"),
+        on_hand=on_hand,
+        reserved=reserved,
+        available=on_hand - reserved,
+        version=version,
+    )

@@ -1,0 +1,188 @@
+"""The shape of a question about listings, apart from its values: a statement is made once for each.
+
+Making a statement takes longer than running it.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    exists,
+    or_,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from functions.inventory.read_model import Filters
+from functions.inventory.store.tables import (
+    NO_DATE,
+    category_listings,
+    contributor_listings,
+    listings,
+)
+
+End = Literal["is", "from", "to"]
+_ENDS: tuple[End, ...] = ("from", "to")
+_FIRST_DATE = NO_DATE + timedelta(days=1)
+Part = Literal["first", "tied", "beyond", "behind"]
+
+
+class aside(FunctionElement[Any]):  # noqa: N801
+    """A column that must not choose the index; SQLite's unary plus says so."""
+
+    inherit_cache = True
+    name = "aside"
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(aside)
+def _plain(element: aside, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(aside, "sqlite")
+def _plus(element: aside, compiler: Any, **options: Any) -> str:
+    return "+" + str(compiler.process(element.clauses, **options))
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """The sort key and ISBN of the last book shown."""
+
+    key: str | int | date
+    isbn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One column's value (`is`), or its range with both ends inside (`from`, `to`)."""
+
+    column: str
+    ends: tuple[End, ...] = ("is",)
+
+    @property
+    def is_range(self) -> bool:
+        return self.ends != ("is",)
+
+    def on(self, source: FromClause, *, chooses: bool) -> ColumnElement[bool]:
+        column = source.c[self.column]
+        side: ColumnElement[Any] = column if chooses else aside(column)
+        compared = {"is": side.__eq__, "from": side.__ge__, "to": side.__le__}
+        return and_(
+            *(
+                compared[end](bindparam(f"{self.column}_{end}", type_=column.type))
+                for end in self.ends
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Ties are broken by ISBN, in the same direction, so that an index can be walked both ways."""
+
+    key: str
+    descending: bool
+
+    def by(self, source: FromClause, *, chooses: bool = True) -> list[ColumnElement[Any]]:
+        key: ColumnElement[Any] = source.c[self.key] if chooses else aside(source.c[self.key])
+        columns = (key, source.c.isbn)
+        return [column.desc() if self.descending else column.asc() for column in columns]
+
+    def past(self, source: FromClause, part: Part) -> ColumnElement[bool]:
+        """The rows behind the last one shown: with the same key, with another, or both."""
+        key, isbn = source.c[self.key], source.c.isbn
+        last_key = bindparam("last_key", type_=key.type)
+        last_isbn = bindparam("last_isbn", type_=isbn.type)
+        beyond = key < last_key if self.descending else key > last_key
+        tied = and_(key == last_key, isbn < last_isbn if self.descending else isbn > last_isbn)
+        if part == "tied":
+            return tied
+        return and_(beyond) if part == "beyond" else or_(beyond, tied)
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """The shape of a question: which rows, in which order, and which condition picks the index."""
+
+    owner: Literal["category_id", "contributor_id"] | None
+    in_category: bool
+    conditions: tuple[Condition, ...]
+    order: Order
+    chooser: Condition | None = None
+    sorts: bool = False
+
+    @property
+    def source(self) -> Table:
+        if self.owner is None:
+            return listings
+        return category_listings if self.owner == "category_id" else contributor_listings
+
+    def narrowed(self, statement: Select[Any]) -> Select[Any]:
+        source = self.source
+        for one in self.conditions:
+            chooses = one is self.chooser or (one.column == self.order.key and not self.sorts)
+            statement = statement.where(one.on(source, chooses=chooses))
+        if self.owner is not None:
+            statement = statement.where(source.c[self.owner] == bindparam(self.owner))
+        if self.in_category:
+            statement = statement.where(
+                exists().where(
+                    category_listings.c.category_id == bindparam("category_id"),
+                    category_listings.c.isbn == source.c.isbn,
+                )
+            )
+        return statement.order_by(*self.order.by(source, chooses=not self.sorts)).limit(
+            bindparam("limit", type_=Integer)
+        )
+
+
+def conditions_of(filters: Filters) -> tuple[Condition, ...]:
+    given = values_of(filters)
+    found = [
+        Condition(column)
+        for column in ("language", "format", "in_stock")
+        if f"{column}_is" in given
+    ]
+    for column in ("price_amount", "published"):
+        ends = tuple(end for end in _ENDS if f"{column}_{end}" in given)
+        if ends:
+            found.append(Condition(column, ends))
+    return tuple(found)
+
+
+def values_of(filters: Filters) -> dict[str, Any]:
+    first = filters.published_from
+    if first is None and filters.published_to is not None:
+        first = _FIRST_DATE
+    values = {
+        "category_id": filters.category_id,
+        "contributor_id": filters.contributor_id,
+        "language_is": filters.language,
+        "format_is": filters.format,
+        "in_stock_is": None if filters.in_stock is None else int(filters.in_stock),
+        "price_amount_from": filters.min_price,
+        "price_amount_to": filters.max_price,
+        "published_from": first,
+        "published_to": filters.published_to,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def last_of(after: After | None) -> dict[str, Any]:
+    return {} if after is None else {"last_key": after.key, "last_isbn": after.isbn}
+
+
+def residue_of(filters: Filters) -> tuple[Condition, ...]:
+    """What full text cannot check by its tags."""
+    return tuple(one for one in conditions_of(filters) if one.column not in ("language", "format"))

@@ -1,0 +1,20 @@
+"""Inventory's functions: what shoppers read, what the back office changes, what time asks for."""
+
+import azure.functions as func
+
+from functions.inventory.service.browse import Browse
+from functions.inventory.service.catalogue import Catalogue
+from functions.inventory.service.stock import Stock
+from functions.inventory.triggers import admin, browse, timers
+from shared.http.edge import Edge
+from shared.kit.provider import Provider
+
+
+def blueprint(
+    edge: Edge, reader: Provider[Browse], catalogue: Provider[Catalogue], stock: Provider[Stock]
+) -> func.Blueprint:
+    api = edge.api("inventory")
+    browse.register(api, reader)
+    admin.register(api, catalogue, stock)
+    timers.register(api.blueprint, stock)
+    return api.blueprint

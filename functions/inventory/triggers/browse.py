@@ -1,0 +1,95 @@
+"""The public routes: what a shopper looks at."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field
+
+from functions.inventory.model import AnyIsbn, UnknownBook
+from functions.inventory.read_model import (
+    Author,
+    AuthorPage,
+    AuthorQuery,
+    AvailabilityAnswer,
+    Book,
+    BookPage,
+    BookQuery,
+    CategoryTree,
+    UnknownAuthor,
+    whole_number,
+)
+from functions.inventory.service.browse import Browse
+from shared.cache.port import Entry
+from shared.http.calls import Answer, Call, Nothing
+from shared.http.edge import Api
+from shared.kit.isbn import Isbn
+from shared.kit.provider import Provider
+
+_SHORTLY = "public, max-age=5"
+
+
+class BookPath(BaseModel):
+    isbn: AnyIsbn
+
+
+class AuthorPath(BaseModel):
+    id: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=2**31 - 1)]
+
+
+def register(api: Api, browse: Provider[Browse]) -> None:
+    @api.route(
+        "GET", "v1/books", summary="Browse and search", query=BookQuery, answers={200: BookPage}
+    )
+    def list_books(call: Call[Nothing, BookQuery, Nothing]) -> Answer:
+        """Filters narrow together. An exact ISBN in `q` comes first."""
+        return _answer(browse().books(call.query))
+
+    @api.route(
+        "GET",
+        "v1/books/{isbn}",
+        summary="One book",
+        path_model=BookPath,
+        answers={200: Book},
+        problems=(UnknownBook,),
+    )
+    def get_book(call: Call[BookPath, Nothing, Nothing]) -> Answer:
+        """By ISBN-13 or ISBN-10, with or without hyphens."""
+        return _answer(browse().book(Isbn(call.path.isbn)))
+
+    @api.route(
+        "GET",
+        "v1/books/{isbn}/availability",
+        summary="What can be sold now",
+        path_model=BookPath,
+        answers={200: AvailabilityAnswer},
+        problems=(UnknownBook,),
+    )
+    def get_availability(call: Call[BookPath, Nothing, Nothing]) -> Answer:
+        return _answer(browse().availability(Isbn(call.path.isbn)))
+
+    @api.route(
+        "GET", "v1/authors", summary="Authors by name", query=AuthorQuery, answers={200: AuthorPage}
+    )
+    def list_authors(call: Call[Nothing, AuthorQuery, Nothing]) -> Answer:
+        return _answer(browse().authors(call.query))
+
+    @api.route(
+        "GET",
+        "v1/authors/{id}",
+        summary="One author",
+        path_model=AuthorPath,
+        answers={200: Author},
+        problems=(UnknownAuthor,),
+    )
+    def get_author(call: Call[AuthorPath, Nothing, Nothing]) -> Answer:
+        return _answer(browse().author(call.path.id))
+
+    @api.route(
+        "GET", "v1/categories", summary="The tree of categories", answers={200: CategoryTree}
+    )
+    def list_categories(call: Call[Nothing, Nothing, Nothing]) -> Answer:
+        """Each with the number of books in it and below it."""
+        return _answer(browse().categories())
+
+
+def _answer(entry: Entry) -> Answer:
+    return Answer(body=entry.body, etag=entry.etag, cache=_SHORTLY)

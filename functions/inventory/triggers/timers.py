@@ -1,0 +1,15 @@
+"""What happens in inventory as time goes by."""
+
+import azure.functions as func
+
+from functions.inventory.service.stock import Stock
+from shared.kit.provider import Provider
+
+
+def register(blueprint: func.Blueprint, stock: Provider[Stock]) -> None:
+    @blueprint.function_name("inventory_expire_reservations")
+    @blueprint.timer_trigger(schedule="0 * * * * *", arg_name="timer")
+    def expire_reservations(timer: func.TimerRequest) -> None:
+        """Copies held for a checkout that never ended go back on sale."""
+        while len(stock().expire_due(limit=100)) == 100:
+            pass

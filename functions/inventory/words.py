@@ -1,0 +1,97 @@
+"""How words are compared: accents, case and punctuation aside, in search, sorting and look-ups.
+
+Letters that Unicode does not decompose (`ß ø æ ł` and their kin) are folded too, on both sides:
+what is stored and what is asked.
+"""
+
+import re
+import unicodedata
+
+_LETTERS = str.maketrans(
+    {
+        "ß": "ss",
+        "æ": "ae",
+        "œ": "oe",
+        "ø": "o",
+        "ł": "l",
+        "đ": "d",
+        "ð": "d",
+        "þ": "th",
+        "ħ": "h",
+        "ı": "i",
+        "ŋ": "n",
+        "ŧ": "t",
+    }
+)
+_WORD = re.compile(r"[^\W_]+")
+_APOSTROPHE = re.compile(r"(?<=[^\W_])['’ʼ`](?=[^\W_])")
+_UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
+"""Japanese and Chinese write words without spaces between: each sign counts as a word."""
+_ARTICLE = re.compile(r"(?:the|an?|les?|la|l|el|los|las|der|die|das|il|lo|gli|de|het)\b\s*")
+_LONGEST_WORD = 60
+
+
+def fold(text: str) -> str:
+    """Lower case without accents; `Łódź` becomes `lodz`."""
+    if text.isascii():
+        return text.lower()
+    lowered = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
+    return "".join(sign for sign in lowered if not unicodedata.combining(sign))
+
+
+def words(text: str) -> list[str]:
+    """The words that a searcher means, in order."""
+    folded = fold(text)
+    if not folded.isascii():
+        folded = _UNSPACED.sub(r" \1 ", folded)
+    return [word[:_LONGEST_WORD] for word in _WORD.findall(folded)]
+
+
+def searchable(text: str) -> str:
+    """The words under which a text is found: `O'Brien` under `o brien obrien`."""
+    found = words(text)
+    joined = _APOSTROPHE.sub("", text)
+    if joined != text:
+        found += [word for word in words(joined) if word not in found]
+    return " ".join(found)
+
+
+def title_key(title: str) -> str:
+    """Where a title stands on the shelf: folded, without its leading article, at most 200 signs."""
+    folded = " ".join(words(title)) or fold(title).strip()
+    without = _ARTICLE.sub("", folded, count=1) if _ARTICLE.match(folded) else folded
+    return (without or folded)[:200]
+
+
+def name_key(name: str) -> str:
+    """By which a contributor or a series is known again however it is spelt; at most 300 signs."""
+    return (" ".join(words(name)) or fold(name).strip())[:300]
+
+
+def sort_name(name: str) -> str:
+    """Where a name stands in a list of authors: folded, its last word first; at most 300 signs."""
+    *given, family = words(name) or [fold(name).strip()]
+    return " ".join([family, *given])[:300]
+
+
+def distance(one: str, other: str, limit: int) -> int | None:
+    """Slips of the hand between two words: letters added, left out, changed, or swapped with the
+    next. None where there are more than `limit`.
+    """
+    if abs(len(one) - len(other)) > limit:
+        return None
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for place, letter in enumerate(one, 1):
+        before, last, row = row, before, [place]
+        for position, sign in enumerate(other, 1):
+            cost = min(
+                before[position] + 1, row[position - 1] + 1, before[position - 1] + (letter != sign)
+            )
+            swapped = place > 1 and position > 1 and letter == other[position - 2]
+            if swapped and sign == one[place - 2]:
+                cost = min(cost, last[position - 2] + 1)
+            row.append(cost)
+        if min(row) > limit:
+            return None
+    return row[-1] if row[-1] <= limit else None

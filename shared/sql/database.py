@@ -1,0 +1,123 @@
+"""One service's database: a primary that decides, and perhaps a replica that is read.
+
+Nothing connects before the first block is entered. All of it may be used from any thread.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.kit.provider import Provider
+from shared.sql.engines import sql_server, sqlite_reader, sqlite_writer
+from shared.sql.faults import DatabaseBusy, is_busy, is_deadlock, is_transient
+
+T = TypeVar("T")
+
+_DEADLOCK_TRIES = 4
+_CONNECTION_PATIENCE_SECONDS = 60
+"""A serverless database that was paused needs about a minute before it takes the first sign-in."""
+
+
+class Database:
+    """Every block raises DatabaseBusy (503, Retry-After) when no connection or lock comes free.
+
+    Blocks do not nest: a second `write` in the same thread would wait for the first.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        read_url: str | None = None,
+        *,
+        fsync_full: bool = False,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`read_url` names a replica; `fsync_full` has SQLite wait for the disk at each commit."""
+        primary = make_url(url)
+        replica = make_url(read_url) if read_url else primary
+        self._pause = pause
+        self._primary: Provider[Engine]
+        self._writer: Provider[Engine]
+        if primary.get_backend_name() == "sqlite":
+            self._primary = Provider(lambda: sqlite_reader(primary, fsync_full=fsync_full))
+            self._writer = Provider(lambda: sqlite_writer(primary, fsync_full=fsync_full))
+            self._replica = Provider(lambda: sqlite_reader(replica, fsync_full=fsync_full))
+        else:
+            self._primary = self._writer = Provider(lambda: sql_server(primary))
+            self._replica = Provider(lambda: sql_server(replica))
+        if replica == primary:
+            self._replica = self._primary
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Reads that may be a moment old: from the replica where there is one."""
+        with self._block(self._replica) as connection:
+            yield connection
+
+    @contextmanager
+    def primary(self) -> Iterator[Connection]:
+        """Reads that decide something, without writing."""
+        with self._block(self._primary) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction on the primary: committed at the end of the block, or not at all.
+
+        SQLite takes the write lock at once, so that what is read inside cannot change.
+        """
+        with self._block(self._writer) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def session(self) -> Iterator[Connection]:
+        """A writing connection that leaves its transactions to the caller; for schema changes."""
+        with self._block(self._writer) as connection:
+            yield connection
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """`write` around `work`, started again when SQL Server asks for it.
+
+        A connection can break after the commit was taken, so `work` must be harmless when it is
+        done twice: guarded by an idempotency key, an id or a version.
+        """
+        last_call = time.monotonic() + _CONNECTION_PATIENCE_SECONDS
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                with self._writer().begin() as connection:
+                    return work(connection)
+            except PoolTimeout as error:
+                raise DatabaseBusy from error
+            except DBAPIError as error:
+                wait = min(0.05 * 2**tries, 10.0)
+                patient = time.monotonic() + wait < last_call
+                if is_transient(error) and (
+                    tries < _DEADLOCK_TRIES if is_deadlock(error) else patient
+                ):
+                    self._pause(wait)
+                elif is_busy(error):
+                    raise DatabaseBusy from error
+                else:
+                    raise
+
+    def dispose(self) -> None:
+        """Closes the idle connections; the next block opens new ones."""
+        for engine in {self._primary(), self._writer(), self._replica()}:
+            engine.dispose()
+
+    @contextmanager
+    def _block(self, engine: Provider[Engine]) -> Iterator[Connection]:
+        try:
+            with engine().connect() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeout) as error:
+            if is_busy(error):
+                raise DatabaseBusy from error
+            raise

@@ -1,0 +1,31 @@
+"""Contract tests run on the embedded stores; what they execute must be T-SQL as well."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.inventory import Shelves, open_shelves
+from tests.support.tsql import every_statement_is_tsql
+
+
+@pytest.fixture(autouse=True)
+def _every_statement_is_tsql() -> Iterator[None]:
+    with every_statement_is_tsql():
+        yield
+
+
+@pytest.fixture(scope="session")
+def empty_shelves(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a new database, to be copied."""
+    folder = tmp_path_factory.mktemp("empty")
+    with open_shelves(folder):
+        return folder
+
+
+@pytest.fixture
+def shelves(empty_shelves: Path, tmp_path: Path) -> Iterator[Shelves]:
+    shutil.copytree(empty_shelves, tmp_path, dirs_exist_ok=True)
+    with open_shelves(tmp_path) as opened:
+        yield opened

@@ -1,0 +1,106 @@
+"""What a blob store promises, whichever it is."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from shared.blobs.folder import FolderBlobs
+from shared.blobs.port import IMMUTABLE, Blob, BlobExists, BlobStore, content_name
+
+NAME = "covers/0a1b-large.webp"
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    return FolderBlobs(tmp_path / "blobs", "http://cdn.test/")
+
+
+def put(blobs: BlobStore, data: bytes, name: str = NAME) -> None:
+    blobs.put(name, data, "image/webp", IMMUTABLE)
+
+
+def test_a_blob_is_got_as_it_was_put(blobs: BlobStore) -> None:
+    put(blobs, b"picture")
+    assert blobs.get(NAME) == Blob(b"picture", "image/webp")
+    assert blobs.exists(NAME)
+    assert blobs.url(NAME) == f"http://cdn.test/{NAME}"
+
+
+def test_what_is_not_there_is_none(blobs: BlobStore) -> None:
+    assert blobs.get(NAME) is None
+    assert not blobs.exists(NAME)
+    blobs.delete(NAME)
+    put(blobs, b"picture")
+    assert blobs.get("covers") is None
+    assert not blobs.exists("covers")
+
+
+def test_a_deleted_blob_is_gone(blobs: BlobStore) -> None:
+    put(blobs, b"picture")
+    blobs.delete(NAME)
+    assert blobs.get(NAME) is None
+
+
+def test_a_name_stands_for_its_content_for_ever(blobs: BlobStore) -> None:
+    put(blobs, b"picture")
+    put(blobs, b"picture")
+    with pytest.raises(BlobExists):
+        put(blobs, b"another picture")
+    assert blobs.get(NAME) == Blob(b"picture", "image/webp")
+
+
+def test_the_name_says_the_type(blobs: BlobStore) -> None:
+    with pytest.raises(ValueError, match="image/webp"):
+        put(blobs, b"picture", "covers/a.html")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "/etc/passwd",
+        "../secret.webp",
+        "covers/../../secret.webp",
+        "covers/..",
+        "covers//a.webp",
+        "covers/a..webp",
+        "covers\\a.webp",
+        "covers/\0.webp",
+        "covers/a.webp\n",
+        ".hidden.webp",
+        "c:/a.webp",
+        "Covers/A.webp",
+        "a" * 300,
+    ],
+)
+def test_a_name_cannot_leave_the_store(blobs: BlobStore, tmp_path: Path, name: str) -> None:
+    for act in (blobs.get, blobs.exists, blobs.delete, blobs.url, lambda it: put(blobs, b"", it)):
+        with pytest.raises(ValueError, match="not the name of a blob"):
+            act(name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_readers_see_a_whole_blob_or_none(blobs: BlobStore) -> None:
+    content = b"x" * 1_000_000
+    seen: set[int | None] = set()
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            blob = blobs.get(NAME)
+            seen.add(None if blob is None else len(blob.data))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(20):
+        put(blobs, content)
+        blobs.delete(NAME)
+    done.set()
+    reader.join()
+    assert seen <= {None, len(content)}
+
+
+def test_only_the_same_content_has_the_same_name() -> None:
+    assert content_name(b"a") == content_name(b"a") != content_name(b"b")
+    assert len(content_name(b"a")) == 32
