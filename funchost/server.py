@@ -121,7 +121,9 @@ class FunctionServer:
         headers: dict[str, str] = {}
         try:
             headers = read_headers(scope["headers"])
-            if "host" not in headers and scope["http_version"] == "1.1":
+            host = headers.get("host")
+            if "," in host if host is not None else scope["http_version"] == "1.1":
+                # Two of them, or none where HTTP/1.1 wants one.
                 raise BadRequestError(400)
             path: str = scope["raw_path"].decode("ascii")
             if "%" in path or "/." in path:

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from funchost.cli import main as host
-
 from local.environment import SANDBOX, embedded
 from shared.kit.files import write_whole
 
@@ -37,11 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (state / "blobs").mkdir(parents=True, exist_ok=True)
     os.environ.update(embedded(state, options.port))
     write_whole(state / MARK, json.dumps(identity()).encode())
-    for step in (["local.migrate"], ["local.seed", "--blobs", str(state / "blobs")]):
+    seed = ["local.seed", "--blobs", str(state / "blobs"), "--only"]
+    for step in (["local.migrate"], [*seed, "books"]):
         code = subprocess.call([sys.executable, "-m", *step], cwd=ROOT)
         if code != 0:
             return code
-    with sandbox(state, options.port + SANDBOX):
+    with sandbox(state, options.port + SANDBOX), drawn([] if options.no_covers else seed):
         threading.Thread(target=announce, args=(options.port,), daemon=True).start()
         return host(
             [
@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--port", type=port_number, default=7071)
     top.add_argument("--state", default=".local", metavar="DIR", help="default: .local")
     top.add_argument("--fresh", action="store_true", help="throw the state folder away first")
+    top.add_argument("--no-covers", action="store_true", help="draw no covers for books")
     top.add_argument("--workers", type=int, default=1, metavar="N", help="processes that serve")
     return top
 
@@ -115,6 +116,19 @@ def sandbox(state: Path, port: int) -> Iterator[None]:
         if running[0].stdin is not None:
             running[0].stdin.close()
         keeper.join(10)
+
+
+@contextmanager
+def drawn(seed: list[str]) -> Iterator[None]:
+    """Draws missing covers while the shop is open; what is not done now is done next time."""
+    if not seed:
+        yield
+        return
+    with subprocess.Popen([sys.executable, "-m", *seed, "covers"], cwd=ROOT) as painter:
+        try:
+            yield
+        finally:
+            painter.terminate()
 
 
 def announce(port: int) -> None:

@@ -91,7 +91,9 @@ class _Server(uvicorn.Server):
 
 
 def _stop_with_stdin(server: uvicorn.Server) -> None:
-    sys.stdin.buffer.read()
+    # Not through sys.stdin: its lock, held by a thread, would fail the interpreter's end.
+    while os.read(0, 4096):
+        pass
     server.should_exit = True
 
 

@@ -89,7 +89,7 @@ def end(shop: Shop) -> int:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """One shop with the starting catalogue, for tests that only read or add things of their own."""
-    running = serve(tmp_path_factory.mktemp("shop") / "state")
+    running = serve(tmp_path_factory.mktemp("shop") / "state", "--no-covers")
     yield running
     end(running)
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,9 @@ class HostProcess:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE_SECONDS)
         with contextlib.closing(connection):
             # Step by step, so that a header may be repeated and nothing is added.
-            connection.putrequest(method, path, skip_accept_encoding=True)
-            pairs = headers.items() if isinstance(headers, Mapping) else headers
+            pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+            has_host = any(name.lower() == "host" for name, _ in pairs)
+            connection.putrequest(method, path, skip_host=has_host, skip_accept_encoding=True)
             for name, value in pairs:
                 connection.putheader(name, value)
             content = body.encode() if isinstance(body, str) else body
@@ -198,6 +199,3 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFactory]:
     factory = HostFactory(tmp_path_factory.mktemp("hosts"))
     yield factory
     factory.close()
-
-
-StartHost = Callable[..., HostProcess]

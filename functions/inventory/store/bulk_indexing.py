@@ -1,11 +1,11 @@
-"""`indexing.index_edition` for many new editions at once, in a fixed number of statements."""
+"""What readers see of editions, written anew for many at once in a fixed number of statements."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
 
 from functions.inventory.store.cards import BookRecord
 from functions.inventory.store.indexing import (
@@ -36,7 +36,7 @@ from functions.inventory.store.tables import (
 _BATCH = 1_000
 """SQL Server takes at most 2,100 parameters in a statement."""
 
-_ISBNS = bindparam("isbns", expanding=True)
+_ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
 _EDITIONS = (
     select(
         editions,
@@ -65,6 +65,16 @@ _CONTRIBUTORS = (
     .where(edition_contributors.c.isbn.in_(_ISBNS))
     .order_by(edition_contributors.c.isbn, edition_contributors.c.position)
 )
+_LISTED = (
+    select(
+        listings.c.isbn,
+        listings.c.category_ids,
+        listings.c.contributor_ids,
+        search_documents.c.words,
+    )
+    .join_from(listings, search_documents, search_documents.c.isbn == listings.c.isbn)
+    .where(listings.c.isbn.in_(_ISBNS))
+)
 _CATEGORY = (categories.c.id, categories.c.slug, categories.c.name, categories.c.parent_id)
 _CATEGORIES = (
     select(edition_categories.c.isbn, *_CATEGORY)
@@ -75,9 +85,46 @@ _CATEGORIES = (
 _PARENTS = select(*_CATEGORY).where(categories.c.id.in_(bindparam("ids", expanding=True)))
 
 
-def index_new_editions(connection: Connection, isbns: Sequence[int], today: date) -> None:
-    """After at most a thousand editions were added that were not there before."""
+def index_editions(connection: Connection, isbns: Sequence[int], today: date) -> None:
+    """After at most a thousand editions were added, changed, withdrawn or brought back."""
+    known_words = _take_off(connection, isbns)
     books = _read(connection, isbns)
+    offered = [book for book in books if not book.edition.withdrawn]
+    if offered:
+        _put_on(connection, offered, known_words, today)
+    touched = sorted({book.edition.work_id for book in books})
+    connection.execute(
+        insert(changes), [{"work_id": work_id, "catalogue": 1} for work_id in touched]
+    )
+
+
+def _take_off(connection: Connection, isbns: Sequence[int]) -> dict[int, frozenset[str]]:
+    """Removes what was listed, and returns the words under which it was found."""
+    former = connection.execute(_LISTED, {"isbns": isbns}).all()
+    if not former:
+        return {}
+    for shelf, owner, owners in SHELVES:
+        places = [
+            {"owner": int(owner_id), "edition": row.isbn}
+            for row in former
+            for owner_id in getattr(row, owners).split()
+        ]
+        if places:
+            here = (shelf.c[owner] == bindparam("owner"), shelf.c.isbn == bindparam("edition"))
+            connection.execute(delete(shelf).where(*here), places)
+        if shelf is category_listings:
+            _count_categories(connection, Counter(place["owner"] for place in places), -1)
+    for table in (search_documents, listings):
+        connection.execute(delete(table).where(table.c.isbn.in_([row.isbn for row in former])))
+    return {row.isbn: frozenset(plain_words(row.words)) for row in former}
+
+
+def _put_on(
+    connection: Connection,
+    books: Sequence[BookRecord],
+    known_words: Mapping[int, frozenset[str]],
+    today: date,
+) -> None:
     rows = [listing_row(book, today) for book in books]
     connection.execute(insert(listings), rows)
     for shelf, owner, owners in SHELVES:
@@ -85,28 +132,27 @@ def index_new_editions(connection: Connection, isbns: Sequence[int], today: date
         if placed:
             connection.execute(insert(shelf), placed)
         if shelf is category_listings:
-            _count_categories(connection, Counter(place[owner] for place in placed))
+            _count_categories(connection, Counter(place[owner] for place in placed), +1)
     documents = [search_document(book) for book in books]
     # Full text in SQLite empties its buffer whenever a document comes before the one just added.
     connection.execute(insert(search_documents), sorted(documents, key=lambda one: one["id"]))
-    _count_words(
-        connection, Counter(word for one in documents for word in plain_words(one["words"]))
+    new_words = Counter(
+        word
+        for document in documents
+        for word in plain_words(document["words"]) - known_words.get(document["isbn"], frozenset())
     )
-    touched = sorted({book.edition.work_id for book in books})
-    connection.execute(
-        insert(changes), [{"work_id": work_id, "catalogue": 1} for work_id in touched]
-    )
+    _count_words(connection, new_words)
 
 
 def _read(connection: Connection, isbns: Sequence[int]) -> list[BookRecord]:
     shelves = list(connection.execute(_CATEGORIES, {"isbns": isbns}))
     known = _with_ancestors(connection, shelves)
     own = defaultdict(list)
-    for row in shelves:
-        own[row.isbn].append(known[row.id])
+    for shelf in shelves:
+        own[shelf.isbn].append(known[shelf.id])
     people = defaultdict(list)
-    for row in connection.execute(_CONTRIBUTORS, {"isbns": isbns}):
-        people[row.isbn].append(row)
+    for person in connection.execute(_CONTRIBUTORS, {"isbns": isbns}):
+        people[person.isbn].append(person)
     return [
         BookRecord(row, people[row.isbn], own[row.isbn], _ancestry(own[row.isbn], known))
         for row in connection.execute(_EDITIONS, {"isbns": isbns})
@@ -115,7 +161,7 @@ def _read(connection: Connection, isbns: Sequence[int]) -> list[BookRecord]:
 
 def _with_ancestors(connection: Connection, shelves: Iterable[Any]) -> dict[int, Any]:
     """All categories by their ids, with those above them."""
-    known = {row.id: row for row in shelves}
+    known: dict[int, Any] = {row.id: row for row in shelves}
     while missing := {row.parent_id for row in known.values()} - known.keys() - {None}:
         known |= {row.id: row for row in connection.execute(_PARENTS, {"ids": sorted(missing)})}
     return known
@@ -131,19 +177,21 @@ def _ancestry(own: Sequence[Any], known: dict[int, Any]) -> list[Any]:
     return list(found.values())
 
 
-def _count_categories(connection: Connection, added: Counter[int]) -> None:
-    if not added:
-        return
+def _count_categories(connection: Connection, books: Counter[int], sign: int) -> None:
     counted = category_counts.c.category_id
-    known = set(connection.scalars(select(counted).where(counted.in_(sorted(added)))))
+    known = set(connection.scalars(select(counted).where(counted.in_(sorted(books)))))
     _add(
         connection,
         update(category_counts)
         .where(counted == bindparam("key"))
         .values(books=category_counts.c.books + bindparam("more")),
-        {key: more for key, more in added.items() if key in known},
+        {key: sign * number for key, number in books.items() if key in known},
     )
-    new = [{"category_id": key, "books": more} for key, more in added.items() if key not in known]
+    new = [
+        {"category_id": key, "books": sign * number}
+        for key, number in books.items()
+        if key not in known
+    ]
     if new:
         connection.execute(insert(category_counts), new)
 

@@ -13,10 +13,9 @@ from sqlalchemy.exc import IntegrityError
 from functions.inventory.model import BookDetails, Cover, NewBook, NewCategory, StoredEdition
 from functions.inventory.read_model import Detail
 from functions.inventory.store import references
-from functions.inventory.store.bulk_indexing import index_new_editions
+from functions.inventory.store.bulk_indexing import index_editions
 from functions.inventory.store.detail import details
 from functions.inventory.store.details import read_details
-from functions.inventory.store.indexing import index_edition
 from functions.inventory.store.stock import touch_siblings
 from functions.inventory.store.tables import (
     edition_categories,
@@ -76,7 +75,7 @@ class SqlEditions:
         self._receive(books, reason, actor)
         said = {book.isbn: book for book in books}
         self._link(said)
-        self._follow(said, in_work, only_fill=True, new=True)
+        self._follow(said, in_work, only_fill=True)
         return True
 
     def claim(self, isbn: Isbn, version: int, *, withdrawn: bool) -> bool:
@@ -187,12 +186,7 @@ class SqlEditions:
             self._connection.execute(insert(edition_categories), placed)
 
     def _follow(
-        self,
-        said: Mapping[Isbn, BookDetails],
-        in_work: Mapping[Isbn, int],
-        *,
-        only_fill: bool,
-        new: bool = False,
+        self, said: Mapping[Isbn, BookDetails], in_work: Mapping[Isbn, int], *, only_fill: bool
     ) -> None:
         """Brings the works, the other editions of each, and what readers see up to date.
 
@@ -204,17 +198,13 @@ class SqlEditions:
         )
         touch_siblings(self._connection, _numbers(said))
         siblings = [isbn for isbn in self._editions_of(changed) if isbn not in said]
-        if siblings:
-            self.claim_all(siblings)
-        if new:
-            index_new_editions(self._connection, _numbers(said), self._now.date())
-        else:
-            self._show(said)
-        self._show(siblings)
+        self._show(said)
+        for some in references.batches(siblings):
+            self.claim_all(some)
+            self._show(some)
 
     def _show(self, isbns: Iterable[Isbn]) -> None:
-        for isbn in isbns:
-            index_edition(self._connection, int(isbn), self._now.date())
+        index_editions(self._connection, _numbers(isbns), self._now.date())
 
     def _editions_of(self, work_ids: Collection[int]) -> list[Isbn]:
         rows = self._connection.scalars(

@@ -92,6 +92,7 @@ def sorted_page(
         .where(*(one.on(listings, chooses=False) for one in residue_of(filters)))
         .order_by(*order.by(listings, chooses=False))
         .limit(limit)
+        .execution_options(**found.get_execution_options())
     )
     if after is not None:
         statement = statement.where(order.past(listings, "behind"))
@@ -118,7 +119,8 @@ def facts_found(connection: Connection, found: Select[Any], filters: Filters) ->
         .join_from(hits, listings, listings.c.isbn == hits.c.isbn)
         .where(*(one.on(listings, chooses=False) for one in residue_of(filters)))
     )
-    return list(connection.execute(_grouped(statement), values_of(filters)))
+    grouped = _grouped(statement).execution_options(**found.get_execution_options())
+    return list(connection.execute(grouped, values_of(filters)))
 
 
 @lru_cache(maxsize=1024)

@@ -64,6 +64,7 @@ class SqliteSearch:
             .where(_matches(literal(everything)))
             .order_by(_INDEX.c.rowid)
             .limit(RANKED_HITS)
+            .execution_options(sqlite_only=True)
         )
         return found, count > RANKED_HITS
 

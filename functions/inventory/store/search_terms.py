@@ -123,7 +123,7 @@ def _candidates(connection: Connection, word: str, allowed: int) -> Iterable[tup
             "shortest": len(word) - allowed,
             "longest": len(word) + allowed,
         }
-        found.update(row._tuple() for row in connection.execute(statement, limits))
+        found.update((row.term, row.documents) for row in connection.execute(statement, limits))
     return found.items()
 
 

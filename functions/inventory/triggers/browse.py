@@ -37,7 +37,12 @@ class AuthorPath(BaseModel):
 
 def register(api: Api, browse: Provider[Browse]) -> None:
     @api.route(
-        "GET", "v1/books", summary="Browse and search", query=BookQuery, answers={200: BookPage}
+        "GET",
+        "v1/books",
+        summary="Browse and search",
+        query=BookQuery,
+        answers={200: BookPage},
+        etag=True,
     )
     def list_books(call: Call[Nothing, BookQuery, Nothing]) -> Answer:
         """Filters narrow together. An exact ISBN in `q` comes first."""
@@ -49,6 +54,7 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         summary="One book",
         path_model=BookPath,
         answers={200: Book},
+        etag=True,
         problems=(UnknownBook,),
     )
     def get_book(call: Call[BookPath, Nothing, Nothing]) -> Answer:
@@ -61,13 +67,19 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         summary="What can be sold now",
         path_model=BookPath,
         answers={200: AvailabilityAnswer},
+        etag=True,
         problems=(UnknownBook,),
     )
     def get_availability(call: Call[BookPath, Nothing, Nothing]) -> Answer:
         return _answer(browse().availability(Isbn(call.path.isbn)))
 
     @api.route(
-        "GET", "v1/authors", summary="Authors by name", query=AuthorQuery, answers={200: AuthorPage}
+        "GET",
+        "v1/authors",
+        summary="Authors by name",
+        query=AuthorQuery,
+        answers={200: AuthorPage},
+        etag=True,
     )
     def list_authors(call: Call[Nothing, AuthorQuery, Nothing]) -> Answer:
         return _answer(browse().authors(call.query))
@@ -78,13 +90,18 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         summary="One author",
         path_model=AuthorPath,
         answers={200: Author},
+        etag=True,
         problems=(UnknownAuthor,),
     )
     def get_author(call: Call[AuthorPath, Nothing, Nothing]) -> Answer:
         return _answer(browse().author(call.path.id))
 
     @api.route(
-        "GET", "v1/categories", summary="The tree of categories", answers={200: CategoryTree}
+        "GET",
+        "v1/categories",
+        summary="The tree of categories",
+        answers={200: CategoryTree},
+        etag=True,
     )
     def list_categories(call: Call[Nothing, Nothing, Nothing]) -> Answer:
         """Each with the number of books in it and below it."""

@@ -1,0 +1,51 @@
+"""Readers must not see whether an edition came alone or among a thousand."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Table, select
+
+from functions.inventory.store.indexing import index_edition
+from functions.inventory.store.tables import (
+    category_counts,
+    category_listings,
+    contributor_listings,
+    listings,
+    search_documents,
+    search_terms,
+)
+from tests.support.inventory import Shelves, a_book, isbn
+
+ROWS: tuple[Table, ...] = (category_listings, contributor_listings, category_counts, listings)
+
+
+def shown(connection: Connection) -> list[Any]:
+    rows: list[Any] = [
+        [(table.name, *row) for row in sorted(connection.execute(select(table)), key=repr)]
+        for table in ROWS
+    ]
+    for document in connection.execute(select(search_documents).order_by(search_documents.c.id)):
+        rows.append((document.id, document.isbn, sorted(document.words.split())))
+    return rows
+
+
+def test_many_new_editions_are_indexed_as_each_would_be(shelves: Shelves) -> None:
+    shelves.put(
+        a_book(1, title="Emma", categories=("crime",), contributors=({"name": "Jane Austen"},)),
+        a_book(2, title="L'Étranger", categories=("crime", "fiction"), description="Sun. Sea."),
+        a_book(3, stock=0, contributors=({"name": "A B"}, {"name": "C D", "role": "editor"})),
+        a_book(4, series={"title": "Classics", "volume": "2"}, published_on=None),
+    )
+    numbers = [int(isbn(number)) for number in (1, 2, 3, 4)]
+    today = shelves.clock.business_now().date()
+    with shelves.database.write() as connection:
+        in_bulk = shown(connection)
+        for number in numbers:
+            index_edition(connection, number, today)
+        assert shown(connection) == in_bulk
+
+
+def test_words_are_counted_once_for_each_document(shelves: Shelves) -> None:
+    shelves.put(a_book(1, title="Emma Emma"), a_book(2, title="Emma"))
+    shelves.put(a_book(3, title="Emma", subtitle="Emma, again"))
+    counted = select(search_terms.c.documents).where(search_terms.c.term == "emma")
+    assert shelves.scalar(counted) == 3
