@@ -24,7 +24,11 @@ _SAMPLED = "01"
 
 def new_id() -> str:
     """A random GUID as .NET prints it (version 4, lower case)."""
-    digits = os.urandom(16).hex()
+    if not _random_digits:
+        # Many at a time: a system call each would cost more than all the rest.
+        pool = os.urandom(16 * 256).hex()
+        _random_digits.extend(pool[start : start + 32] for start in range(0, len(pool), 32))
+    digits = _random_digits.pop()
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
@@ -143,6 +147,7 @@ def _child_of(traceparent: str) -> str:
     return f"00-{trace_id}-{os.urandom(8).hex()}-{flags}"
 
 
+_random_digits: list[str] = []
 NO_RETRY = RetryContext()
 HOST_INSTANCE_ID = new_id()
 current_invocation: ContextVar[Invocation | None] = ContextVar("invocation", default=None)

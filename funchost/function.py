@@ -1,6 +1,7 @@
 """A function of the app, as indexed."""
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -54,6 +55,15 @@ class RetryPolicy:
                 )
             return cls(True, maximum_retries, minimum.total_seconds(), maximum.total_seconds())
         raise ValueError(f"'{strategy}' is not a retry strategy.")
+
+    def delay(self, failures_before: int) -> float:
+        """Seconds to wait after `failures_before` + 1 failures."""
+        if not self.exponential or failures_before == 0:
+            return self.minimum_delay
+        jitter = random.uniform(0.8, 1.2)  # noqa: S311 - it spreads retries, nothing more
+        # The exponent is bounded: a policy that retries for ever must not overflow.
+        grown = jitter * 2.0 ** min(failures_before - 1, 60) * self.minimum_delay
+        return min(self.maximum_delay, self.minimum_delay + grown)
 
 
 @dataclass(frozen=True, eq=False)

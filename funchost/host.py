@@ -12,10 +12,11 @@ from funchost.clock import StateClock, host_zone
 from funchost.command import Command, Mount
 from funchost.convert import Datum
 from funchost.cors import CorsPolicy
+from funchost.failures import failure_text
 from funchost.function import Function, RetryPolicy
 from funchost.hostjson import HostJson
 from funchost.index import index_app
-from funchost.invoke import HTTP_REASON, InvocationFailedError, Invoker, failure_text
+from funchost.invoke import HTTP_REASON, InvocationFailedError, Invoker
 from funchost.kinds import (
     BindingError,
     BindingKinds,

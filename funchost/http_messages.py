@@ -131,11 +131,25 @@ def _respond_with(response: HttpResponse) -> Response:
     status = int(response.status_code)
     if not 100 <= status <= 599:
         raise ValueError(f"{status} is not an HTTP status code.")
+    headers, content_type = _read_response_headers(list(response.headers))
+    if content_type is None:
+        content_type = _content_type(response.mimetype, response.charset)
+    headers.append((b"content-type", content_type))
+    body = response.get_body() or b""
+    return Response(status, headers, b"" if status in _BODILESS or status < 200 else body)
+
+
+def _read_response_headers(
+    given: list[tuple[str, str]],
+) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
+    """All but the content type, and the content type."""
     content_type: bytes | None = None
     headers: list[tuple[bytes, bytes]] = []
+    if not given:
+        return headers, content_type
     values: dict[str, str] = {}
     cookies: list[str] = []
-    for name, value in response.headers:
+    for name, value in given:
         if name.lower() == "set-cookie":
             cookies.append(value)
         else:
@@ -151,15 +165,12 @@ def _respond_with(response: HttpResponse) -> Response:
         else:
             headers.append((key, _header_value(value)))
     for cookie in cookies:
+        # A text that cannot be parsed gives no cookie at all, as in the worker.
         headers += [
             (b"set-cookie", _header_value(_cookie_text(name, morsel)))
-            for name, morsel in _parse_cookie(cookie).items()
+            for name, morsel in SimpleCookie(cookie).items()
         ]
-    if content_type is None:
-        content_type = _content_type(response.mimetype, response.charset)
-    headers.append((b"content-type", content_type))
-    body = response.get_body() or b""
-    return Response(status, headers, b"" if status in _BODILESS or status < 200 else body)
+    return headers, content_type
 
 
 @lru_cache(maxsize=256)
@@ -181,11 +192,6 @@ def _header_value(value: str) -> bytes:
     if not text.isascii() or not text.replace("\t", "").isprintable():
         raise ValueError(f"Invalid non-ASCII or control character in header value {text!r}.")
     return text.encode()
-
-
-def _parse_cookie(text: str) -> SimpleCookie:
-    """An unparsable text gives no cookie at all, as in the worker."""
-    return SimpleCookie(text)
 
 
 def _cookie_text(name: str, morsel: "Morsel[str]") -> str:

@@ -2,12 +2,9 @@
 
 import asyncio
 import contextvars
-import random
 import time
-import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 from funchost.context import (
@@ -19,7 +16,8 @@ from funchost.context import (
     current_invocation,
     thread_local_storage,
 )
-from funchost.convert import decode, encode
+from funchost.convert import Datum, decode, encode
+from funchost.failures import as_rpc_exception, failure_text
 from funchost.function import Function, RetryPolicy
 from funchost.kinds import HostedFunction, Outcome, TriggerEvent
 from funchost.logs import DEBUG, ERROR, INFORMATION, HostLog
@@ -32,7 +30,6 @@ HTTP_REASON = "This function was programmatically called via the host APIs."
 _RETRIED_TRIGGERS = frozenset(
     {"timertrigger", "eventhubtrigger", "kafkatrigger", "cosmosdbtrigger"}
 )
-_OWN_FOLDER = str(Path(__file__).parent)
 
 T = TypeVar("T")
 
@@ -107,7 +104,8 @@ class Invoker:
             if policy is not None:
                 invocation.retry = RetryContext(attempt, policy.maximum_retries, previous)
             try:
-                return await self._attempt(hosted, event, invocation)
+                returned = await self.run(hosted, invocation, event, _encode_return)
+                return Outcome(invocation.id, returned)
             except InvocationFailedError as failure:
                 if policy is None:
                     raise
@@ -118,8 +116,8 @@ class Invoker:
                         f"Function execution failed after '{attempt}' retries.",
                     )
                     raise
-                previous = _as_rpc_exception(failure.__cause__ or failure)
-            delay = _delay(policy, attempt)
+                previous = as_rpc_exception(failure.__cause__ or failure)
+            delay = policy.delay(attempt)
             attempt += 1
             self._log.log(
                 f"Function.{function.name}",
@@ -129,67 +127,38 @@ class Invoker:
             )
             await asyncio.sleep(delay)
 
-    async def _attempt(
-        self, hosted: HostedFunction, event: TriggerEvent, invocation: Invocation
-    ) -> Outcome:
-        function = hosted.function
-
-        async def prepare(arguments: dict[str, Any]) -> None:
-            name = hosted.trigger["name"]
-            arguments[name] = decode(function.inputs[name], event.data, event.metadata)
-            await self.add_inputs(hosted, event, arguments)
-
-        def encode_return(result: Any, _: Mapping[str, Any]) -> Outcome:
-            has_sink = any(name == "$return" for name, *_ in hosted.outputs)
-            returned = None
-            if function.returns is not None and not has_sink:
-                returned = encode(function.returns, result)
-            return Outcome(invocation.id, returned)
-
-        return await self.run(
-            hosted,
-            invocation,
-            event.reason,
-            {},
-            encode_return,
-            prepare=prepare,
-            details=event.details,
-        )
-
-    async def add_inputs(
-        self, hosted: HostedFunction, event: TriggerEvent, arguments: dict[str, Any]
-    ) -> None:
-        for name, parameter, binding, source in hosted.inputs:
-            arguments[name] = decode(parameter, await source(binding, event))
-
     async def run(
         self,
         hosted: HostedFunction,
         invocation: Invocation,
-        reason: str,
-        arguments: dict[str, Any],
-        conclude: Callable[[Any, Mapping[str, Any]], T],
-        *,
-        prepare: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
-        details: str | None = None,
+        event: TriggerEvent,
+        conclude: Callable[[HostedFunction, Any, Mapping[str, Any]], T],
+        arguments: dict[str, Any] | None = None,
     ) -> T:
-        """One attempt. `prepare` completes the arguments; `conclude` turns the result and the
-        arguments into what the trigger wants. Whatever goes wrong in either, in the function or in
-        an output binding is logged and raised as InvocationFailedError."""
+        """One attempt. `conclude` turns the result and the arguments into what the trigger wants;
+        `arguments` has the trigger's own, unless that is to be decoded from the event. Whatever
+        goes wrong in any of it, in the function or in an output binding is logged and raised as
+        InvocationFailedError."""
         function = hosted.function
         lines = self._lines.get(function.name) or self._prepare_lines(function.name)
         if lines.is_chatty:
             console = self._console
-            console.write(f"{console.stamp()}{lines.executing}{reason}', Id={invocation.id})\n")
-            if details is not None:
-                console.line(details)
+            console.write(
+                f"{console.stamp()}{lines.executing}{event.reason}', Id={invocation.id})\n"
+            )
+            if event.details is not None:
+                console.line(event.details)
         self._active[invocation.id] = invocation
         if self._watch is None and self._timeout is not None:
             self._watch_active()
         token = current_invocation.set(invocation)
         try:
-            if prepare is not None:
-                await prepare(arguments)
+            if arguments is None:
+                name = hosted.trigger["name"]
+                parameter = function.inputs[name]
+                arguments = {name: decode(parameter, event.data, event.metadata)}
+            for name, parameter, binding, source in hosted.inputs:
+                arguments[name] = decode(parameter, await source(binding, event))
             if function.requires_context:
                 arguments["context"] = Context(invocation, function.name, function.directory)
             for name in function.outputs:
@@ -203,7 +172,7 @@ class Invoker:
                     f"function {function.name!r} without a $return binding returned a "
                     "non-None value"
                 )
-            concluded = conclude(result, arguments)
+            concluded = conclude(hosted, result, arguments)
             if hosted.outputs:
                 await _send_outputs(hosted, result, arguments)
         except BaseException as error:
@@ -313,35 +282,20 @@ class Invoker:
             self._watch.cancel()
 
 
-def failure_text(error: BaseException) -> str:
-    """`Result: Failure`, the exception and its stack, in the worker's form."""
-    rpc = _as_rpc_exception(error)
-    return f"Result: Failure\nException: {rpc.message}\nStack: {rpc.stack_trace}".rstrip()
-
-
-def _as_rpc_exception(error: BaseException) -> RpcException:
-    try:
-        message = f"{type(error).__name__}: {error}"
-    except Exception:
-        # The exception is the app's: its __str__ may itself be broken.
-        message = "Unhandled exception in function. Could not serialize original exception message."
-    return RpcException("", message, "".join(traceback.format_exception(_without_host(error))))
-
-
-def _without_host(error: BaseException) -> BaseException:
-    """Drops the host's own frames, which tell the author of a function nothing."""
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_OWN_FOLDER):
-        frames = frames.tb_next
-    return error.with_traceback(frames or error.__traceback__)
-
-
 def _call(code: Callable[..., Any], arguments: dict[str, Any], invocation_id: str) -> Any:
     thread_local_storage.invocation_id = invocation_id
     try:
         return code(**arguments)
     finally:
         thread_local_storage.invocation_id = None
+
+
+def _encode_return(hosted: HostedFunction, result: Any, _: Mapping[str, Any]) -> Datum | None:
+    """None when a sink takes the return value, or nobody does."""
+    returns = hosted.function.returns
+    if returns is None or any(name == "$return" for name, *_ in hosted.outputs):
+        return None
+    return encode(returns, result)
 
 
 async def _send_outputs(hosted: HostedFunction, result: Any, arguments: Mapping[str, Any]) -> None:
@@ -354,13 +308,3 @@ async def _send_outputs(hosted: HostedFunction, result: Any, arguments: Mapping[
         if data is not None and data.type is not None:
             sends.append(sink(binding, data))
     await asyncio.gather(*sends)
-
-
-def _delay(policy: RetryPolicy, failures_before: int) -> float:
-    """Seconds before the next attempt, after `failures_before` + 1 failures."""
-    if not policy.exponential or failures_before == 0:
-        return policy.minimum_delay
-    jitter = random.uniform(0.8, 1.2)  # noqa: S311 - it spreads retries, nothing more
-    # The exponent is bounded: a policy that retries for ever must not overflow.
-    grown = jitter * 2.0 ** min(failures_before - 1, 60) * policy.minimum_delay
-    return min(policy.maximum_delay, policy.minimum_delay + grown)

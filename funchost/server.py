@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
 
 from funchost import httpv2
 from funchost.admin import AdminApi
@@ -11,12 +11,12 @@ from funchost.auth import AuthorizationLevel, Keys
 from funchost.context import Invocation
 from funchost.convert import Datum
 from funchost.cors import CorsPolicy
+from funchost.exchange import ClientGoneError, Exchange, Receive, Scope, Send
 from funchost.hostjson import HostJson
 from funchost.http_messages import (
     BadRequestError,
     Response,
     read_headers,
-    read_query,
     read_request,
     respond,
 )
@@ -26,23 +26,14 @@ from funchost.routing import Match, PathError, RouteTable, decode_path
 
 __all__ = ["FunctionServer", "HttpOptions"]
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-MAXIMUM_BODY = 104_857_600
 _REMEMBERED_PATHS = 1024
 _RESERVED_INITIALS = frozenset("aArR")
 _EMPTY_404 = Response(404, [], b"")
-_NO_DATA = TriggerEvent(Datum(None, None))
+_HTTP_EVENT = TriggerEvent(Datum(None, None), reason=HTTP_REASON)
 _HOME_PAGE = (
     b"<!DOCTYPE html><html><head><title>Functions host</title></head>"
     b"<body><h1>Your Functions 4.0 app is up and running</h1></body></html>"
 )
-
-
-class _ClientGoneError(Exception):
-    """The client closed the connection before its request was complete."""
 
 
 class HttpOptions:
@@ -61,28 +52,6 @@ class HttpOptions:
         ]
         self.accepts_chunked = accepts_chunked
         self.has_home_page = has_home_page
-
-
-class _Exchange(NamedTuple):
-    """One request on its way through the host; `path` is decoded as ASP.NET prints it."""
-
-    scope: Scope
-    receive: Receive
-    send: Send
-    headers: dict[str, str]
-    path: str
-
-    @property
-    def query(self) -> str:
-        raw: bytes = self.scope["query_string"]
-        try:
-            return raw.decode("ascii")
-        except UnicodeDecodeError:
-            raise BadRequestError(400) from None
-
-    @property
-    def key(self) -> str | None:
-        return self.headers.get("x-functions-key") or read_query(self.query).get("code")
 
 
 class FunctionServer:
@@ -128,17 +97,17 @@ class FunctionServer:
             path: str = scope["raw_path"].decode("ascii")
             if "%" in path or "/." in path:
                 path = decode_path(path)
-            response = await self._answer(_Exchange(scope, receive, send, headers, path))
+            response = await self._answer(Exchange(scope, receive, send, headers, path))
         except PathError:
             response = Response(400, [], b"")
         except BadRequestError as refusal:
             response = Response(refusal.status, [], b"")
-        except _ClientGoneError:
+        except ClientGoneError:
             return
         if response is not None:
             await self._send(response, headers, send)
 
-    async def _answer(self, exchange: _Exchange) -> Response | None:
+    async def _answer(self, exchange: Exchange) -> Response | None:
         """None when the response has been sent already."""
         scope, path = exchange.scope, exchange.path
         method: str = scope["method"]
@@ -148,7 +117,7 @@ class FunctionServer:
         if path[1:2] in _RESERVED_INITIALS:
             lowered = path.lower()
             if lowered.startswith("/admin/"):
-                body = await self._read_body(exchange)
+                body = await exchange.read_body(accepts_chunked=self._options.accepts_chunked)
                 return await self._admin(method, path, exchange.key, body)
             if lowered.startswith("/runtime/webhooks/"):
                 return await self._web_hook(lowered.split("/")[3], exchange)
@@ -176,7 +145,7 @@ class FunctionServer:
         return found
 
     async def _call_within_limits(
-        self, found: Match[HostedFunction], exchange: _Exchange
+        self, found: Match[HostedFunction], exchange: Exchange
     ) -> Response | None:
         options = self._options
         if 0 <= options.maximum_outstanding <= self._outstanding:
@@ -190,7 +159,7 @@ class FunctionServer:
         finally:
             self._outstanding -= 1
 
-    async def _call(self, found: Match[HostedFunction], exchange: _Exchange) -> Response | None:
+    async def _call(self, found: Match[HostedFunction], exchange: Exchange) -> Response | None:
         hosted = found.target
         function = hosted.function
         headers = exchange.headers
@@ -209,28 +178,16 @@ class FunctionServer:
         else:
             body = b""
             if "content-length" in headers or "transfer-encoding" in headers:
-                body = await self._read_body(exchange)
+                body = await exchange.read_body(accepts_chunked=self._options.accepts_chunked)
             request = read_request(exchange.scope, exchange.path, headers, found.params, body)
-
-        async def add_inputs(arguments: dict[str, Any]) -> None:
-            await self._invoker.add_inputs(hosted, _NO_DATA, arguments)
-
-        def conclude(result: Any, arguments: Mapping[str, Any]) -> Any:
-            if self._streams:
-                return httpv2.response_app(result)
-            if hosted.http_output == "$return":
-                return respond(result)
-            given = None if hosted.http_output is None else arguments[hosted.http_output].get()
-            return Response(200, [], b"") if given is None else respond(given)
 
         try:
             answer = await self._invoker.run(
                 hosted,
                 invocation,
-                HTTP_REASON,
+                _HTTP_EVENT,
+                self._conclude,
                 {hosted.trigger["name"]: request},
-                conclude,
-                prepare=add_inputs if hosted.inputs else None,
             )
         except InvocationFailedError:
             return Response(500, [], b"")
@@ -240,7 +197,15 @@ class FunctionServer:
         assert isinstance(answer, Response)
         return answer
 
-    def _refusal(self, hosted: HostedFunction, exchange: _Exchange) -> Response | None:
+    def _conclude(self, hosted: HostedFunction, result: Any, arguments: Mapping[str, Any]) -> Any:
+        if self._streams:
+            return httpv2.response_app(result)
+        if hosted.http_output == "$return":
+            return respond(result)
+        given = None if hosted.http_output is None else arguments[hosted.http_output].get()
+        return Response(200, [], b"") if given is None else respond(given)
+
+    def _refusal(self, hosted: HostedFunction, exchange: Exchange) -> Response | None:
         level = None
         if self._keys is not None:
             level = self._keys.level(exchange.key, hosted.function.name)
@@ -249,7 +214,7 @@ class FunctionServer:
         needed = AuthorizationLevel.of(hosted.trigger.get("authLevel"))
         return Response(401, [], b"") if level is not None and level < needed else None
 
-    async def _web_hook(self, extension: str, exchange: _Exchange) -> Response | None:
+    async def _web_hook(self, extension: str, exchange: Exchange) -> Response | None:
         hook = self._webhooks.get(extension)
         if hook is None:
             return _EMPTY_404
@@ -264,32 +229,6 @@ class FunctionServer:
         if not self._options.has_home_page:
             return Response(204, [], b"")
         return Response(200, [(b"content-type", b"text/html")], _HOME_PAGE)
-
-    async def _read_body(self, exchange: _Exchange) -> bytes:
-        """Raises BadRequestError (413). A chunked body is empty unless the app asked for it."""
-        length = exchange.headers.get("content-length")
-        if length is None and not self._options.accepts_chunked:
-            return b""
-        if length is not None:
-            if not length.isdecimal():
-                raise BadRequestError(400)
-            if int(length) > MAXIMUM_BODY:
-                raise BadRequestError(413)
-            if int(length) == 0:
-                return b""
-        parts = []
-        size = 0
-        while True:
-            message = await exchange.receive()
-            if message["type"] == "http.disconnect":
-                raise _ClientGoneError
-            part: bytes = message["body"]
-            size += len(part)
-            if size > MAXIMUM_BODY:
-                raise BadRequestError(413)
-            parts.append(part)
-            if not message["more_body"]:
-                return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def _send(self, response: Response, request: Mapping[str, str], send: Send) -> None:
         status, given, body = response
@@ -313,7 +252,7 @@ class FunctionServer:
         names = {name for name, _ in cors} - {b"vary"}
         return host_headers + [header for header in given if header[0] not in names] + cors
 
-    def _with_extra_headers(self, exchange: _Exchange) -> Send:
+    def _with_extra_headers(self, exchange: Exchange) -> Send:
         async def send_with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 given = [(name.lower(), value) for name, value in message.get("headers", [])]

@@ -84,7 +84,7 @@ class EditionRows(Protocol):
         ...
 
     def put_covers(self, covers: Mapping[Isbn, Cover]) -> None:
-        """Gives covers to editions that were claimed."""
+        """Gives covers to known editions."""
         ...
 
     def withdrawn(self, isbn: Isbn) -> None:

@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+KEPT_IN_LOG = 50_000
+"""A log must keep at least so many of the newest changes."""
 _TAGS_REMEMBERED = 50_000
 _READ_AT_START = 10_000
 _LOOK_BACK = 1_000
@@ -78,8 +80,8 @@ class Changes:
         before = self._newest
         rows = self._log.since(max(self._trusted, before - _LOOK_BACK))
         new = [(sequence, tags) for sequence, tags in rows if sequence not in self._seen]
-        if new and new[0][0] > before + 1:
-            self._trusted = new[0][0]  # the rows between may have been pruned
+        if new and new[-1][0] > before + KEPT_IN_LOG:
+            self._trusted = new[0][0]  # some between may have been pruned
         for sequence, tags in new:
             self._newest = max(self._newest, sequence)
             self._seen[sequence] = None

@@ -70,10 +70,17 @@ class RedisCache:
 
         self._attempt(keep)
 
+    @property
+    def is_left_alone(self) -> bool:
+        return self._monotonic() < self._back_at
+
+    def close(self) -> None:
+        self._client().close()
+
     def _attempt(self, command: "Callable[[Redis], Any]") -> Any:
         from redis import RedisError
 
-        if self._monotonic() < self._back_at:
+        if self.is_left_alone:
             return None
         try:
             return command(self._client())

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -12,9 +13,15 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import func, select
 
-from functions.inventory.model import ReservationClosed, StockChange
+from functions.inventory.model import (
+    BookExists,
+    BookPatch,
+    ReservationClosed,
+    StockChange,
+)
 from functions.inventory.store.check_stock import check_stock
 from functions.inventory.store.tables import reservations, stock, stock_ledger
+from shared.kit.errors import PreconditionFailed
 from shared.kit.idempotency import Delivery
 from tests.support.inventory import SOON, Shelves, a_book, delivery, isbn, lines, open_shelves
 
@@ -99,6 +106,33 @@ def test_one_delivery_that_comes_many_times_at_once_counts_once(shelves: Shelves
     shelves.check()
 
 
+def test_of_many_editors_with_the_same_version_one_is_heard(shelves: Shelves) -> None:
+    def edit(number: int) -> int | None:
+        try:
+            shelves.catalogue.patch(isbn(1), BookPatch({"pages": number + 1}), ['"m1-s1"'])
+        except PreconditionFailed:
+            return None
+        return number + 1
+
+    written = [pages for pages in in_parallel(8, edit) if pages is not None]
+    stored = shelves.catalogue.stored([isbn(1)])[isbn(1)]
+    assert written == [stored.details.pages]
+    assert stored.version == 2
+
+
+def test_of_many_who_add_the_same_book_one_does(shelves: Shelves) -> None:
+    def add(number: int) -> bool:
+        try:
+            shelves.catalogue.create(a_book(2), "anna", delivery(f"key {number}"))
+        except BookExists:
+            return False
+        return True
+
+    assert sum(in_parallel(8, add)) == 1
+    assert shelves.catalogue.size() == 2
+    shelves.check()
+
+
 def test_a_reservation_is_either_confirmed_or_expired_never_both(shelves: Shelves) -> None:
     shelves.stock.change(isbn(1), StockChange(delta=90, reason="more"), "anna", delivery("k"))
     for number in range(30):
@@ -120,15 +154,10 @@ def test_a_reservation_is_either_confirmed_or_expired_never_both(shelves: Shelve
 
     in_parallel(3, close)
     with shelves.database.primary() as connection:
-        states = {
-            state: number
-            for state, number in connection.execute(
-                select(reservations.c.state, func.count()).group_by(reservations.c.state)
-            )
-        }
+        states = Counter(connection.scalars(select(reservations.c.state)))
         sales = connection.scalar(select(func.count()).where(stock_ledger.c.kind == "sold"))
-    assert states.get("confirmed", 0) + states.get("expired", 0) == 30
-    assert sales == states.get("confirmed", 0)
+    assert states["confirmed"] + states["expired"] == 30
+    assert sales == states["confirmed"]
     shelves.check()
 
 

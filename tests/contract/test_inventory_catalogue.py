@@ -324,9 +324,10 @@ def test_categories_are_added_once_and_keep_their_tree(shelves: Shelves) -> None
     assert stored.details.categories == ("baking", "food")
 
 
-def test_a_cover_is_a_change_of_the_book(shelves: Shelves) -> None:
+def test_a_cover_changes_what_is_shown_and_not_what_is_edited(shelves: Shelves) -> None:
     shelves.put(a_book())
     shelves.catalogue.put_covers({isbn(1): Cover("abc", "#112233")})
+    assert versions(shelves, 1) == (1, 2)
     shown = patched(shelves, {})
     assert shown["images"]["large"] == "http://cdn.test/covers/abc-large.webp"
     assert shown["images"]["placeholder_colour"] == "#112233"

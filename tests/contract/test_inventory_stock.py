@@ -14,6 +14,7 @@ from functions.inventory.model import (
     UnknownBook,
     UnknownReservation,
 )
+from functions.inventory.store.check_stock import check_stock
 from functions.inventory.store.tables import stock, stock_ledger
 from shared.kit.errors import BadInput, IdempotencyMismatch
 from tests.support.inventory import SOON, START, Shelves, a_book, delivery, isbn, lines
@@ -257,3 +258,41 @@ def test_selling_the_last_copy_changes_what_other_formats_show(shelves: Shelves)
     assert shelves.scalar(version) == before
     shelves.stock.reserve("r2", lines((1, 1)), SOON)
     assert shelves.scalar(version) == before + 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "rules"),
+    [
+        ("on_hand", 11, ["on hand is the sum of the ledger"]),
+        ("reserved", 2, ["reserved is what open reservations hold"]),
+    ],
+)
+def test_an_equation_that_does_not_hold_is_found(
+    shelves: Shelves, column: str, value: int, rules: list[str]
+) -> None:
+    shelves.put(a_book(1), a_book(2))
+    shelves.stock.reserve("r1", lines((1, 1)), SOON)
+    with shelves.database.write() as connection:
+        connection.execute(
+            stock.update().where(stock.c.isbn == int(isbn(1))).values({column: value})
+        )
+    with shelves.database.primary() as connection:
+        found = check_stock(connection)
+    assert [(one.isbn, one.rule, one.says) for one in found] == [
+        (isbn(1), rule, value) for rule in rules
+    ]
+
+
+def test_a_sale_without_a_confirmed_reservation_is_found(shelves: Shelves) -> None:
+    shelves.put(a_book())
+    with shelves.database.write() as connection:
+        connection.execute(stock.update().values(on_hand=9))
+        connection.execute(
+            stock_ledger.insert().values(
+                isbn=int(isbn(1)), kind="sold", delta=-1, reason="theft", at=START
+            )
+        )
+    with shelves.database.primary() as connection:
+        assert [one.rule for one in check_stock(connection)] == [
+            "the ledger's sales are the confirmed lines"
+        ]

@@ -135,8 +135,10 @@ class HostFactory:
         folder.mkdir()
         if app is not None:
             (folder / name).write_text(IMPORTS + textwrap.dedent(app), "utf-8")
-        text = host_json if isinstance(host_json, str) else json.dumps(
-            {"version": "2.0", **(host_json or {})}
+        text = (
+            host_json
+            if isinstance(host_json, str)
+            else json.dumps({"version": "2.0", **(host_json or {})})
         )
         (folder / "host.json").write_text(text, "utf-8")
         if local_settings is not None:

@@ -10,8 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).parent)]
-
 from azure.functions.meta import Datum
 from worker_data import make_datum, plain
 
@@ -37,9 +35,7 @@ async def _run(app_dir: Path, cases: list[dict[str, Any]]) -> dict[str, Any]:
     async def given(binding: Any, event: TriggerEvent) -> Datum:
         return make_datum(Datum, *case["inputs"][binding["name"]])
 
-    triggers = {
-        function.trigger["type"].lower(): None for function in functions.values()
-    }
+    triggers = {function.trigger["type"].lower(): None for function in functions.values()}
     kinds = BindingKinds(triggers, _Always(given), _Always(record))
     invoker = Invoker(HostLog(Console(sys.stderr)), ThreadPool(4))
     results = []

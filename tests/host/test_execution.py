@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-APP = '''
+APP = """
 import asyncio, contextvars, json, os, sys, threading, time
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -98,7 +98,7 @@ def environment(req: func.HttpRequest) -> func.HttpResponse:
     return R(json.dumps({**{name: os.environ.get(name) for name in (
         "FUNCTIONS_WORKER_RUNTIME", "AZURE_FUNCTIONS_ENVIRONMENT", "WEBSITE_HOSTNAME",
         "AzureWebJobsScriptRoot")}, "cwd": os.getcwd(), "path": sys.path[:2]}))
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,9 @@ def test_the_context_is_complete(host, kind):
     got = host.get(
         f"/api/context/{kind}", {"traceparent": incoming, "tracestate": "vendor=value"}
     ).json
-    assert re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", got["id"])
+    assert re.fullmatch(
+        r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", got["id"]
+    )
     assert got["name"] == f"context_{kind}"
     assert got["directory"] == str(host.app_dir)
     _, trace_id, span_id, flags = got["parent"].split("-")

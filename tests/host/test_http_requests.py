@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-ECHO = '''
+ECHO = """
 import json
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -29,7 +29,7 @@ def form(req: func.HttpRequest) -> func.HttpResponse:
         "form": {key: req.form.getlist(key) for key in req.form},
         "files": {key: [file.filename, file.read().decode()] for key, file in req.files.items()},
     }))
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -135,8 +135,6 @@ def test_forms_are_parsed(host):
 
 
 def test_uploaded_files_are_parsed(host):
-    body = (
-        "--X\r\nContent-Disposition: form-data; name=f; filename=n.txt\r\n\r\nhello\r\n--X--\r\n"
-    )
+    body = "--X\r\nContent-Disposition: form-data; name=f; filename=n.txt\r\n\r\nhello\r\n--X--\r\n"
     answer = host.post("/api/form", body, {"Content-Type": "multipart/form-data; boundary=X"})
     assert answer.json["files"] == {"f": ["n.txt", "hello"]}

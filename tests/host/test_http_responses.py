@@ -2,7 +2,7 @@
 
 import pytest
 
-APP = '''
+APP = """
 import http
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -84,7 +84,7 @@ def generic(req: func.HttpRequest):
 @app.generic_output_binding(arg_name="$return", type="http")
 def generic2(req: func.HttpRequest) -> func.HttpResponse:
     return R("generic")
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,8 @@ def test_bytes_are_sent_as_they_are(host):
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [("created", 201), ("nocontent", 204), ("notmodified", 304), ("teapot", 418)]
+    ("name", "status"),
+    [("created", 201), ("nocontent", 204), ("notmodified", 304), ("teapot", 418)],
 )
 def test_statuses_are_kept(host, name, status):
     answer = host.get(f"/api/{name}")

@@ -74,7 +74,10 @@ def test_a_refusal_has_no_body_and_the_header_goes_before_the_query(guarded, key
 def test_management_needs_the_master_key(guarded, keys):
     master = {"x-functions-key": keys["master"]}
     assert guarded.get("/admin/host/status").status == 401
-    assert guarded.get("/admin/host/status", {"x-functions-key": keys["host"]["default"]}).status == 401
+    assert (
+        guarded.get("/admin/host/status", {"x-functions-key": keys["host"]["default"]}).status
+        == 401
+    )
     assert guarded.get("/admin/host/status", master).status == 200
 
 

@@ -1,6 +1,7 @@
 """The real worker library and this host on one app: the same index, the same results."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -181,7 +182,11 @@ CASES = [
     {"function": "bus", "inputs": {"m": ["body", "string"]}, "metadata": MESSAGE},
     {"function": "bus", "inputs": {"m": ["body", "bytes"]}, "metadata": MESSAGE},
     {"function": "batch", "inputs": {"ms": ['["a","b"]', "json"]}, "metadata": MESSAGES},
-    {"function": "batch", "inputs": {"ms": [["a", "b"], "collection_string"]}, "metadata": MESSAGES},
+    {
+        "function": "batch",
+        "inputs": {"ms": [["a", "b"], "collection_string"]},
+        "metadata": MESSAGES,
+    },
     {"function": "raw", "inputs": {"m": ["text", "string"]}, "metadata": MESSAGE},
     {"function": "queue", "inputs": {"m": ["body", "string"]}, "metadata": QUEUE},
     {
@@ -205,7 +210,7 @@ CASES = [
 def run(script, app_dir):
     finished = subprocess.run(
         [sys.executable, str(HERE / script), str(app_dir)],
-        input=json.dumps(CASES), capture_output=True, text=True, cwd=app_dir, check=False,
+        input=json.dumps(CASES), capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(HERE.parents[1])}, cwd=app_dir, check=False,
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     # Entities tell when they began and how long they took.

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-APP = '''
+APP = """
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 def case(name, **route):
@@ -32,7 +32,7 @@ case("zz_warm", route="zz")
 @app.warm_up_trigger("w")
 def warm(w) -> None:
     logging.info("warmed")
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -87,7 +87,9 @@ def test_a_timer_runs_at_start_when_it_is_asked_to(host):
 
 def test_a_timer_runs_when_it_is_due_and_says_so(host):
     assert told(host, "often", 2)[1]["status"] == {}
-    assert host.wait_for_log(r"Executing 'Functions.often' \(Reason='Timer fired at \d{4}-\d\d-\d\dT")
+    assert host.wait_for_log(
+        r"Executing 'Functions.often' \(Reason='Timer fired at \d{4}-\d\d-\d\dT"
+    )
 
 
 def test_a_failed_timer_is_retried_as_its_policy_says(host):
@@ -141,7 +143,9 @@ def test_the_record_of_a_timer_outlives_the_host(hosts):
     (first.state / "clock.json").write_text(json.dumps({"offset_seconds": 7200}))
     second = hosts.start(folder, "--state", str(first.state))
     second.wait_for_log("past due: True")
-    second.wait_for_log("Trigger Details: UnscheduledInvocationReason: IsPastDue, OriginalSchedule:")
+    second.wait_for_log(
+        "Trigger Details: UnscheduledInvocationReason: IsPastDue, OriginalSchedule:"
+    )
 
 
 def test_moving_the_clock_makes_a_waiting_timer_run(hosts):

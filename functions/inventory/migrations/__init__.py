@@ -1,4 +1,8 @@
-"""Alembic revisions of inventory's database, run by `shared.sql.migrations`."""
+"""Alembic revisions of inventory's database, run by `shared.sql.migrations`.
+
+A new one is written by hand, and a released one never changed. `tests/contract/test_migrations.py`
+names what they leave different from the stores' tables.
+"""
 
 from pathlib import Path
 

@@ -107,14 +107,16 @@ class Catalogue:
         )
 
     def put_covers(self, covers: Mapping[Isbn, Cover]) -> None:
-        """Gives at most a thousand editions their pictures. Raises UnknownBook."""
+        """Gives at most a thousand editions their pictures. Raises UnknownBook.
+
+        Editors are not disturbed: a cover is no part of what they edit.
+        """
 
         def work(transaction: Transaction) -> None:
             known = transaction.editions.stored(covers)
             for isbn in covers:
                 if isbn not in known:
                     raise UnknownBook(isbn)
-            transaction.editions.claim_all(covers)
             transaction.editions.put_covers(covers)
 
         self._transactions.run(work)

@@ -16,7 +16,7 @@ from functions.inventory.store import references
 from functions.inventory.store.bulk_indexing import index_editions
 from functions.inventory.store.detail import details
 from functions.inventory.store.details import read_details
-from functions.inventory.store.stock import touch_siblings
+from functions.inventory.store.stock import touch, touch_siblings
 from functions.inventory.store.tables import (
     edition_categories,
     edition_contributors,
@@ -115,6 +115,7 @@ class SqlEditions:
                 for isbn, cover in covers.items()
             ],
         )
+        touch(self._connection, stock.c.isbn.in_(_numbers(covers)))
         self._show(covers)
 
     def withdrawn(self, isbn: Isbn) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from functions.inventory.store.cards import BookRecord
-from functions.inventory.words import searchable, words
+from functions.inventory.words import searchable, title_key, words
 from shared.kit.isbn import to_ten
 
 _MARK = "0q"
@@ -47,8 +47,8 @@ def words_of(book: BookRecord) -> str:
         found |= dict.fromkeys(own)
         found |= dict.fromkeys(marked(place, word) for word in own)
     found |= dict.fromkeys(searchable(edition.description or "").split())
-    wholes = filter(None, [edition.title, edition.series_title, *names])
-    found |= dict.fromkeys(marked("whole", whole(text)) for text in wholes)
+    wholes = [edition.title, title_key(edition.title), edition.series_title or "", *names]
+    found |= dict.fromkeys(marked("whole", whole(text)) for text in wholes if text)
     found |= dict.fromkeys(marked("digits", group) for group in _isbn_groups(edition.isbn))
     found |= dict.fromkeys(
         [

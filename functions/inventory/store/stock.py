@@ -150,18 +150,21 @@ def on_sale(today: date) -> tuple[ColumnElement[bool], ...]:
     return editions.c.withdrawn == 0, or_(embargo.is_(None), embargo <= today)
 
 
-def touch_siblings(connection: Connection, isbns: Sequence[int]) -> None:
-    """Moves the stock version, and with it the ETag, of the other editions of the same works.
+def touch(connection: Connection, where: ColumnElement[bool]) -> None:
+    """Moves the stock version, and with it the ETag, of editions that look different now.
 
     `If-Match` does not look at that part, so that their editors are not disturbed.
     """
+    connection.execute(update(stock).where(where).values(version=stock.c.version + 1))
+
+
+def touch_siblings(connection: Connection, isbns: Sequence[int]) -> None:
+    """`touch` for the other editions of the same works."""
     changed = select(editions.c.work_id).where(editions.c.isbn.in_(isbns))
     siblings = select(editions.c.isbn).where(
         editions.c.work_id.in_(changed), editions.c.isbn.not_in(isbns)
     )
-    connection.execute(
-        update(stock).where(stock.c.isbn.in_(siblings)).values(version=stock.c.version + 1)
-    )
+    touch(connection, stock.c.isbn.in_(siblings))
 
 
 def _level(row: Row[Any, Any, Any, Any]) -> StockLevel:

@@ -1,0 +1,109 @@
+"""Every indexed way to browse is a walk along an index: SQLite's own plan says so, at any size."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from functions.inventory.read_model import SORTS, Filters, Sort
+from functions.inventory.store import listing
+from functions.inventory.store.detail import details
+from functions.inventory.store.walk import After
+from tests.support.inventory import Shelves, a_book
+
+LISTED = [sort for sort in SORTS if sort != "relevance"]
+
+
+@contextmanager
+def plans(connection: Connection) -> Iterator[list[str]]:
+    """The plan of each statement that runs inside, filled in at the end."""
+    ran: list[tuple[str, Any]] = []
+    found: list[str] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
+        ran.append((statement, values))
+
+    event.listen(connection, "before_cursor_execute", note)
+    yield found
+    event.remove(connection, "before_cursor_execute", note)
+    for statement, values in ran:
+        rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        found += [row[3] for row in rows]
+
+
+def last_of(connection: Connection, filters: Filters, sort: Sort) -> After:
+    last = listing.page(connection, filters, sort, None, 2)[-1]
+    return After(last.key, last.isbn)
+
+
+@pytest.mark.parametrize("sort", LISTED)
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(),
+        Filters(language="en"),
+        Filters(format="paperback"),
+        Filters(in_stock=True),
+        Filters(in_stock=False),
+        Filters(category_id=1),
+        Filters(contributor_id=1),
+        Filters(category_id=1, language="en", in_stock=True, max_price=900),
+    ],
+    ids=str,
+)
+def test_a_page_is_a_walk_along_an_index_in_its_order(
+    shelves: Shelves, sort: Sort, filters: Filters
+) -> None:
+    shelves.put(*(a_book(n, categories=("fiction",), stock=n % 2) for n in range(1, 9)))
+    with shelves.database.primary() as connection:
+        after = last_of(connection, filters, sort)
+        with plans(connection) as steps:
+            listing.page(connection, filters, sort, None, 3)
+            listing.page(connection, filters, sort, after, 3)
+    assert not [step for step in steps if "TEMP B-TREE" in step]
+    assert not [step for step in steps if step.startswith("SCAN") and "INDEX" not in step]
+    # Only the first page of an unfiltered list begins at an end of the index; others seek.
+    assert len([step for step in steps if step.startswith("SCAN")]) == int(filters == Filters())
+
+
+@pytest.mark.parametrize(
+    ("filters", "sort"),
+    [
+        (Filters(min_price=100, max_price=2000), "price"),
+        (Filters(min_price=100), "-price"),
+        (Filters(published_from=date(1990, 1, 1), published_to=date(2026, 1, 1)), "newest"),
+    ],
+)
+def test_a_range_of_the_sort_key_is_a_walk_between_its_ends(
+    shelves: Shelves, filters: Filters, sort: Sort
+) -> None:
+    shelves.put(*(a_book(n, published_on=date(2000 + n, 1, 1)) for n in range(1, 9)))
+    with shelves.database.primary() as connection:
+        after = last_of(connection, filters, sort)
+        with plans(connection) as steps:
+            listing.page(connection, filters, sort, None, 3)
+            listing.page(connection, filters, sort, after, 3)
+    assert all(step.startswith("SEARCH") for step in steps)
+
+
+def test_few_books_that_fit_are_looked_up_rather_than_all_others_passed_over(
+    shelves: Shelves,
+) -> None:
+    shelves.put(*(a_book(n, language="cy" if n == 3 else "en") for n in range(1, 9)))
+    filters = Filters(language="cy", format="paperback", min_price=1)
+    with shelves.database.primary() as connection, plans(connection) as steps:
+        found = listing.page(connection, filters, "title", None, 3)
+    assert len(found) == 1
+    assert "SEARCH listings USING INDEX ix_listings_language" in "".join(steps)
+    assert not [step for step in steps if step.startswith("SCAN listings")]
+
+
+def test_a_book_is_found_by_keys_alone(shelves: Shelves) -> None:
+    book = a_book()
+    shelves.put(book)
+    with shelves.database.primary() as connection, plans(connection) as steps:
+        assert details(connection, [int(book.isbn)])
+    assert all(step.startswith(("SEARCH", "USE TEMP B-TREE FOR ORDER BY")) for step in steps)
