@@ -233,9 +233,9 @@ class Generator:
             )
             for place, person in enumerate(people)
         ]
-        ancestry = dict.fromkeys(own) | {
-            parent: None for one in own if (parent := self._parents[one]) is not None
-        }
+        own = sorted(own, key=lambda one: (self._by_id[one].name, one))
+        parents = [self._parents[one] for one in reversed(own)]
+        ancestry = dict.fromkeys([*own, *filter(None, parents)])
         book = BookRecord(
             edition,
             named,

@@ -5,6 +5,7 @@ first needed. With the app setting `FUNCHOST_TEST_KEYS=true` the well-known keys
 worker's own tests are used instead and nothing is written.
 """
 
+import contextlib
 import json
 import secrets
 from enum import IntEnum
@@ -50,15 +51,18 @@ class Keys:
         if self._path is not None:
             self._document = self._read_or_create(self._path)
 
-    def refresh(self) -> None:
-        """Takes over what another process of this host has changed."""
-        if self._path is not None and self._path.stat().st_mtime_ns != self._version:
-            self._document = self._read_or_create(self._path)
+    def _refresh(self) -> None:
+        """Takes over what another process of this host has changed. Without the file, the keys of
+        before stay in force."""
+        with contextlib.suppress(FileNotFoundError):
+            if self._path is not None and self._path.stat().st_mtime_ns != self._version:
+                self._document = self._read_or_create(self._path)
 
     def level(self, key: str | None, function: str) -> AuthorizationLevel:
         """What `key` allows at `function`. No key is ANONYMOUS, and so is an unknown one."""
         if key is None:
             return AuthorizationLevel.ANONYMOUS
+        self._refresh()
         if _same(key, self._document["master"]):
             return AuthorizationLevel.ADMIN
         known = (*self.function_keys(function).values(), *self._document[_HOST].values())
@@ -67,6 +71,7 @@ class Keys:
         return AuthorizationLevel.ANONYMOUS
 
     def is_master(self, key: str | None) -> bool:
+        self._refresh()
         return key is not None and _same(key, self._document["master"])
 
     def is_system_key(self, key: str | None, extension: str) -> bool:
@@ -139,6 +144,7 @@ class Keys:
     def _save(self) -> None:
         if self._path is not None:
             write_private(self._path, json.dumps(self._document, indent=2))
+            self._version = self._path.stat().st_mtime_ns
 
 
 def _new_key() -> str:

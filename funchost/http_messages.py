@@ -19,7 +19,16 @@ from azure.functions.http import HttpRequest
 
 from funchost.results import string_result
 
-__all__ = ["BadRequestError", "Response", "read_headers", "read_query", "read_request", "respond"]
+__all__ = [
+    "BadRequestError",
+    "Response",
+    "header_name",
+    "header_value",
+    "read_headers",
+    "read_query",
+    "read_request",
+    "respond",
+]
 
 MAXIMUM_HEADERS = 100
 MAXIMUM_HEADER_BYTES = 32 * 1024
@@ -118,7 +127,7 @@ def respond(result: Any) -> Response:
         text = string_result(result)
         return Response(
             text.status,
-            [(_header_name(name), _header_value(value)) for name, value in text.headers.items()],
+            [(header_name(name), header_value(value)) for name, value in text.headers.items()],
             b"" if text.status in _BODILESS else text.body,
         )
     raise TypeError(
@@ -156,18 +165,18 @@ def _read_response_headers(
             values[name] = value
     seen = set()
     for name, value in values.items():
-        key = _header_name(name)
+        key = header_name(name)
         if key in seen or key in _OWN_HEADERS:
             continue
         seen.add(key)
         if key == b"content-type":
-            content_type = _header_value(value)
+            content_type = header_value(value)
         else:
-            headers.append((key, _header_value(value)))
+            headers.append((key, header_value(value)))
     for cookie in cookies:
         # A text that cannot be parsed gives no cookie at all, as in the worker.
         headers += [
-            (b"set-cookie", _header_value(_cookie_text(name, morsel)))
+            (b"set-cookie", header_value(_cookie_text(name, morsel)))
             for name, morsel in SimpleCookie(cookie).items()
         ]
     return headers, content_type
@@ -175,19 +184,19 @@ def _read_response_headers(
 
 @lru_cache(maxsize=256)
 def _content_type(mimetype: str, charset: str) -> bytes:
-    return _header_value(
+    return header_value(
         f"{mimetype}; charset={charset}" if mimetype.startswith("text/") else mimetype
     )
 
 
 @lru_cache(maxsize=1024)
-def _header_name(name: str) -> bytes:
+def header_name(name: str) -> bytes:
     if not _TOKEN.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of an HTTP header.")
     return name.lower().encode()
 
 
-def _header_value(value: str) -> bytes:
+def header_value(value: str) -> bytes:
     text = str(value)
     if not text.isascii() or not text.replace("\t", "").isprintable():
         raise ValueError(f"Invalid non-ASCII or control character in header value {text!r}.")

@@ -16,13 +16,17 @@ from funchost.hostjson import HostJson
 from funchost.http_messages import (
     BadRequestError,
     Response,
+    header_name,
+    header_value,
     read_headers,
     read_request,
     respond,
 )
 from funchost.invoke import HTTP_REASON, InvocationFailedError, Invoker
 from funchost.kinds import ASGIApp, HostedFunction, TriggerEvent
+from funchost.protocol import answer_at_once
 from funchost.routing import Match, PathError, RouteTable, decode_path
+from funchost.settings import SettingsError
 
 __all__ = ["FunctionServer", "HttpOptions"]
 
@@ -46,10 +50,13 @@ class HttpOptions:
         self.maximum_outstanding = host_json.number(*section, "maxOutstandingRequests", default=-1)
         concurrent = host_json.number(*section, "maxConcurrentRequests", default=-1)
         self.concurrency = asyncio.Semaphore(concurrent) if concurrent > 0 else None
-        self.headers = [
-            (str(name).lower().encode(), str(value).encode())
-            for name, value in host_json.section(*section, "customHeaders").items()
-        ]
+        try:
+            self.headers = [
+                (header_name(str(name)), header_value(str(value)))
+                for name, value in host_json.section(*section, "customHeaders").items()
+            ]
+        except ValueError as error:
+            raise SettingsError(f"customHeaders in host.json is wrong: {error}") from error
         self.accepts_chunked = accepts_chunked
         self.has_home_page = has_home_page
 
@@ -235,6 +242,10 @@ class FunctionServer:
         headers = self._merged(given, request)
         if status >= 200 and status != 204 and status != 304:
             headers.append((b"content-length", b"%d" % len(body)))
+        # A `connection` of the function's own is for the server to interpret.
+        is_plain = len(given) < 2 or all(name != b"connection" for name, _ in headers)
+        if is_plain and answer_at_once(send, status, headers, body):
+            return
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

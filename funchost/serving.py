@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from email.utils import formatdate
 from types import FrameType
-from typing import Any
 
 import uvicorn
 
@@ -19,6 +18,7 @@ from funchost.command import Command
 from funchost.host import Host
 from funchost.hostjson import read_host_json
 from funchost.logs import Console, HostLog
+from funchost.protocol import HostProtocol
 
 __all__ = ["Ending", "serve"]
 
@@ -126,7 +126,7 @@ async def serve(
         config = uvicorn.Config(
             host.server,
             interface="asgi3",
-            http=_protocol(),
+            http=HostProtocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -157,11 +157,3 @@ async def serve(
     console.flush()
     console.attach(None)
     return 0
-
-
-def _protocol() -> Any:
-    try:
-        from funchost.protocol import JoiningProtocol
-    except ImportError:  # httptools has no wheel for this machine
-        return "auto"
-    return JoiningProtocol

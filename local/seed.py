@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from functions.inventory.covers.draw import CoverSpec, media_type, placeholder_colour, render
+from functions.inventory.covers.draw import MEDIA_TYPE, CoverSpec, placeholder_colour, render
 from functions.inventory.model import Cover, NewBook, NewCategory, StoredEdition
 from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.store.transactions import SqlTransactions
@@ -138,7 +138,7 @@ def _put(blobs: BlobStore, pictures: Mapping[str, bytes]) -> str:
     """What the names of the pictures begin with."""
     name = content_name(pictures["large"])
     for size, picture in pictures.items():
-        blobs.put(f"covers/{name}-{size}.webp", picture, media_type(), IMMUTABLE)
+        blobs.put(f"covers/{name}-{size}.webp", picture, MEDIA_TYPE, IMMUTABLE)
     return name
 
 

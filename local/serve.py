@@ -11,7 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from funchost.cli import main as host
@@ -34,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return refuse(f"{state} is not a shop's state folder, so --fresh leaves it alone.")
         shutil.rmtree(state)
     (state / "blobs").mkdir(parents=True, exist_ok=True)
+    give_other_hosts_settings()
     os.environ.update(embedded(state, options.port))
     write_whole(state / MARK, json.dumps(identity()).encode())
     seed = ["local.seed", "--blobs", str(state / "blobs"), "--only"]
@@ -80,6 +81,13 @@ def taken(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+def give_other_hosts_settings() -> None:
+    """`func start` and `python -m funchost start` read this file; one that is there stays."""
+    sample = (ROOT / "local.settings.sample.json").read_bytes()
+    with suppress(FileExistsError), (ROOT / "local.settings.json").open("xb") as file:
+        file.write(sample)
 
 
 def refuse(sentence: str) -> int:

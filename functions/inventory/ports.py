@@ -87,6 +87,14 @@ class EditionRows(Protocol):
         """Gives covers to known editions."""
         ...
 
+    def without_cover(self, limit: int) -> Sequence[Isbn]:
+        """Editions that are offered and have no cover, by ISBN."""
+        ...
+
+    def show(self, isbns: Iterable[Isbn]) -> None:
+        """Tells readers of editions that were claimed."""
+        ...
+
     def withdrawn(self, isbn: Isbn) -> None:
         """Takes an edition that was claimed as withdrawn out of readers' sight."""
         ...
@@ -155,6 +163,24 @@ class ReservationRows(Protocol):
         ...
 
 
+class MediaRows(Protocol):
+    """Blobs that were sent in for editions; only an edition that was claimed gets one."""
+
+    def expect_cover(self, isbn: Isbn, upload: str) -> None:
+        """Names the upload that is to become the cover, in place of any other."""
+        ...
+
+    def expected_cover(self, isbn: Isbn) -> str | None:
+        """None where every upload was dealt with."""
+        ...
+
+    def cover_made(self, isbn: Isbn, upload: str) -> bool:
+        """Ends the waiting for the upload; False where it is not, or no longer, expected."""
+        ...
+
+    def put_sample(self, isbn: Isbn, name: str) -> None: ...
+
+
 class Transaction(Protocol):
     """One transaction on the primary; all of it happens or none."""
 
@@ -164,6 +190,8 @@ class Transaction(Protocol):
     def stock(self) -> StockRows: ...
     @property
     def reservations(self) -> ReservationRows: ...
+    @property
+    def media(self) -> MediaRows: ...
     @property
     def deliveries(self) -> Deliveries: ...
     @property

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -11,7 +11,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -146,6 +147,7 @@ class Book(BookSummary):
     original_language: str | None
     first_published: int | None
     dimensions: Dimensions
+    sample: Annotated[str | None, Field(description="address of pages to read, text or PDF")]
     other_formats: list[OtherFormat]
     version: int
 
@@ -260,11 +262,14 @@ class BookQuery(Query):
         Field(max_length=500, description="names of a book's fields, apart by commas"),
     ] = None
 
-    @model_validator(mode="after")
-    def _ranges(self) -> Self:
-        _refuse_backwards("min_price", self.min_price, "max_price", self.max_price)
-        _refuse_backwards("published_from", self.published_from, "published_to", self.published_to)
-        return self
+    @field_validator("max_price", "published_to")
+    @classmethod
+    def _not_below(cls, value: Any, info: ValidationInfo) -> Any:
+        low = {"max_price": "min_price", "published_to": "published_from"}[str(info.field_name)]
+        least = info.data.get(low)
+        if value is not None and least is not None and value < least:
+            raise PydanticCustomError("range", "is below {low}", {"low": low})
+        return value
 
 
 class AuthorQuery(Query):
@@ -273,11 +278,6 @@ class AuthorQuery(Query):
     q: Annotated[Text | None, Field(max_length=200)] = None
     limit: PageSize = 20
     cursor: Cursor | None = None
-
-
-def _refuse_backwards(low: str, at_least: Any, high: str, at_most: Any) -> None:
-    if at_least is not None and at_most is not None and at_least > at_most:
-        raise PydanticCustomError("range", "{low} is above {high}", {"low": low, "high": high})
 
 
 @dataclass(frozen=True, slots=True)

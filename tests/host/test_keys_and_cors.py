@@ -108,6 +108,17 @@ def test_keys_survive_a_restart(hosts):
     assert second.get(f"/api/admin?code={master}").status == 200
 
 
+def test_a_key_that_changes_is_known_to_every_process(hosts):
+    host = hosts.start(APP, "--enableAuth")
+    path = host.state / "keys.json"
+    document = json.loads(path.read_text())
+    changed = path.with_name("changed")
+    changed.write_text(json.dumps({**document, "master": "changed"}))
+    changed.replace(path)
+    assert host.get(f"/api/admin?code={document['master']}").status == 401
+    assert host.get("/api/admin?code=changed").status == 200
+
+
 def test_the_well_known_test_keys_are_used_only_on_request(hosts):
     host = hosts.start(APP, "--enableAuth", environment={"FUNCHOST_TEST_KEYS": "true"})
     assert host.get("/api/keyed?code=testFunctionKey").status == 200

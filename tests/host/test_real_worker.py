@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from local.environment import embedded
+
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 13), reason="the real worker library needs Python 3.13"
 )
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 APP = """
 import json, typing
 import azure.durable_functions as df
@@ -207,10 +210,11 @@ CASES = [
 ]
 
 
-def run(script, app_dir):
+def run(script, app_dir, cases, **environment):
     finished = subprocess.run(
         [sys.executable, str(HERE / script), str(app_dir)],
-        input=json.dumps(CASES), capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(HERE.parents[1])}, cwd=app_dir, check=False,
+        input=json.dumps(cases), capture_output=True, text=True, cwd=app_dir, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
     )  # fmt: skip
     assert finished.returncode == 0, finished.stderr
     # Entities tell when they began and how long they took.
@@ -221,7 +225,7 @@ def run(script, app_dir):
 @pytest.fixture(scope="module")
 def both(hosts):
     app_dir = hosts.write(APP)
-    return run("real_worker.py", app_dir), run("our_worker.py", app_dir)
+    return [run(worker, app_dir, CASES) for worker in ("real_worker.py", "our_worker.py")]
 
 
 def test_the_real_worker_indexes_the_app_as_we_do(both):
@@ -250,3 +254,34 @@ def test_over_http_a_function_gives_what_the_real_worker_gives(hosts, both):
     assert [given[index] for index in (0, 1, 2, 3, 5)] == [
         expected[index] for index in (0, 1, 2, 3, 5)
     ]
+
+
+def get(path, query=()):
+    headers = {"host": "localhost", "x-correlation-id": "from-a-test"}
+    return {
+        "method": "GET", "url": f"http://localhost:7071/api/{path}", "headers": headers,
+        "params": {}, "query": dict(query), "body": "",
+    }  # fmt: skip
+
+
+def test_the_shop_runs_on_the_real_worker_as_on_ours(tmp_path):
+    settings = embedded(tmp_path, 7071)
+    subprocess.run(
+        [sys.executable, "-m", "local.migrate"], cwd=ROOT, env={**os.environ, **settings}, check=True
+    )
+    cases = [
+        {"function": "ops_live", "inputs": {"req": [get("health/live"), "http"]}},
+        {"function": "inventory_list_books", "inputs": {"req": [get("v1/books"), "http"]}},
+        {
+            "function": "inventory_list_books",
+            "inputs": {"req": [get("v1/books", {"limit": "0"}), "http"]},
+        },
+        {"function": "inventory_expire_reservations", "inputs": {"timer": [TIMER, "json"]}},
+    ]
+    real, ours = (
+        run(worker, ROOT, cases, **settings) for worker in ("real_worker.py", "our_worker.py")
+    )
+    assert "error" not in real
+    assert ours == real
+    assert [result["ok"] for result in real["results"]] == [True] * len(cases)
+    assert [result["returned"]["status"] for result in real["results"][:3]] == [200, 200, 400]

@@ -36,6 +36,7 @@ class Caller:
         body: object = None,
         *,
         path: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
         token: str | None = None,
         **headers: str,
     ) -> func.HttpResponse:
@@ -53,7 +54,7 @@ class Caller:
             operation.method,
             f"http://shop.test/api/{operation.path}",
             headers=sent,
-            params={},
+            params=query or {},
             route_params=path or {},
             body=body if isinstance(body, bytes) else _json(body),
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
@@ -23,10 +22,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SIZES: Final = {"thumbnail": (160, 240), "small": (320, 480), "large": (WIDTH, HEIGHT)}
-_QUALITY: Final = 80
+MEDIA_TYPE: Final = "image/webp"
 _SERIES_GAP: Final = 18
-_LEAST_EFFORT: Final = 0
-"""WebP's `method`: at the default pictures are a quarter smaller and take four times as long."""
+_ENCODING: Final = {"lossless": True, "quality": 0, "method": 1}
+"""Flat colours come out sharper, smaller and sooner than in lossy WebP. More effort would save a
+fifth of the bytes for twice the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,6 @@ class CoverSpec:
     contributors: tuple[str, ...]
     seed: str
     series: str | None = None
-
-
-@cache
-def media_type() -> str:
-    """Of what `render` returns: WebP, or JPEG where Pillow was built without it."""
-    from PIL import features
-
-    return "image/webp" if features.check("webp") else "image/jpeg"
 
 
 def _design(spec: CoverSpec) -> tuple[Style, Palette, Chance]:
@@ -89,8 +81,5 @@ def _credited(names: tuple[str, ...]) -> str:
 
 def _encoded(picture: Image) -> bytes:
     buffer = BytesIO()
-    if media_type() == "image/webp":
-        picture.save(buffer, "WEBP", quality=_QUALITY, method=_LEAST_EFFORT)
-    else:
-        picture.save(buffer, "JPEG", quality=_QUALITY)
+    picture.save(buffer, "WEBP", **_ENCODING)
     return buffer.getvalue()

@@ -1,10 +1,5 @@
-"""What the shop offers: making, changing and withdrawing editions.
+"""What the shop offers: making, changing and withdrawing editions."""
 
-`if_match` holds entity tags, or `*`. Only their metadata part is compared, so that sales do not
-block editing.
-"""
-
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from functions.inventory.model import (
@@ -21,26 +16,24 @@ from functions.inventory.model import (
     StoredEdition,
     UnknownBook,
     WrittenBook,
-    etag,
 )
 from functions.inventory.ports import Transaction, Transactions
-from functions.inventory.service.rendering import Renderer
+from functions.inventory.service.editing import claim, matched, shown
 from functions.inventory.words import name_key
-from shared.kit.errors import BadInput, FieldError, PreconditionFailed
+from shared.kit.errors import BadInput, FieldError
 from shared.kit.idempotency import Delivery, once
 from shared.kit.isbn import Isbn
 
-_TAG = re.compile(r'"m([0-9]{1,9})-s[0-9]+"')
 _LARGEST_CHUNK = 1_000
 
 
 class Catalogue:
-    """Every method is one transaction. `cdn` is the address under which covers lie."""
+    """Every method is one transaction. `cdn` is the address under which public blobs lie."""
 
     def __init__(self, transactions: Transactions, currency: str, cdn: str) -> None:
         self._transactions = transactions
         self._currency = currency
-        self._covers = f"{cdn}/covers"
+        self._cdn = cdn
 
     def create(self, book: NewBook, actor: str, delivery: Delivery) -> Outcome[WrittenBook]:
         """Puts an edition up for sale, once for each delivery.
@@ -59,7 +52,7 @@ class Catalogue:
                     _bring_back(transaction, book, former, actor)
                 elif not transaction.editions.add([book], "new in the catalogue", actor):
                     raise _exists(book.isbn)
-                return self._shown(transaction, book.isbn)
+                return shown(transaction, book.isbn, self._cdn)
 
             made, replayed = once(transaction.deliveries, delivery, WrittenBook, effect)
             return Outcome(made, replayed=replayed)
@@ -85,9 +78,9 @@ class Catalogue:
         """
 
         def work(transaction: Transaction) -> None:
-            former = _matched(transaction, isbn, if_match)
+            former = matched(transaction, isbn, if_match)
             if not former.withdrawn:
-                _claim(transaction, isbn, former, withdrawn=True)
+                claim(transaction, isbn, former, withdrawn=True)
                 transaction.editions.withdrawn(isbn)
 
         self._transactions.run(work)
@@ -107,9 +100,9 @@ class Catalogue:
         )
 
     def put_covers(self, covers: Mapping[Isbn, Cover]) -> None:
-        """Gives at most a thousand editions their pictures. Raises UnknownBook.
+        """Gives at most a thousand editions their pictures; one that has some keeps them.
 
-        Editors are not disturbed: a cover is no part of what they edit.
+        Editors are not disturbed: a cover is no part of what they edit. Raises UnknownBook.
         """
 
         def work(transaction: Transaction) -> None:
@@ -117,13 +110,23 @@ class Catalogue:
             for isbn in covers:
                 if isbn not in known:
                     raise UnknownBook(isbn)
-            transaction.editions.put_covers(covers)
+            wanted = {isbn: covers[isbn] for isbn in covers if known[isbn].cover is None}
+            if wanted:
+                transaction.editions.put_covers(wanted)
 
         self._transactions.run(work)
 
     def stored(self, isbns: Collection[Isbn]) -> Mapping[Isbn, StoredEdition]:
         """What was last said of at most a thousand editions; unknown ones are left out."""
         return self._transactions.run(lambda transaction: transaction.editions.stored(isbns))
+
+    def without_cover(self, limit: int) -> Mapping[Isbn, StoredEdition]:
+        """At most `limit` editions that are offered and have no picture yet."""
+        return self._transactions.run(
+            lambda transaction: transaction.editions.stored(
+                transaction.editions.without_cover(limit)
+            )
+        )
 
     def size(self) -> int:
         """How many editions there are, withdrawn ones too."""
@@ -137,14 +140,14 @@ class Catalogue:
         self, isbn: Isbn, if_match: Collection[str], change: Callable[[BookDetails], ReplacedBook]
     ) -> WrittenBook:
         def work(transaction: Transaction) -> WrittenBook:
-            former = _matched(transaction, isbn, if_match)
+            former = matched(transaction, isbn, if_match)
             said = change(former.details)
             if said.isbn not in (None, isbn):
                 raise BadInput.at("isbn", "is not the one in the address", "body")
             self._check(transaction, said)
-            _claim(transaction, isbn, former, withdrawn=former.withdrawn)
+            claim(transaction, isbn, former, withdrawn=former.withdrawn)
             transaction.editions.replace({isbn: said})
-            return self._shown(transaction, isbn)
+            return shown(transaction, isbn, self._cdn)
 
         return self._transactions.run(work)
 
@@ -158,11 +161,6 @@ class Catalogue:
             if name not in known
         ]:
             raise BadInput("A category is not known.", errors=unknown)
-
-    def _shown(self, transaction: Transaction, isbn: Isbn) -> WrittenBook:
-        found = transaction.editions.detail(isbn)
-        body = Renderer(self._covers, transaction.now.date()).detail(found)
-        return WrittenBook(isbn=isbn, etag=etag(found.version, found.stock_version), body=body)
 
     def _put(
         self,
@@ -212,29 +210,6 @@ class Catalogue:
         return None
 
 
-def _matched(transaction: Transaction, isbn: Isbn, if_match: Collection[str]) -> StoredEdition:
-    former = transaction.editions.stored([isbn]).get(isbn)
-    if former is None:
-        raise UnknownBook(isbn)
-    tags = [_TAG.fullmatch(tag) for tag in if_match]
-    versions = {int(tag[1]) for tag in tags if tag is not None}
-    if "*" not in if_match and former.version not in versions:
-        raise _stale(former)
-    return former
-
-
-def _claim(transaction: Transaction, isbn: Isbn, former: StoredEdition, *, withdrawn: bool) -> None:
-    if not transaction.editions.claim(isbn, former.version, withdrawn=withdrawn):
-        raise _stale(former)
-
-
-def _stale(former: StoredEdition) -> PreconditionFailed:
-    return PreconditionFailed(
-        "The book was changed after you read it; read it again.",
-        headers={"ETag": etag(former.version, former.stock_version)},
-    )
-
-
 def _exists(isbn: Isbn) -> BookExists:
     return BookExists(f"An edition with the ISBN {isbn} is already there.")
 
@@ -242,7 +217,7 @@ def _exists(isbn: Isbn) -> BookExists:
 def _bring_back(transaction: Transaction, book: NewBook, former: StoredEdition, actor: str) -> None:
     if not former.withdrawn:
         raise _exists(book.isbn)
-    _claim(transaction, book.isbn, former, withdrawn=False)
+    claim(transaction, book.isbn, former, withdrawn=False)
     if book.stock:
         transaction.stock.move(book.isbn, "received", book.stock, "back in the catalogue", actor)
     transaction.editions.replace({book.isbn: book})

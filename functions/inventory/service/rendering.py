@@ -22,24 +22,31 @@ IMAGE_SIZES = ("thumbnail", "small", "large")
 
 @dataclass(frozen=True, slots=True)
 class Renderer:
-    """`covers` is the address under which covers lie; `today` the business date."""
+    """`cdn` is the address under which public blobs lie; `today` the business date."""
 
-    covers: str
+    cdn: str
     today: date
 
     def summary(self, book: Listed, *, withdrawn: bool = False) -> str:
-        images = json.dumps(self._images(book))
-        availability = json.dumps(self.availability(book, withdrawn=withdrawn))
+        images = compact(self._images(book))
+        availability = compact(self.availability(book, withdrawn=withdrawn))
         return f'{book.card[:-1]},"images":{images},"availability":{availability}}}'
 
     def detail(self, found: Detail) -> str:
-        rest = json.dumps({**found.rest, "other_formats": self._others(found)}, ensure_ascii=False)
+        sample = found.rest["sample"]
+        rest = compact(
+            {
+                **found.rest,
+                "sample": None if sample is None else f"{self.cdn}/{sample}",
+                "other_formats": self._others(found),
+            }
+        )
         return f"{self.summary(found.book, withdrawn=found.withdrawn)[:-1]},{rest[1:]}"
 
     def selected(self, book: str, fields: Iterable[str]) -> str:
         content = json.loads(book)
         chosen = {"isbn": content["isbn"], **{name: content[name] for name in fields}}
-        return json.dumps(chosen, ensure_ascii=False)
+        return compact(chosen)
 
     def availability(self, book: Listed, *, withdrawn: bool = False) -> dict[str, Any]:
         status, available = self._status(book, withdrawn)
@@ -55,7 +62,7 @@ class Renderer:
 
     def _images(self, book: Listed) -> dict[str, str | None]:
         images: dict[str, str | None] = {
-            size: None if book.cover is None else f"{self.covers}/{book.cover}-{size}.webp"
+            size: None if book.cover is None else f"{self.cdn}/covers/{book.cover}-{size}.webp"
             for size in IMAGE_SIZES
         }
         return {**images, "placeholder_colour": book.cover_colour}
@@ -73,6 +80,10 @@ class Renderer:
                 }
             )
         return shown
+
+
+def compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def needs_details(fields: Iterable[str]) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 from functions.inventory.read_model import Detail, Listed
 from functions.inventory.store.cards import card, read_book
 from functions.inventory.store.listing import SHOWN
-from functions.inventory.store.tables import editions, listings, stock, works
+from functions.inventory.store.tables import edition_media, editions, listings, stock, works
 
 _MOST_OTHERS = 100
 
@@ -24,6 +24,7 @@ _REST = (
     editions.c.width_mm,
     editions.c.thickness_mm,
     editions.c.weight_g,
+    edition_media.c.sample,
 )
 _BOOKS = (
     select(
@@ -45,6 +46,7 @@ _BOOKS = (
         editions.join(works, works.c.id == editions.c.work_id)
         .join(stock, stock.c.isbn == editions.c.isbn)
         .outerjoin(listings, listings.c.isbn == editions.c.isbn)
+        .outerjoin(edition_media, edition_media.c.isbn == editions.c.isbn)
     )
     .where(editions.c.isbn.in_(bindparam("isbns", expanding=True)))
 )
@@ -86,6 +88,7 @@ def _detail(connection: Connection, row: Any, others: list[Listed]) -> Detail:
                 "thickness_mm": row.thickness_mm,
                 "weight_g": row.weight_g,
             },
+            "sample": row.sample,
             "version": row.version,
         },
         withdrawn=bool(row.withdrawn),

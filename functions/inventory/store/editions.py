@@ -116,11 +116,20 @@ class SqlEditions:
             ],
         )
         touch(self._connection, stock.c.isbn.in_(_numbers(covers)))
-        self._show(covers)
+        self.show(covers)
 
     def withdrawn(self, isbn: Isbn) -> None:
         touch_siblings(self._connection, [int(isbn)])
-        self._show([isbn])
+        self.show([isbn])
+
+    def without_cover(self, limit: int) -> Sequence[Isbn]:
+        rows = self._connection.scalars(
+            select(editions.c.isbn)
+            .where(editions.c.cover.is_(None), editions.c.withdrawn == 0)
+            .order_by(editions.c.isbn)
+            .limit(limit)
+        )
+        return [Isbn(f"{isbn:013d}") for isbn in rows]
 
     def _works_of(self, isbns: Collection[Isbn]) -> dict[Isbn, int]:
         rows = self._connection.execute(
@@ -199,12 +208,12 @@ class SqlEditions:
         )
         touch_siblings(self._connection, _numbers(said))
         siblings = [isbn for isbn in self._editions_of(changed) if isbn not in said]
-        self._show(said)
+        self.show(said)
         for some in references.batches(siblings):
             self.claim_all(some)
-            self._show(some)
+            self.show(some)
 
-    def _show(self, isbns: Iterable[Isbn]) -> None:
+    def show(self, isbns: Iterable[Isbn]) -> None:
         index_editions(self._connection, _numbers(isbns), self._now.date())
 
     def _editions_of(self, work_ids: Collection[int]) -> list[Isbn]:

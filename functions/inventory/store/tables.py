@@ -139,6 +139,16 @@ edition_categories = Table(
     Index("ix_edition_categories_category_id_isbn", "category_id", "isbn"),
 )
 
+edition_media = Table(
+    "edition_media",
+    metadata,
+    Column("isbn", ForeignKey("editions.isbn"), primary_key=True, autoincrement=False),
+    Column("expected_cover", String(200)),
+    Column("sample", String(200)),
+)
+"""Blobs that were sent in for an edition. `expected_cover` is an upload whose pictures are still to
+be made; then it becomes the edition's `cover`."""
+
 NO_DATE = date(1, 1, 1)
 SORT_KEYS = ("sort_title", "price_amount", "published", "sold")
 
@@ -293,3 +303,43 @@ reservation_lines = Table(
 )
 
 idempotency_keys = idempotency_table(metadata)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("state", String(10), nullable=False),
+    Column("file_name", Unicode(255), nullable=False),
+    Column("options", UnicodeText, nullable=False),
+    Column("progress", UnicodeText, nullable=False),
+    Column("actor", Unicode(200)),
+    Column("owner", String(32)),
+    Column("epoch", Integer, nullable=False),
+    Column("leased_until", Utc),
+    Column("created_at", Utc, nullable=False),
+    Column("updated_at", Utc, nullable=False),
+    Index("ix_imports_state_created_at", "state", "created_at"),
+)
+"""Deliveries that are taken in. A chunk commits together with its `progress` (JSON), and only where
+`owner` and `epoch` are still those of the lease under which it was worked out."""
+
+import_refusals = Table(
+    "import_refusals",
+    metadata,
+    Column("import_id", ForeignKey("imports.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("line", Integer, nullable=False),
+    Column("reference", Unicode(100)),
+    Column("reason", Unicode(500), nullable=False),
+)
+"""Records that were not taken in, in the order of their file."""
+
+import_isbns = Table(
+    "import_isbns",
+    metadata,
+    Column("import_id", ForeignKey("imports.id"), primary_key=True),
+    Column("isbn", Long, primary_key=True, autoincrement=False),
+    Column("line", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Where a running import met each ISBN first; emptied when it ends."""

@@ -4,6 +4,7 @@ import azure.functions as func
 
 from functions.inventory.service.browse import Browse
 from functions.inventory.service.catalogue import Catalogue
+from functions.inventory.service.media import Media
 from functions.inventory.service.stock import Stock
 from functions.inventory.triggers import admin, browse, timers
 from shared.http.edge import Edge
@@ -16,5 +17,6 @@ def blueprint(
     api = edge.api("inventory")
     browse.register(api, reader)
     admin.register(api, catalogue, stock)
+    media_routes.register(api, media)
     timers.register(api.blueprint, stock)
     return api.blueprint

@@ -1,0 +1,87 @@
+"""What each row of a CSV file says of an edition.
+
+An empty cell says nothing: what the catalogue knows stays.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import BinaryIO
+
+from functions.inventory.import_model import (
+    FeedRecord,
+    FileShape,
+    ImportOptions,
+    Position,
+    Said,
+    UnreadableFile,
+)
+from functions.inventory.imports.columns import columns_of
+from functions.inventory.imports.csv_fields import row_isbn, say
+from functions.inventory.imports.csv_rows import CsvRows, Row
+
+
+class CsvFeed:
+    def __init__(
+        self, file: BinaryIO, shape: FileShape, options: ImportOptions, currency: str
+    ) -> None:
+        """Raises UnreadableFile where the first row does not say which column holds the ISBN."""
+        self._rows = CsvRows(file, shape.encoding, shape.delimiter, only_cr=shape.only_cr)
+        self._currency = currency
+        rows = self._rows.read()
+        first = next(rows, None)
+        if first is not None and first.cells and first.cells[0].lower().startswith("sep="):
+            first = next(rows, None)
+        if first is None or first.fault:
+            raise UnreadableFile(f"The first row {first.fault if first else 'is missing'}.")
+        self._width = len(first.cells)
+        self._begin = Position(offset=first.end, line=first.last_line)
+        self._columns = columns_of(first.cells, options.map)
+        self.remarks = _unused(first.cells, self._columns)
+
+    def records(self, after: Position | None = None) -> Iterator[FeedRecord]:
+        start = after or self._begin
+        count = start.records
+        for row in self._rows.read(start.offset, start.line):
+            if not any(row.cells) and not row.fault:
+                continue
+            count += 1
+            yield self._record(row, Position(offset=row.end, line=row.last_line, records=count))
+
+    def _record(self, row: Row, after: Position) -> FeedRecord:
+        record = FeedRecord(row.line, after, fault=row.fault)
+        if row.fault is None:
+            fault = self._misfit(row.cells)
+            if fault is not None:
+                record.fault = fault
+            else:
+                self._read(row.cells, record)
+        return record
+
+    def _misfit(self, cells: Sequence[str]) -> str | None:
+        """A row that was cut off must not be taken for a book with less to say."""
+        if len(cells) < self._width or any(cells[self._width :]):
+            return f"has {len(cells)} cells, and the first row has {self._width}"
+        return None
+
+    def _read(self, row: Sequence[str], record: FeedRecord) -> None:
+        cells: dict[str, str] = {}
+        for place, field in self._columns.items():
+            text = row[place].strip()
+            if text:
+                cells[field] = f"{cells[field]};{text}" if field in cells else text
+        try:
+            isbn = row_isbn(cells, record)
+            said = Said(isbn)
+            record.reference = isbn
+            say(cells, said, record, self._currency)
+            record.said = said
+        except ValueError as error:
+            record.fault = str(error)
+
+
+def _unused(header: Sequence[str], columns: Mapping[int, str]) -> tuple[str, ...]:
+    used = {place for place, field in columns.items() if field != "ignored"}
+    names = [name.strip()[:60] for place, name in enumerate(header) if place not in used]
+    if not names:
+        return ()
+    shown = ", ".join(names[:50]) + (" and more" if len(names) > 50 else "")
+    return (f"Columns that were not used: {shown}.",)

@@ -1,0 +1,97 @@
+"""One cell that names several people, and names that are written family name first."""
+
+import re
+
+from functions.inventory.model import Role
+from functions.inventory.words import name_key
+
+_ROLES: dict[str, Role] = {
+    "author": "author",
+    "by": "author",
+    "writer": "author",
+    "editor": "editor",
+    "ed": "editor",
+    "eds": "editor",
+    "translator": "translator",
+    "trans": "translator",
+    "tr": "translator",
+    "illustrator": "illustrator",
+    "illus": "illustrator",
+    "ill": "illustrator",
+    "artist": "illustrator",
+    "introduction": "introduction",
+    "foreword": "introduction",
+    "preface": "introduction",
+    "narrator": "narrator",
+    "reader": "narrator",
+    "read by": "narrator",
+    "contributor": "other",
+}
+_ROLE = re.compile(r"\s*[(\[]([^()\[\]]{1,40})[)\]]\s*$")
+_SURE = re.compile(r"\s*[;|\n]\s*")
+_AND = re.compile(r"\s+(?:&|and|und|et|y)\s+", re.IGNORECASE)
+_SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|ph\.?d|m\.?d|esq|mba|obe|cbe)\.?", re.IGNORECASE)
+_INITIALS = re.compile(r"(?:[^\W\d_]\.[ -]?){1,4}")
+
+
+def people_in(text: str, role: Role = "author", *, several: bool = True) -> list[tuple[str, Role]]:
+    """Names in natural order, each with its role, none twice.
+
+    Semicolons, bars and line breaks surely part names. Commas part them too, but `Austen, Jane`
+    is one person: one word before a comma, and behind it initials or one word; where the column
+    promises one person (`several` false), any words.
+    """
+    found: dict[tuple[str, str], tuple[str, Role]] = {}
+    for part in _SURE.split(text.strip()):
+        for name in _commas(part, several=several):
+            own, its_role = _with_role(" ".join(name.split()), role)
+            if own and name_key(own):
+                found.setdefault((name_key(own), its_role), (own, its_role))
+    return list(found.values())
+
+
+def natural_order(name: str) -> str:
+    """`Austen, Jane` as `Jane Austen`; other names as they are."""
+    family, comma, given = name.partition(",")
+    if not comma or "," in given or _SUFFIX.fullmatch(given.strip()):
+        return name
+    return f"{given.strip()} {family.strip()}".strip()
+
+
+def _commas(part: str, *, several: bool) -> list[str]:
+    pieces: list[str] = []
+    for piece in part.split(","):
+        if pieces and _SUFFIX.fullmatch(piece.strip()):
+            pieces[-1] += "," + piece
+        elif piece.strip():
+            pieces.append(piece.strip())
+    if len(pieces) == 2 and _is_inverted(*pieces, several=several):
+        return [natural_order(", ".join(pieces))]
+    return [name for piece in pieces for name in _joined(piece)]
+
+
+def _is_inverted(family: str, given: str, *, several: bool) -> bool:
+    bare = _ROLE.sub("", given)
+    if not several:
+        return len(family.split()) <= 2
+    if len(family.split()) > 1:
+        return False
+    return len(bare.split()) == 1 or _INITIALS.fullmatch(bare) is not None
+
+
+def _joined(piece: str) -> list[str]:
+    """`Neil Gaiman & Terry Pratchett` are two, `Marks and Spencer` is one."""
+    names = _AND.split(piece)
+    if len(names) > 1 and all(" " in name.strip() for name in names):
+        return names
+    return [piece]
+
+
+def _with_role(name: str, role: Role) -> tuple[str, Role]:
+    marked = _ROLE.search(name)
+    if marked is None:
+        return name, role
+    said = marked[1].strip().rstrip(".").lower()
+    if said not in _ROLES:
+        return name, role
+    return natural_order(name[: marked.start()]), _ROLES[said]

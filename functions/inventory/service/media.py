@@ -1,0 +1,156 @@
+"""Covers and samples that booksellers send in.
+
+A cover goes two ways. `accept_cover` checks it, keeps it as it is and makes it the one that is
+expected; `make_sizes` turns it into what browsers show. The second may come later, twice, or for a
+cover that is no longer wanted: only the one that is expected is shown, once.
+"""
+
+import re
+import threading
+from collections.abc import Collection, Mapping
+
+from functions.inventory.covers import uploaded
+from functions.inventory.media_model import (
+    PICTURE_TYPES,
+    SAMPLE_TYPES,
+    UPLOADS,
+    BlobCreated,
+    CreatedBlob,
+    MediaMismatch,
+    MediaRefused,
+)
+from functions.inventory.model import Cover, WrittenBook
+from functions.inventory.ports import Transaction, Transactions
+from functions.inventory.service.editing import claim, matched, shown
+from shared.blobs.port import IMMUTABLE, BlobStore, content_name
+from shared.kit.isbn import Isbn
+
+_PRIVATE = "private, no-store"
+_COVER = re.compile(r"covers/([0-9]{13})/[0-9a-f]{32}(\.[a-z]+)")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u0080-\u009f]")
+_PDF, _PDF_ENDS = b"%PDF-", b"%%EOF"
+_END = 1_024
+"""A PDF's last mark stands among its last 1,024 bytes (ISO 32000-1, appendix H)."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Media:
+    """`uploads` is private, `public` is what the address `cdn` shows."""
+
+    def __init__(
+        self, transactions: Transactions, uploads: BlobStore, public: BlobStore, cdn: str
+    ) -> None:
+        self._transactions = transactions
+        self._uploads = uploads
+        self._public = public
+        self._cdn = cdn
+        # A picture takes hundreds of megabytes while it is decoded, so they wait for each other.
+        self._decoding = threading.Lock()
+
+    def accept_cover(
+        self, isbn: Isbn, content: bytes, media_type: str, if_match: Collection[str]
+    ) -> BlobCreated:
+        """Keeps the picture and says so, as the blob store's own event would.
+
+        Raises UnknownBook, PreconditionFailed, MediaMismatch, PictureTooLarge, MediaRefused.
+        """
+        self._transactions.run(lambda transaction: matched(transaction, isbn, if_match))
+        with self._decoding:
+            uploaded.check(content, media_type)
+        content_hash = content_name(content)
+        name = f"covers/{isbn}/{content_hash}{PICTURE_TYPES[media_type]}"
+        self._uploads.put(name, content, media_type, _PRIVATE)
+
+        def expect(transaction: Transaction) -> None:
+            former = matched(transaction, isbn, if_match)
+            claim(transaction, isbn, former, withdrawn=former.withdrawn)
+            transaction.media.expect_cover(isbn, name)
+            transaction.editions.show([isbn])
+
+        self._transactions.run(expect)
+        created = CreatedBlob(
+            url=self._uploads.url(name),
+            content_type=media_type,
+            content_length=len(content),
+            e_tag=content_hash,
+        )
+        return BlobCreated.of(UPLOADS, name, created)
+
+    def make_sizes(self, event: BlobCreated) -> None:
+        """Shows the cover that was uploaded, unless another is expected by now.
+
+        Raises LookupError where the cover is expected and was not kept, so that it is tried again.
+        """
+        name = event.name_in(UPLOADS) or ""
+        said = _COVER.fullmatch(name)
+        if said is None:
+            return
+        isbn = Isbn(said[1])
+        if self._transactions.run(lambda it: it.media.expected_cover(isbn)) != name:
+            return
+        original = self._uploads.get(name)
+        if original is None:
+            raise LookupError(f"the upload {name} is not there")
+        with self._decoding:
+            made = uploaded.sized(original.data, original.content_type)
+        cover = Cover(put_cover(self._public, made.pictures), made.colour)
+
+        def show(transaction: Transaction) -> None:
+            if transaction.media.cover_made(isbn, name):
+                transaction.editions.put_covers({isbn: cover})
+
+        self._transactions.run(show)
+
+    def put_sample(
+        self, isbn: Isbn, content: bytes, media_type: str, if_match: Collection[str]
+    ) -> WrittenBook:
+        """Raises UnknownBook, PreconditionFailed, MediaMismatch, MediaRefused."""
+        self._transactions.run(lambda transaction: matched(transaction, isbn, if_match))
+        kept = (
+            content if media_type == "application/pdf" else content.removeprefix(_BYTE_ORDER_MARK)
+        )
+        _check_sample(kept, media_type)
+        name = f"samples/{content_name(kept)}{SAMPLE_TYPES[media_type]}"
+        self._public.put(name, kept, media_type, IMMUTABLE)
+
+        def work(transaction: Transaction) -> WrittenBook:
+            former = matched(transaction, isbn, if_match)
+            claim(transaction, isbn, former, withdrawn=former.withdrawn)
+            transaction.media.put_sample(isbn, name)
+            transaction.editions.show([isbn])
+            return shown(transaction, isbn, self._cdn)
+
+        return self._transactions.run(work)
+
+    def book(self, isbn: Isbn) -> WrittenBook:
+        """A known edition as its readers get it now."""
+        return self._transactions.run(lambda transaction: shown(transaction, isbn, self._cdn))
+
+
+def put_cover(blobs: BlobStore, pictures: Mapping[str, bytes]) -> str:
+    """Puts a picture for each size; returns what their names begin with."""
+    name = content_name(pictures["large"])
+    for size, picture in pictures.items():
+        blobs.put(f"covers/{name}-{size}.webp", picture, "image/webp", IMMUTABLE)
+    return name
+
+
+def _check_sample(content: bytes, media_type: str) -> None:
+    is_pdf = content.startswith(_PDF)
+    if is_pdf != (media_type == "application/pdf"):
+        raise MediaMismatch(f"The body is {'' if is_pdf else 'not '}a PDF file.")
+    if is_pdf:
+        if _PDF_ENDS not in content[-_END:]:
+            raise MediaRefused("The PDF file is cut short: it has no end mark.")
+        return
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MediaMismatch(f"The text is not UTF-8: see byte {error.start}.") from None
+    if found := _CONTROL.search(text):
+        raise MediaRefused(
+            f"The text holds a control character, U+{ord(found[0]):04X}, at character"
+            f" {found.start() + 1}."
+        )
+    if not text.strip():
+        raise MediaRefused("The text is empty.")
