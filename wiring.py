@@ -21,7 +21,9 @@ from shared.telemetry import configure
 if TYPE_CHECKING:
     from functions.inventory.service.browse import Browse
     from functions.inventory.service.catalogue import Catalogue
+    from functions.inventory.service.media import Media
     from functions.inventory.service.stock import Stock
+    from shared.blobs.port import BlobStore
     from shared.cache.answers import Answers
     from shared.sql.database import Database
 
@@ -36,7 +38,7 @@ def create_app(settings: Settings) -> func.FunctionApp:
         parts = Inventory(settings, clock)
         checks["inventory database"] = parts.check
         app.register_functions(
-            inventory.blueprint(edge, parts.browse, parts.catalogue, parts.stock)
+            inventory.blueprint(edge, parts.browse, parts.catalogue, parts.stock, parts.media)
         )
     app.register_functions(ops.blueprint(edge, Readiness(checks)))
     return app
@@ -52,6 +54,7 @@ class Inventory:
         self.browse = Provider(self._browse)
         self.catalogue = Provider(self._catalogue)
         self.stock = Provider(self._stock)
+        self.media = Provider(self._media)
 
     def check(self) -> None:
         """That the database answers and has its tables."""
@@ -112,9 +115,34 @@ class Inventory:
 
         return Stock(SqlTransactions(self.database(), self._clock))
 
+    def _media(self) -> "Media":
+        from functions.inventory.media_model import PUBLIC, UPLOADS
+        from functions.inventory.service.media import Media
+        from functions.inventory.store.transactions import SqlTransactions
+
+        return Media(
+            SqlTransactions(self.database(), self._clock),
+            blob_container(self._settings, UPLOADS),
+            blob_container(self._settings, PUBLIC),
+            self._settings.require("CDN_BASE_URL"),
+        )
+
     @property
     def _is_embedded(self) -> bool:
         return bool(self._settings.require("SQL_INVENTORY").startswith("sqlite:"))
+
+
+def blob_container(settings: Settings, name: str) -> "BlobStore":
+    """A container of the storage account; where there is none, a folder in `BLOB_FOLDER`."""
+    from shared.blobs.folder import FolderBlobs
+
+    folder = settings.optional("BLOB_FOLDER")
+    if folder is None:
+        raise NotConfigured(
+            "Blobs in a storage account are not supported yet; set BLOB_FOLDER.",
+            headers={"Retry-After": "3600"},
+        )
+    return FolderBlobs(folder / name, (folder / name).absolute().as_uri())
 
 
 def business_clock(settings: Settings) -> Clock:

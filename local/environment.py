@@ -19,6 +19,7 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "SHOP_CLOCK_FILE": str(state / "clock.json"),
         "AUTH_ISSUER": f"http://127.0.0.1:{port + SANDBOX}/oidc",
         "AUTH_AUDIENCE": "bookstore",
+        "BLOB_FOLDER": str(state / "blobs"),
         "SQL_INVENTORY": f"sqlite:///{(state / 'inventory.db').as_posix()}",
     }
     return {name: os.environ.get(name) or value for name, value in values.items()}

@@ -96,8 +96,8 @@ class ImportOptions(Command):
     shelves of known books to it; `ignore` leaves it out.
     """
 
-    map: Pairs = {}
-    set: Annotated[Pairs, AfterValidator(_settable)] = {}
+    map: Pairs = Field(default_factory=dict)
+    set: Annotated[Pairs, AfterValidator(_settable)] = Field(default_factory=dict)
     stock: StockRule = "new"
 
 
@@ -128,7 +128,8 @@ class Position(Record):
 class FileShape(Record):
     """What one reading of the whole file found, so that no later one need look again.
 
-    `encoding`, `delimiter` and `only_cr` (lines end in CR alone) are of a CSV file. `remarks` are sentences for the report.
+    `encoding`, `delimiter` and `only_cr` (lines end in CR alone) are of a CSV file. `remarks` are
+    sentences for the report.
     """
 
     format: FileFormat
@@ -234,8 +235,8 @@ class Said:
     """What a record says of an edition.
 
     `fields` are those of BookDetails. What is named in `cleared` and not said is taken away; the
-    rest stays as it was. `categories` and `work_of` hold alternatives, the best first. An `only_known`
-    record is no use for an edition that the catalogue does not have.
+    rest stays as it was. `categories` and `work_of` hold alternatives, the best first. An
+    `only_known` record is of no use for an edition that the catalogue does not have.
     """
 
     isbn: Isbn

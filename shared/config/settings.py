@@ -29,12 +29,33 @@ from shared.kit.money import Currency
 Service = Literal["inventory"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 
+BLOBS = "BLOB_FOLDER or BlobConnection or BlobConnection__blobServiceUri"
 REQUIRED: Mapping[Service, tuple[str, ...]] = {
-    "inventory": ("SQL_INVENTORY", "CDN_BASE_URL", "SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE"),
+    "inventory": (
+        "SQL_INVENTORY",
+        "CDN_BASE_URL",
+        "SHOP_CURRENCY",
+        "AUTH_ISSUER",
+        "AUTH_AUDIENCE",
+        BLOBS,
+    ),
 }
+"""Of names apart by `or`, one is enough."""
 REQUIRED_ALWAYS = ("PUBLIC_BASE_URL",)
 
-PREFIXES = ("SQL_", "AUTH_", "CDN_", "PUBLIC_", "REDIS_", "SERVICES", "SHOP_", "INVENTORY_")
+PREFIXES = (
+    "SQL_",
+    "AUTH_",
+    "CDN_",
+    "PUBLIC_",
+    "REDIS_",
+    "SERVICES",
+    "SHOP_",
+    "INVENTORY_",
+    "BLOB_",
+    "BlobConnection",
+)
+_AZURITE = "UseDevelopmentStorage=true"
 
 
 class SettingsError(Exception):
@@ -86,6 +107,9 @@ class Settings(BaseModel):
     SQL_INVENTORY: DatabaseUrl | None = None
     SQL_INVENTORY_READ: DatabaseUrl | None = None
     REDIS_URL: SecretStr | None = None
+    BLOB_FOLDER: Path | None = None
+    BlobConnection: SecretStr | None = None
+    BlobConnection__blobServiceUri: WebAddress | None = None
     INVENTORY_CACHE: Literal["on", "off"] = "on"
     SHOP_CLOCK_FILE: Path | None = None
     SHOP_FSYNC: Literal["normal", "full"] = "normal"
@@ -96,7 +120,7 @@ class Settings(BaseModel):
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Reads and checks the environment; an empty value counts as not set."""
-        known = [name for name in cls.model_fields if name.isupper()]
+        known = [name for name in cls.model_fields if name != "in_azure"]
         given: dict[str, Any] = {name: environment[name] for name in known if environment.get(name)}
         _warn_of_unknown(environment, known)
         try:
@@ -111,7 +135,11 @@ class Settings(BaseModel):
         needed = [*REQUIRED_ALWAYS]
         for service in sorted(self.SERVICES):
             needed += REQUIRED[service]
-        return [name for name in dict.fromkeys(needed) if getattr(self, name) is None]
+        return [
+            names
+            for names in dict.fromkeys(needed)
+            if all(getattr(self, name) is None for name in names.split(" or "))
+        ]
 
     def require(self, name: str) -> Any:
         value = getattr(self, name)
@@ -137,8 +165,10 @@ class Settings(BaseModel):
     def _is_sandbox(self, name: str) -> bool:
         value = getattr(self, name)
         text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        if text.startswith("sqlite:"):
+        if text.startswith("sqlite:") or text == _AZURITE:
             return True
+        if name == "BLOB_FOLDER":
+            return value is not None
         return urlsplit(text).hostname in {"localhost", "127.0.0.1", "::1"}
 
 

@@ -11,6 +11,7 @@ COMPLETE = {
     "SHOP_CURRENCY": "GBP",
     "AUTH_ISSUER": "https://login.example/tenant/v2.0",
     "AUTH_AUDIENCE": "bookstore",
+    BLOBS: "https://shop.blob.example",
     "SQL_INVENTORY": "mssql+pyodbc://shop:s3cret@db.example/inventory",
 }
 AZURE = {"WEBSITE_INSTANCE_ID": "instance"}

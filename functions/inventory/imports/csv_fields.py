@@ -24,22 +24,13 @@ from functions.inventory.model import Contributor, Dimensions, Format, Role, Ser
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
 
-_FORMATS: tuple[tuple[Format, frozenset[str]], ...] = (
-    ("audiobook", frozenset("audio audiobook audiobooks cd mp3 cassette ac aj an".split())),
-    ("ebook", frozenset("ebook ebooks epub kindle digital pdf electronic ea ed dg e".split())),
-    (
-        "hardcover",
-        frozenset(
-            "hardcover hardback hb hbk hc bb cloth casebound board hardbound gebunden".split()
-        ),
-    ),
-    (
-        "paperback",
-        frozenset(
-            "paperback softcover softback pb pbk bc paper mass trade taschenbuch broché".split()
-        ),
-    ),
-)
+_FORMATS: dict[Format, str] = {
+    "audiobook": "audio audiobook audiobooks cd mp3 cassette ac aj an",
+    "ebook": "ebook ebooks epub kindle digital pdf electronic ea ed dg e",
+    "hardcover": "hardcover hardback hb hbk hc bb cloth casebound board hardbound gebunden",
+    "paperback": "paperback softcover softback pb pbk bc paper mass trade taschenbuch broché",
+}
+_FORMAT_OF = {word: form for form, words in _FORMATS.items() for word in words.split()}
 _PEOPLE: tuple[tuple[str, Role, bool], ...] = (
     ("author", "author", False),
     ("authors", "author", True),
@@ -162,11 +153,11 @@ def category_alternatives(name: str) -> tuple[str, ...]:
 
 
 def format_in(text: str) -> Format:
-    words = set(re.findall(r"[^\W_]+", text.lower().replace("-", "")))
-    for name, known in _FORMATS:
-        if words & known:
-            return name
-    raise ValueError("is not a format that is known")
+    words = re.findall(r"[^\W_]+", text.lower().replace("-", ""))
+    found = [form for form in _FORMATS if form in {_FORMAT_OF.get(word) for word in words}]
+    if not found:
+        raise ValueError("is not a format that is known")
+    return found[0]
 
 
 def _language_in(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Texts as people send them, brought to what the catalogue keeps: plain text, one line or several."""
+"""Texts as people send them, brought to what the catalogue keeps: plain, one line or several."""
 
 import re
 from html import unescape
@@ -8,7 +8,7 @@ _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
 _ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,32});")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SPACES = re.compile(r"[ \t\xa0]+")
-_BLOCKS = frozenset("p br div li ul ol h1 h2 h3 h4 h5 h6 tr blockquote dd dt".split())
+_BLOCKS = re.compile("p|br|div|li|ul|ol|h[1-6]|tr|blockquote|dd|dt")
 _UNSEEN = frozenset({"script", "style", "head", "title"})
 
 
@@ -50,13 +50,13 @@ class _Words(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in _UNSEEN:
             self._unseen += 1
-        elif tag in _BLOCKS:
+        elif _BLOCKS.fullmatch(tag):
             self.parts.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _UNSEEN:
             self._unseen = max(0, self._unseen - 1)
-        elif tag in _BLOCKS and tag != "li":
+        elif tag != "li" and _BLOCKS.fullmatch(tag):
             self.parts.append("\n")
 
     def handle_data(self, data: str) -> None:

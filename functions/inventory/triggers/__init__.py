@@ -7,12 +7,17 @@ from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.service.media import Media
 from functions.inventory.service.stock import Stock
 from functions.inventory.triggers import admin, browse, timers
+from functions.inventory.triggers import media as media_routes
 from shared.http.edge import Edge
 from shared.kit.provider import Provider
 
 
 def blueprint(
-    edge: Edge, reader: Provider[Browse], catalogue: Provider[Catalogue], stock: Provider[Stock]
+    edge: Edge,
+    reader: Provider[Browse],
+    catalogue: Provider[Catalogue],
+    stock: Provider[Stock],
+    media: Provider[Media],
 ) -> func.Blueprint:
     api = edge.api("inventory")
     browse.register(api, reader)
