@@ -93,9 +93,9 @@ class Inventory:
             return UncachedAnswers()
         url = self._settings.require("SQL_INVENTORY")
         watch = SqliteWatch(url) if self._is_embedded else AlwaysMoved()
-        # A look costs microseconds at a file of ours, and a query at a server.
-        every_seconds = 0.0 if self._is_embedded else 0.25
-        changes = Changes(SqlChangeLog(self.database(), watch), every_seconds)
+        database = self.database()
+        # Seldom, because a look lets go of the interpreter's lock, and a busy server waits for it.
+        changes = Changes(SqlChangeLog(database, watch), 0.25, own_commits=lambda: database.commits)
         redis = self._settings.optional("REDIS_URL")
         return CachedAnswers(RedisCache(redis) if redis else MemoryCache(), changes)
 

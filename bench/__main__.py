@@ -17,6 +17,7 @@ from typing import Any
 BENCHMARKS = {
     "host": "bench.http_overhead",
     "inventory": "bench.inventory",
+    "covers": "bench.covers",
 }
 
 

@@ -271,6 +271,7 @@ def _servers(file: Path, cache: str) -> Iterator[tuple[int, int, "subprocess.Pop
         "CDN_BASE_URL": "http://127.0.0.1/cdn",
         "AUTH_ISSUER": "http://127.0.0.1/issuer",
         "AUTH_AUDIENCE": "bookstore",
+        "BLOB_FOLDER": str(file.parent / "blobs"),
         "PYTHON_THREADPOOL_THREAD_COUNT": "16",
     }
     with contextlib.ExitStack() as stack:

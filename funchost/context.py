@@ -4,6 +4,7 @@ The shapes are the worker's own: plain classes with the attributes of `func.Cont
 """
 
 import os
+import random
 import threading
 from contextvars import ContextVar
 from typing import Any
@@ -24,13 +25,15 @@ _SAMPLED = "01"
 
 def new_id() -> str:
     """A random GUID as .NET prints it (version 4, lower case)."""
-    if not _random_digits:
-        # Many at a time: a system call each would cost more than all the rest.
-        pool = os.urandom(16 * 256).hex()
-        _random_digits.extend(pool[start : start + 32] for start in range(0, len(pool), 32))
-    digits = _random_digits.pop()
+    digits = _random_hex(16)
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def _random_hex(count: int) -> str:
+    """Of `count` bytes. Ids need no secrecy, and a system call lets go of the interpreter's lock,
+    which a busy thread then waits for."""
+    return f"{random.getrandbits(8 * count):0{2 * count}x}"
 
 
 class Invocation:
@@ -143,11 +146,9 @@ def _child_of(traceparent: str) -> str:
     ):
         trace_id, flags = parts[1], parts[3]
     else:
-        trace_id, flags = os.urandom(16).hex(), _SAMPLED
-    return f"00-{trace_id}-{os.urandom(8).hex()}-{flags}"
+        trace_id, flags = _random_hex(16), _SAMPLED
+    return f"00-{trace_id}-{_random_hex(8)}-{flags}"
 
-
-_random_digits: list[str] = []
 NO_RETRY = RetryContext()
 HOST_INSTANCE_ID = new_id()
 current_invocation: ContextVar[Invocation | None] = ContextVar("invocation", default=None)

@@ -1,26 +1,20 @@
-"""Fills an empty catalogue with the books in `local/catalogue/`, and draws their covers.
+"""Fills an empty catalogue with the books in `local/catalogue/`.
 
-Both can be interrupted: the next run adds what is missing, and changes nothing that is there. A
+It can be interrupted: the next run adds what is missing, and changes nothing that is there. A
 catalogue with other books in it is not a starting catalogue, and left alone.
 """
 
 import argparse
 import json
-import multiprocessing
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from functions.inventory.covers.draw import MEDIA_TYPE, CoverSpec, placeholder_colour, render
-from functions.inventory.model import Cover, NewBook, NewCategory, StoredEdition
+from functions.inventory.model import NewBook, NewCategory, StoredEdition
 from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.store.transactions import SqlTransactions
-from shared.blobs.folder import FolderBlobs
-from shared.blobs.port import IMMUTABLE, BlobStore, content_name
 from shared.config.settings import Settings, SettingsError
 from shared.kit.clock import MachineClock
 from shared.kit.isbn import Isbn
@@ -30,7 +24,6 @@ T = TypeVar("T")
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 _CHUNK = 200
-_COVERS_AT_ONCE = 40
 _OF_EDITION = ("height_mm", "width_mm", "thickness_mm", "weight_g")
 
 
@@ -74,31 +67,9 @@ def seed_books(catalogue: Catalogue) -> int:
     return len(missing)
 
 
-def seed_covers(catalogue: Catalogue, blobs: BlobStore) -> int:
-    """Draws one cover for each work of the starting catalogue that has none; how many."""
-    works: dict[int, dict[Isbn, StoredEdition]] = defaultdict(dict)
-    for isbn, edition in _stored(catalogue, [book.isbn for book in starting_books()]).items():
-        if edition.cover is None:
-            works[edition.work_id][isbn] = edition
-    # A child that is forked from a process with threads may never wake up.
-    spawning = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=spawning) as painters:
-        for chunk in _chunks(list(works.items()), _COVERS_AT_ONCE):
-            specs = [_cover_spec(work_id, editions) for work_id, editions in chunk]
-            drawn = painters.map(render, specs)
-            covers: dict[Isbn, Cover] = {}
-            for (_, editions), spec, pictures in zip(chunk, specs, drawn, strict=True):
-                cover = Cover(_put(blobs, pictures), placeholder_colour(spec))
-                covers |= dict.fromkeys(editions, cover)
-            catalogue.put_covers(covers)
-    return len(works)
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     top = argparse.ArgumentParser(prog="python -m local.seed", description=__doc__)
-    top.add_argument("--blobs", type=Path, required=True, metavar="DIR", help="where covers go")
-    top.add_argument("--only", choices=["books", "covers"], help="default: books, then covers")
-    options = top.parse_args(arguments)
+    top.parse_args(arguments)
     try:
         settings = Settings.from_env()
         database = Database(settings.require("SQL_INVENTORY"))
@@ -108,10 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     catalogue = Catalogue(SqlTransactions(database, MachineClock()), currency, cdn)
-    if options.only != "covers":
-        print(f"{seed_books(catalogue)} books were added to the catalogue.")
-    if options.only != "books":
-        print(f"{seed_covers(catalogue, FolderBlobs(options.blobs, cdn))} covers were drawn.")
+    print(f"{seed_books(catalogue)} books were added to the catalogue.")
     database.dispose()
     return 0
 
@@ -122,24 +90,6 @@ def _book(work: Mapping[str, Any], edition: Mapping[str, Any]) -> NewBook:
     if len(said["published_on"]) == len("2001"):
         said["published_on"] += "-01-01"
     return NewBook.model_validate_json(json.dumps(said))
-
-
-def _cover_spec(work_id: int, editions: Mapping[Isbn, StoredEdition]) -> CoverSpec:
-    details = next(iter(editions.values())).details
-    return CoverSpec(
-        title=details.title,
-        contributors=tuple(person.name for person in details.contributors),
-        seed=str(work_id),
-        series=None if details.series is None else details.series.title,
-    )
-
-
-def _put(blobs: BlobStore, pictures: Mapping[str, bytes]) -> str:
-    """What the names of the pictures begin with."""
-    name = content_name(pictures["large"])
-    for size, picture in pictures.items():
-        blobs.put(f"covers/{name}-{size}.webp", picture, MEDIA_TYPE, IMMUTABLE)
-    return name
 
 
 def _stored(catalogue: Catalogue, isbns: Iterable[Isbn]) -> dict[Isbn, StoredEdition]:

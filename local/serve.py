@@ -11,10 +11,11 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from funchost.cli import main as host
+from functions.inventory.media_model import PUBLIC
 from local.environment import SANDBOX, embedded
 from shared.kit.files import write_whole
 
@@ -33,16 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not (state / MARK).exists() and any(state.iterdir()):
             return refuse(f"{state} is not a shop's state folder, so --fresh leaves it alone.")
         shutil.rmtree(state)
-    (state / "blobs").mkdir(parents=True, exist_ok=True)
+    state.mkdir(parents=True, exist_ok=True)
     give_other_hosts_settings()
     os.environ.update(embedded(state, options.port))
     write_whole(state / MARK, json.dumps(identity()).encode())
-    seed = ["local.seed", "--blobs", str(state / "blobs"), "--only"]
-    for step in (["local.migrate"], [*seed, "books"]):
-        code = subprocess.call([sys.executable, "-m", *step], cwd=ROOT)
+    blobs = prepared(Path(os.environ["BLOB_FOLDER"]))
+    for step in ("local.migrate", "local.seed"):
+        code = subprocess.call([sys.executable, "-m", step], cwd=ROOT)
         if code != 0:
             return code
-    with sandbox(state, options.port + SANDBOX), drawn([] if options.no_covers else seed):
+    with sandbox(state, options.port + SANDBOX), nullcontext() if options.no_covers else drawn():
         threading.Thread(target=announce, args=(options.port,), daemon=True).start()
         return host(
             [
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 *("--port", str(options.port)),
                 *("--state", str(state)),
                 *("--workers", str(options.workers)),
-                *("--static", f"/cdn={state / 'blobs'};immutable"),
+                *("--static", f"/cdn={blobs / PUBLIC};immutable"),
             ]
         )
 
@@ -126,17 +127,20 @@ def sandbox(state: Path, port: int) -> Iterator[None]:
         keeper.join(10)
 
 
+def prepared(blobs: Path) -> Path:
+    """Makes the folder, and takes away what a killed process left half written in it."""
+    (blobs / PUBLIC).mkdir(parents=True, exist_ok=True)
+    for leftover in blobs.rglob(".*"):
+        leftover.unlink()
+    return blobs
+
+
 @contextmanager
-def drawn(seed: list[str]) -> Iterator[None]:
-    """Draws missing covers while the shop is open; what is not done now is done next time."""
-    if not seed:
+def drawn() -> Iterator[None]:
+    """Draws missing covers while the shop is open; it ends when its standard input does."""
+    painter = [sys.executable, "-m", "local.covers", "--watch-stdin"]
+    with subprocess.Popen(painter, cwd=ROOT, stdin=subprocess.PIPE):
         yield
-        return
-    with subprocess.Popen([sys.executable, "-m", *seed, "covers"], cwd=ROOT) as painter:
-        try:
-            yield
-        finally:
-            painter.terminate()
 
 
 def announce(port: int) -> None:

@@ -5,6 +5,14 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from typing import Protocol, TypeVar
 
+from functions.inventory.import_model import (
+    ImportOptions,
+    ImportState,
+    Lease,
+    Progress,
+    RefusedRecord,
+    StoredImport,
+)
 from functions.inventory.model import (
     BookDetails,
     Cover,
@@ -87,7 +95,7 @@ class EditionRows(Protocol):
         """Gives covers to known editions."""
         ...
 
-    def without_cover(self, limit: int) -> Sequence[Isbn]:
+    def without_cover(self, after: Isbn, limit: int) -> Sequence[Isbn]:
         """Editions that are offered and have no cover, by ISBN."""
         ...
 
@@ -181,6 +189,68 @@ class MediaRows(Protocol):
     def put_sample(self, isbn: Isbn, name: str) -> None: ...
 
 
+class ImportRows(Protocol):
+    """Deliveries and how far each is."""
+
+    def add(
+        self,
+        import_id: str,
+        file_name: str,
+        options: ImportOptions,
+        state: ImportState,
+        actor: str | None,
+        progress: Progress,
+    ) -> None: ...
+
+    def find(self, import_id: str) -> StoredImport | None: ...
+
+    def start(self, import_id: str) -> bool:
+        """Has it wait for its turn; False where it does not await that."""
+        ...
+
+    def start_over(self, import_id: str, progress: Progress) -> None:
+        """Has it wait again, and forgets what it refused."""
+        ...
+
+    def due(self, machine_now: datetime) -> Sequence[str]:
+        """Those that nobody works at, the oldest first."""
+        ...
+
+    def claim(
+        self,
+        import_id: str,
+        owner: str,
+        leased_until: datetime,
+        machine_now: datetime | None,
+    ) -> Lease | None:
+        """None where it has ended, or, unless `machine_now` is None, another's lease lasts."""
+        ...
+
+    def advance(
+        self, lease: Lease, state: ImportState, progress: Progress, leased_until: datetime
+    ) -> bool:
+        """False where the lease was lost; the transaction must be given up then."""
+        ...
+
+    def refuse(self, import_id: str, first: int, refused: Sequence[RefusedRecord]) -> None:
+        """`first` numbers them."""
+        ...
+
+    def refusals(self, import_id: str, after: int, limit: int) -> Sequence[RefusedRecord]:
+        """From number `after` on, in order."""
+        ...
+
+    def met_before(self, import_id: str, isbns: Collection[Isbn]) -> Mapping[Isbn, int]:
+        """The lines where the import met them first."""
+        ...
+
+    def met(self, import_id: str, lines: Mapping[Isbn, int]) -> None: ...
+
+    def forget_met(self, import_id: str) -> bool:
+        """Some of them at a time; True when none is left."""
+        ...
+
+
 class Transaction(Protocol):
     """One transaction on the primary; all of it happens or none."""
 
@@ -192,6 +262,8 @@ class Transaction(Protocol):
     def reservations(self) -> ReservationRows: ...
     @property
     def media(self) -> MediaRows: ...
+    @property
+    def imports(self) -> ImportRows: ...
     @property
     def deliveries(self) -> Deliveries: ...
     @property

@@ -8,14 +8,20 @@ import hashlib
 import mimetypes
 import re
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Protocol
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 
 _LONGEST = 200
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
-_TYPES = {"image/webp": ".webp"}
-"""What some machines' own lists do not know."""
+_PART = r"[a-z0-9]([a-z0-9._-]*[a-z0-9_-])?"
+_NAME = re.compile(rf"{_PART}(/{_PART})*")
+_DEVICE = re.compile(r"(^|/)(con|prn|aux|nul|(com|lpt)[0-9])(\.|/|$)")
+"""On Windows these are no files, whatever folder or extension they are given."""
+_TYPES = {".avif": "image/avif", ".webp": "image/webp"}
+"""What some versions of Python do not know."""
+_KNOWN_TYPES = mimetypes.MimeTypes().types_map[True]
+"""Python's own list: the machine's would make names differ from one to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +60,14 @@ class BlobExists(Exception):
 
 def checked(name: str) -> str:
     """The name itself; it can neither leave its folder nor hide in it."""
-    if len(name) > _LONGEST or not _NAME.fullmatch(name) or ".." in name:
+    if len(name) > _LONGEST or not _NAME.fullmatch(name) or ".." in name or _DEVICE.search(name):
         raise ValueError(f"{name!r} is not the name of a blob")
     return name
 
 
 def content_type_of(name: str) -> str:
-    for content_type, extension in _TYPES.items():
-        if name.endswith(extension):
-            return content_type
-    return mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"
+    ending = PurePosixPath(name).suffix
+    return _TYPES.get(ending) or _KNOWN_TYPES.get(ending, "application/octet-stream")
 
 
 def content_name(data: bytes) -> str:

@@ -33,16 +33,22 @@ class ChangeLog(Protocol):
 
 
 class Changes:
-    """`every_seconds` is how long a change may go unseen; 0 looks at each use."""
+    """`every_seconds` is how long a change of another process may go unseen; 0 looks at each use.
+
+    `own_commits` is a number that moves with each write of this process, which is seen at once.
+    """
 
     def __init__(
         self,
         log: ChangeLog,
         every_seconds: float = 0.0,
         monotonic: Callable[[], float] = time.monotonic,
+        own_commits: Callable[[], int] = lambda: 0,
     ) -> None:
         self._log = log
         self._every = every_seconds
+        self._own_commits = own_commits
+        self._commits_seen = 0
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._looked: float | None = None
@@ -56,14 +62,14 @@ class Changes:
         if self._is_due():
             with self._lock:
                 if self._is_due():
-                    now = self._monotonic()
+                    now, commits = self._monotonic(), self._own_commits()
                     if self._looked is None:
                         self._log.moved()
                         self._trusted = self._newest = max(0, self._log.newest() - _READ_AT_START)
                         self._read()
                     elif self._log.moved():
                         self._read()
-                    self._looked = now
+                    self._looked, self._commits_seen = now, commits
 
     @property
     def newest(self) -> int:
@@ -74,7 +80,11 @@ class Changes:
         return self._floors.get(tag, self._trusted)
 
     def _is_due(self) -> bool:
-        return self._looked is None or self._monotonic() - self._looked >= self._every
+        return (
+            self._looked is None
+            or self._own_commits() != self._commits_seen
+            or self._monotonic() - self._looked >= self._every
+        )
 
     def _read(self) -> None:
         before = self._newest

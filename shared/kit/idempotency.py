@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from pydantic import BaseModel
@@ -37,6 +38,10 @@ class Deliveries(Protocol):
         ...
 
     def settle(self, delivery: Delivery, answer: bytes) -> None: ...
+
+    def forget(self, before: datetime) -> int:
+        """Deletes the keys that are older and says how many."""
+        ...
 
 
 def once(

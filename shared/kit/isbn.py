@@ -48,7 +48,7 @@ def to_ten(isbn: str) -> str | None:
 
 
 def _check_13(stem: str) -> str:
-    total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(stem))
+    total = sum(map(int, stem[::2])) + 3 * sum(map(int, stem[1::2]))
     return str(-total % 10)
 
 

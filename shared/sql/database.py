@@ -3,6 +3,7 @@
 Nothing connects before the first block is entered. All of it may be used from any thread.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,6 +42,8 @@ class Database:
         primary = make_url(url)
         replica = make_url(read_url) if read_url else primary
         self._pause = pause
+        self._count = itertools.count(1)
+        self._commits = 0
         self._primary: Provider[Engine]
         self._writer: Provider[Engine]
         if primary.get_backend_name() == "sqlite":
@@ -73,6 +76,12 @@ class Database:
         """
         with self._block(self._writer) as connection, connection.begin():
             yield connection
+        self._commits = next(self._count)
+
+    @property
+    def commits(self) -> int:
+        """A number that is another one after each `write` and `run` of this process."""
+        return self._commits
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
@@ -92,7 +101,9 @@ class Database:
             tries += 1
             try:
                 with self._writer().begin() as connection:
-                    return work(connection)
+                    result = work(connection)
+                self._commits = next(self._count)
+                return result
             except PoolTimeout as error:
                 raise DatabaseBusy from error
             except DBAPIError as error:

@@ -70,7 +70,6 @@ class SqlDeliveries:
             update(table).where(table.c.id == delivery.id).values(answer=answer)
         )
 
-
-def forget_deliveries(connection: Connection, table: Table, before: datetime) -> int:
-    """Deletes the keys that are older than `before` and says how many."""
-    return connection.execute(delete(table).where(table.c.created_at < before)).rowcount
+    def forget(self, before: datetime) -> int:
+        table = self._table
+        return self._connection.execute(delete(table).where(table.c.created_at < before)).rowcount

@@ -5,7 +5,7 @@ outgoing calls always have a valid trace to name. Where an exporter is configure
 each span and gives the ids, so that both views agree.
 """
 
-import os
+import random
 import re
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
@@ -172,7 +172,8 @@ def parse_traceparent(header: str | None, tracestate: str | None = None) -> Trac
 
 
 def _next_context(parent: TraceContext | None) -> TraceContext:
-    span_id = os.urandom(8).hex()
+    # As the OpenTelemetry SDK makes them: a system call would let go of the interpreter's lock.
+    span_id = f"{random.getrandbits(64):016x}"
     if parent is None:
-        return TraceContext(os.urandom(16).hex(), span_id, _SAMPLED | _RANDOM_TRACE_ID)
+        return TraceContext(f"{random.getrandbits(128):032x}", span_id, _SAMPLED | _RANDOM_TRACE_ID)
     return TraceContext(parent.trace_id, span_id, parent.flags, parent.tracestate)

@@ -71,6 +71,18 @@ def test_the_name_says_the_type(blobs: BlobStore) -> None:
         ".hidden.webp",
         "c:/a.webp",
         "Covers/A.webp",
+        "covers/a.webp.",
+        "covers./a.webp",
+        "covers/ a.webp",
+        "covers/%2e%2e/a.webp",
+        "covers/\u2215a.webp",
+        "covers/\uff0e\uff0e/a.webp",
+        "covers/a\u202ewebp",
+        "//host/share/a.webp",
+        "file:///etc/passwd",
+        "covers/nul.webp",
+        "com1/a.webp",
+        "covers/a.webp:stream",
         "a" * 300,
     ],
 )
@@ -79,6 +91,43 @@ def test_a_name_cannot_leave_the_store(blobs: BlobStore, tmp_path: Path, name: s
         with pytest.raises(ValueError, match="not the name of a blob"):
             act(name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_put_that_fails_leaves_nothing(blobs: BlobStore, tmp_path: Path) -> None:
+    blobs.put("covers", b"picture", "application/octet-stream", IMMUTABLE)
+    with pytest.raises(OSError, match="covers"):
+        put(blobs, b"picture")
+    assert [file.name for file in tmp_path.rglob("*") if file.is_file()] == ["covers"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("covers/a.webp", "image/webp"),
+        ("covers/a.avif", "image/avif"),
+        ("covers/a.jpg", "image/jpeg"),
+        ("covers/a.png", "image/png"),
+        ("samples/a.txt", "text/plain"),
+        ("samples/a.pdf", "application/pdf"),
+        ("imports/a.csv", "text/csv"),
+        ("imports/a", "application/octet-stream"),
+    ],
+)
+def test_a_blob_comes_back_as_what_its_name_says(
+    blobs: BlobStore, name: str, content_type: str
+) -> None:
+    blobs.put(name, b"content", content_type, IMMUTABLE)
+    assert blobs.get(name) == Blob(b"content", content_type)
+
+
+def test_many_may_put_the_same_blob_at_once(blobs: BlobStore, tmp_path: Path) -> None:
+    threads = [threading.Thread(target=put, args=(blobs, b"x" * 100_000)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert blobs.get(NAME) == Blob(b"x" * 100_000, "image/webp")
+    assert len([file for file in tmp_path.rglob("*") if file.is_file()]) == 1
 
 
 def test_readers_see_a_whole_blob_or_none(blobs: BlobStore) -> None:

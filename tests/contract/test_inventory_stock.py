@@ -296,3 +296,15 @@ def test_a_sale_without_a_confirmed_reservation_is_found(shelves: Shelves) -> No
         assert [one.rule for one in check_stock(connection)] == [
             "the ledger's sales are the confirmed lines"
         ]
+
+
+def test_idempotency_keys_are_forgotten_after_a_week(shelves: Shelves) -> None:
+    shelves.put(a_book())
+    change = StockChange(delta=1, reason="a delivery")
+    shelves.stock.change(isbn(1), change, "tester", delivery("old"))
+    shelves.clock.advance(timedelta(days=5))
+    shelves.stock.change(isbn(1), change, "tester", delivery("new"))
+    shelves.clock.advance(timedelta(days=3))
+    assert shelves.stock.forget_deliveries(timedelta(days=7)) == 1
+    assert shelves.stock.change(isbn(1), change, "tester", delivery("new")).replayed
+    assert not shelves.stock.change(isbn(1), change, "tester", delivery("old")).replayed

@@ -21,6 +21,7 @@ def settings_for(folder: Path) -> Settings:
         {
             "SQL_INVENTORY": f"sqlite:///{folder / 'inventory.db'}",
             "CDN_BASE_URL": "http://cdn.test",
+            "BLOB_FOLDER": str(folder / "blobs"),
             "SHOP_CURRENCY": "GBP",
             "AUTH_ISSUER": "http://issuer.test",
             "AUTH_AUDIENCE": "bookstore",
@@ -40,7 +41,7 @@ def test_a_missing_setting_is_named_and_ends_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.delenv("SQL_INVENTORY", raising=False)
-    assert main(["--blobs", str(tmp_path)]) == 2
+    assert main([]) == 2
     assert "SQL_INVENTORY" in capsys.readouterr().err
 
 

@@ -138,6 +138,19 @@ def test_the_log_is_looked_at_no_more_often_than_it_is_told_to() -> None:
     assert log.looks == 2
 
 
+def test_a_write_of_the_same_process_is_looked_at_without_waiting() -> None:
+    log, commits = Log(), [0]
+    changes = Changes(log, 60.0, own_commits=lambda: commits[0])
+    changes.follow()
+    before = changes.newest
+    log.add("one")
+    changes.follow()
+    assert changes.newest == before
+    commits[0] += 1
+    changes.follow()
+    assert changes.newest > before
+
+
 def test_many_that_miss_at_once_cause_one_query() -> None:
     log = Log()
     answers, source = CachedAnswers(MemoryCache(), Changes(log)), Source(log)

@@ -3,6 +3,7 @@ import logging
 import pytest
 
 from shared.config import Settings, SettingsError
+from shared.config.settings import BLOBS
 from shared.kit.errors import NotConfigured
 
 COMPLETE = {
@@ -11,9 +12,10 @@ COMPLETE = {
     "SHOP_CURRENCY": "GBP",
     "AUTH_ISSUER": "https://login.example/tenant/v2.0",
     "AUTH_AUDIENCE": "bookstore",
-    BLOBS: "https://shop.blob.example",
+    "BlobConnection__blobServiceUri": "https://shop.blob.example",
     "SQL_INVENTORY": "mssql+pyodbc://shop:s3cret@db.example/inventory",
 }
+BLOB_NAME = "BlobConnection__blobServiceUri"
 AZURE = {"WEBSITE_INSTANCE_ID": "instance"}
 
 
@@ -30,13 +32,13 @@ def test_an_issuer_keeps_its_last_slash() -> None:
     assert Settings.from_env({**COMPLETE, "AUTH_ISSUER": issuer}).AUTH_ISSUER == issuer
 
 
-@pytest.mark.parametrize("name", sorted(COMPLETE))
+@pytest.mark.parametrize("name", sorted(set(COMPLETE) - {BLOB_NAME}))
 def test_a_missing_value_ends_the_start_on_a_developers_machine(name: str) -> None:
     with pytest.raises(SettingsError, match=f"The setting {name} is not set"):
         Settings.from_env({**COMPLETE, name: ""})
 
 
-@pytest.mark.parametrize("name", sorted(COMPLETE))
+@pytest.mark.parametrize("name", sorted(set(COMPLETE) - {BLOB_NAME}))
 def test_in_azure_a_missing_value_is_named_and_answers_503(name: str) -> None:
     settings = Settings.from_env({**COMPLETE, **AZURE, name: ""})
     assert settings.missing() == [name]
@@ -65,6 +67,15 @@ def test_a_wrong_value_is_named_everywhere_and_not_shown(
     assert "s3cret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["BLOB_FOLDER", "BlobConnection", BLOB_NAME])
+def test_one_of_three_ways_to_the_blobs_is_enough(name: str) -> None:
+    without = {**COMPLETE, BLOB_NAME: ""}
+    assert Settings.from_env({**without, name: "https://shop.blob.example"}).missing() == []
+    assert Settings.from_env({**without, **AZURE}).missing() == [BLOBS]
+    with pytest.raises(SettingsError, match="BLOB_FOLDER or BlobConnection"):
+        Settings.from_env(without)
+
+
 def test_a_secret_is_not_in_the_settings_text() -> None:
     settings = Settings.from_env(COMPLETE)
     assert "s3cret" not in repr(settings)
@@ -77,6 +88,8 @@ def test_a_secret_is_not_in_the_settings_text() -> None:
         ("AUTH_ISSUER", "http://127.0.0.1:7072/oidc"),
         ("SQL_INVENTORY", "sqlite:///.local/inventory.db"),
         ("CDN_BASE_URL", "http://localhost:7071/cdn"),
+        ("BLOB_FOLDER", ".local/blobs"),
+        ("BlobConnection", "UseDevelopmentStorage=true"),
     ],
 )
 def test_azure_does_not_start_with_a_sandbox_value(name: str, value: str) -> None:

@@ -44,6 +44,7 @@ def inspect(file: BinaryIO, seen: Seen = lambda _bytes: None) -> FileShape:
     Raises UnreadableFile for what is neither CSV nor ONIX 3, and for XML that is not whole: nothing
     of it is taken in then.
     """
+    file.seek(0)
     start = file.read(_SAMPLE)
     if not start:
         raise UnreadableFile("The file is empty.")

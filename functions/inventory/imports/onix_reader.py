@@ -34,8 +34,7 @@ class Product:
 class OnixReader:
     """Fed with pieces, gives the products that are complete.
 
-    With `build` false it only checks that the message is whole. `base` is the place of the first
-    product of a message whose beginning was read before.
+    With `build` false it only checks that the message is whole.
     """
 
     def __init__(self, *, build: bool) -> None:
@@ -46,7 +45,6 @@ class OnixReader:
         self._parser.StartDoctypeDeclHandler = self._refuse_doctype
         self._parser.EntityDeclHandler = self._refuse_doctype
         self._build = build
-        self._prefix = ""
         self._depth = 0
         self._fed = 0
         self._began = 0
@@ -59,7 +57,7 @@ class OnixReader:
         self._in_product = False
         self._product_tag = ""
         self.header: Element | None = None
-        self.first_product: int | None = None
+        self.first: Position | None = None
         self._watch()
 
     def go_on(self, at: Position) -> None:
@@ -124,7 +122,7 @@ class OnixReader:
             self._check_root(tag, name, attributes)
         elif name == "Product":
             self._begin_product(tag, attributes)
-        elif name == "Header" and self._fed < LARGEST_PRODUCT:
+        elif name == "Header" and self._build:
             self._collect(tag, attributes, self._end_header)
 
     def _end(self, _tag: str) -> None:
@@ -135,8 +133,8 @@ class OnixReader:
             self._flush()
 
     def _begin_product(self, tag: str, attributes: dict[str, str]) -> None:
-        if self.first_product is None:
-            self.first_product = self._parser.CurrentByteIndex
+        if self.first is None:
+            self.first = Position(offset=self._parser.CurrentByteIndex, line=self._line - 1)
         self._in_product = True
         self._product_tag = tag
         self._began = self._parser.CurrentByteIndex
@@ -182,19 +180,18 @@ class OnixReader:
         self._parser.EndElementHandler = end
 
     def _drop(self) -> None:
-        """The product is too large; it is only followed to its end."""
-        if self._parser.StartElementHandler != self._start:
+        """The product is too large: what was built of it is let go, and its end waited for."""
+
+        def end(ended: str) -> None:
+            self._depth -= 1
+            if ended == self._product_tag:
+                self._depth = 1
+                self._watch()
+                self._end_product(None)
+
+        if self._build and self._parser.StartElementHandler != self._start:
             self._watch()
-            self._depth = _DEEPEST // 2  # how deep it was is not known
-            product = self._product_tag
-
-            def end(ended: str) -> None:
-                self._depth -= 1
-                if ended == product:
-                    self._depth = 1
-                    self._watch()
-                    self._end_product(None)
-
+            self._depth = _DEEPEST // 2  # how deep the reading stands was not counted
             self._parser.EndElementHandler = end
 
     def _name_of(self, tag: str) -> str:
@@ -222,31 +219,39 @@ def check_onix(file: BinaryIO, seen: Callable[[int], None]) -> FileShape:
         size += len(piece)
         seen(size)
     reader.end()
-    remarks = ("The message has no products.",) if reader.first_product is None else ()
+    remarks = ("The message has no products.",) if reader.first is None else ()
     return FileShape(format="onix", size=size, digest=digest.hexdigest(), remarks=remarks)
 
 
-def read_products(file: BinaryIO, after: Position | None) -> Iterator[Product | Element]:
-    """The header (once, first) and the products; from `after` on where some were read before.
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What stands before the first product: its bytes, and where it ends; None without products."""
 
-    A later beginning is read behind the file's own first bytes, so that it is a message again.
-    """
+    header: Element | None
+    content: bytes
+    first: Position | None
+
+
+def read_beginning(file: BinaryIO) -> Beginning:
     reader = OnixReader(build=True)
+    content = b""
     file.seek(0)
-    header_given = False
+    while reader.first is None and (piece := file.read(_PIECE)):
+        if len(content) > LARGEST_PRODUCT:
+            raise UnreadableFile("No product begins in the first mebibyte of the message.")
+        reader.feed(piece)
+        content += piece
+    if reader.first is not None:
+        content = content[: reader.first.offset]
+    return Beginning(reader.header, content, reader.first)
+
+
+def read_products(file: BinaryIO, beginning: Beginning, at: Position) -> Iterator[Product]:
+    """From `at` on, read behind the file's own first bytes, so that it is a message again."""
+    reader = OnixReader(build=True)
+    reader.feed(beginning.content)
+    reader.go_on(at)
+    file.seek(at.offset)
     while piece := file.read(_PIECE):
-        if after is not None and reader.first_product is None:
-            products = _skip_to(file, reader, piece, after)
-        else:
-            products = reader.feed(piece)
-        if reader.header is not None and not header_given:
-            header_given = True
-            yield reader.header
-        yield from products
+        yield from reader.feed(piece)
     yield from reader.end()
-
-
-def _skip_to(
-    file: BinaryIO, reader: OnixReader, piece: bytes, after: Position
-) -> list[Product]:
-    raise NotImplementedError

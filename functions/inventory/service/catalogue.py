@@ -96,7 +96,7 @@ class Catalogue:
             raise ValueError(f"a chunk has at most {_LARGEST_CHUNK} books")
         wanted = {book.isbn: book for book in books}
         return self._transactions.run(
-            lambda transaction: self._put(transaction, wanted, reason, actor)
+            lambda transaction: self.put_within(transaction, wanted, reason, actor)
         )
 
     def put_covers(self, covers: Mapping[Isbn, Cover]) -> None:
@@ -120,13 +120,14 @@ class Catalogue:
         """What was last said of at most a thousand editions; unknown ones are left out."""
         return self._transactions.run(lambda transaction: transaction.editions.stored(isbns))
 
-    def without_cover(self, limit: int) -> Mapping[Isbn, StoredEdition]:
-        """At most `limit` editions that are offered and have no picture yet."""
-        return self._transactions.run(
-            lambda transaction: transaction.editions.stored(
-                transaction.editions.without_cover(limit)
-            )
-        )
+    def without_cover(self, after: Isbn, limit: int) -> Mapping[Isbn, StoredEdition]:
+        """The next editions, at most a thousand, that are offered and have no picture yet."""
+
+        def work(transaction: Transaction) -> Mapping[Isbn, StoredEdition]:
+            editions = transaction.editions
+            return editions.stored(editions.without_cover(after, limit))
+
+        return self._transactions.run(work)
 
     def size(self) -> int:
         """How many editions there are, withdrawn ones too."""
@@ -162,13 +163,16 @@ class Catalogue:
         ]:
             raise BadInput("A category is not known.", errors=unknown)
 
-    def _put(
+    def put_within(
         self,
         transaction: Transaction,
         wanted: Mapping[Isbn, NewBook],
         reason: str,
         actor: str | None,
     ) -> PutReport:
+        """`put_many` as a part of the caller's transaction. Raises BookExists where another writer
+        added one of the books meanwhile; the transaction must be given up then.
+        """
         editions = transaction.editions
         named = {book.work_of for book in wanted.values() if book.work_of}
         stored = editions.stored(wanted)

@@ -4,7 +4,7 @@ Every method is one transaction, or one for each reservation that `expire_due` c
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from functions.inventory.model import (
     LedgerKind,
@@ -138,6 +138,14 @@ class Stock:
         due = self._transactions.run(lambda transaction: transaction.reservations.due(limit))
         expired = [self._expire(reservation_id) for reservation_id in due]
         return [outcome for outcome in expired if outcome is not None]
+
+    def forget_deliveries(self, older_than: timedelta) -> int:
+        """Forgets the Idempotency-Keys of inventory's requests; how many."""
+
+        def work(transaction: Transaction) -> int:
+            return transaction.deliveries.forget(transaction.now - older_than)
+
+        return self._transactions.run(work)
 
     def _expire(self, reservation_id: str) -> Outcome[Reservation] | None:
         def work(transaction: Transaction) -> Outcome[Reservation] | None:

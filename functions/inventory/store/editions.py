@@ -122,10 +122,12 @@ class SqlEditions:
         touch_siblings(self._connection, [int(isbn)])
         self.show([isbn])
 
-    def without_cover(self, limit: int) -> Sequence[Isbn]:
+    def without_cover(self, after: Isbn, limit: int) -> Sequence[Isbn]:
         rows = self._connection.scalars(
             select(editions.c.isbn)
-            .where(editions.c.cover.is_(None), editions.c.withdrawn == 0)
+            .where(
+                editions.c.isbn > int(after), editions.c.cover.is_(None), editions.c.withdrawn == 0
+            )
             .order_by(editions.c.isbn)
             .limit(limit)
         )

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from functions.inventory.ports import Transaction
 from functions.inventory.store.editions import SqlEditions
+from functions.inventory.store.imports import SqlImports
 from functions.inventory.store.media import SqlMedia
 from functions.inventory.store.reservations import SqlReservations
 from functions.inventory.store.stock import SqlStock
@@ -26,6 +27,7 @@ class SqlTransaction:
         self.stock = SqlStock(connection, now)
         self.reservations = SqlReservations(connection, now)
         self.media = SqlMedia(connection)
+        self.imports = SqlImports(connection, now)
         self.deliveries = SqlDeliveries(connection, idempotency_keys, now)
 
 

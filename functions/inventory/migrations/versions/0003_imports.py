@@ -25,9 +25,7 @@ def upgrade() -> None:
         sa.Column("updated_at", Utc(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
     )
-    op.create_index(
-        "ix_imports_state_created_at", "imports", ["state", "created_at"], unique=False
-    )
+    op.create_index("ix_imports_state_created_at", "imports", ["state", "created_at"], unique=False)
     op.create_table(
         "import_refusals",
         sa.Column("import_id", sa.String(length=64), nullable=False),

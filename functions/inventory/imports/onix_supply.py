@@ -1,0 +1,222 @@
+"""Block 6 of an ONIX product: when it may be sold, how many there are, and what it costs."""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+from functions.inventory.imports import onix_codes as codes
+from functions.inventory.imports.cells import decimal_in, minor_digits, money, whole_number_in
+from functions.inventory.imports.onix_composite import Composite, onix_date
+from shared.kit.money import Money
+
+Notes = list[tuple[str, str]]
+
+_LAST = date(9999, 12, 31)
+
+
+@dataclass(slots=True)
+class Supply:
+    """What the block says; `expected` is when copies are expected, `embargo` until when none may
+    be sold.
+    """
+
+    price: Money | None = None
+    stock: int | None = None
+    embargo: date | None = None
+    expected: date | None = None
+    published: date | None = None
+    withdrawn: bool = False
+    not_yet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Price:
+    rank: int
+    begins: date
+    ends: date
+    money: Money
+
+
+class SupplyReader:
+    """`kind` and `currency_said` are the message's defaults for prices that name none."""
+
+    def __init__(
+        self, currency: str, today: date, kind: str | None, currency_said: str | None
+    ) -> None:
+        self._currency = currency
+        self._today = today
+        self._kind = kind
+        self._currency_said = currency_said
+
+    def read(self, supplies: list[Composite], notes: Notes) -> Supply:
+        """Raises ValueError for a price in the shop's currency that cannot be charged."""
+        found = Supply()
+        prices: list[_Price] = []
+        states: list[str] = []
+        for supply in supplies:
+            supply.skip(["MarketReference"])
+            for market in supply.all("MarketPublishingDetail"):
+                self._market(market, found, notes)
+            for detail in supply.all("SupplyDetail"):
+                self._detail(detail, found, prices, states, notes)
+            notes += supply.left_over()
+        if states and all(state in codes.NOT_FOR_SALE for state in states):
+            found.withdrawn = True
+        found.not_yet = bool(states) and all(state in codes.NOT_YET for state in states)
+        found.price = self._chosen(prices, notes)
+        return found
+
+    def _market(self, market: Composite, found: Supply, notes: Notes) -> None:
+        status = market.text("MarketPublishingStatus")
+        if status is not None and status not in codes.NORMAL_STATUS:
+            notes.append(("MarketPublishingStatus", f"{status} is not used"))
+        for dated in market.all("MarketDate"):
+            role = dated.text("MarketDateRole")
+            day = _day(dated, notes)
+            if day is not None and role == codes.EMBARGO:
+                found.embargo = max(found.embargo or day, day)
+            elif day is not None and role == codes.PUBLICATION:
+                found.published = found.published or day
+            elif day is not None:
+                notes.append(("MarketDateRole", f"{role} is not used"))
+        notes += market.left_over()
+
+    def _detail(
+        self,
+        detail: Composite,
+        found: Supply,
+        prices: list[_Price],
+        states: list[str],
+        notes: Notes,
+    ) -> None:
+        detail.skip(["Supplier", "SupplierOwnCoding", "ReturnsConditions", "OrderTime"])
+        state = detail.text("ProductAvailability")
+        if state is not None:
+            states.append(state)
+            if state not in codes.AVAILABLE | codes.NOT_FOR_SALE | codes.NOT_YET:
+                notes.append(
+                    ("ProductAvailability", f"{state}: what lies on the shelf is sold all the same")
+                )
+        for dated in detail.all("SupplyDate"):
+            role = dated.text("SupplyDateRole")
+            day = _day(dated, notes)
+            if day is not None and role == codes.EMBARGO:
+                found.embargo = max(found.embargo or day, day)
+            elif day is not None and role == codes.EXPECTED_AVAILABILITY:
+                found.expected = min(found.expected or day, day)
+            elif day is not None:
+                notes.append(("SupplyDateRole", f"{role} is not used"))
+        for stock in detail.all("Stock"):
+            _count(stock, found, notes)
+        if kind := detail.text("UnpricedItemType"):
+            notes.append(("UnpricedItemType", f"{kind}: no price is given"))
+        for price in detail.all("Price"):
+            self._price(price, prices, notes)
+        notes += detail.left_over()
+
+    def _price(self, price: Composite, prices: list[_Price], notes: Notes) -> None:
+        price.skip(["Territory", "CurrencyZone", "PrintedOnProduct", "PositionOnProduct"])
+        price.skip(["PriceStatus", "PriceTypeDescription", "DiscountCoded", "Discount"])
+        currency = price.text("CurrencyCode") or self._currency_said
+        kind = price.text("PriceType") or self._kind or ""
+        qualifier = price.text("PriceQualifier")
+        amount = price.text("PriceAmount")
+        if currency != self._currency:
+            notes.append(("Price", f"in {currency or 'no currency'} is not used"))
+        elif amount is None:
+            notes.append(("Price", f"{price.text('UnpricedItemType') or 'without an amount'}"))
+        elif qualifier is not None and qualifier not in codes.PLAIN_QUALIFIERS:
+            notes.append(("PriceQualifier", f"{qualifier} is not used"))
+        elif price.elements("MinimumOrderQuantity") or price.elements("PriceCondition"):
+            notes.append(("Price", "under conditions is not used"))
+        elif kind not in codes.INCLUDING_TAX and kind not in codes.EXCLUDING_TAX:
+            notes.append(("PriceType", f"{kind or 'none'} is not used"))
+        else:
+            major = _with_tax(price, kind, amount, currency, notes)
+            begins, ends = _time(price, notes)
+            rank = (*codes.INCLUDING_TAX, *codes.EXCLUDING_TAX).index(kind)
+            prices.append(_Price(rank, begins, ends, _money(major, currency)))
+            notes += price.left_over()
+
+    def _chosen(self, prices: list[_Price], notes: Notes) -> Money | None:
+        """The best that holds today; for a book that has none yet, the first to come."""
+        for price in prices:
+            if price.begins > self._today:
+                notes.append(("PriceDate", f"a price from {price.begins} on is not yet used"))
+            elif price.ends < self._today:
+                notes.append(("PriceDate", f"a price until {price.ends} is no longer used"))
+        holding = [price for price in prices if price.begins <= self._today <= price.ends]
+        coming = [price for price in prices if price.begins > self._today]
+        if holding:
+            return min(holding, key=lambda price: price.rank).money
+        if coming:
+            return min(coming, key=lambda price: (price.begins, price.rank)).money
+        return None
+
+
+def _with_tax(price: Composite, kind: str, amount: str, currency: str, notes: Notes) -> Decimal:
+    """As the shopper pays it. Where an amount without tax names none, it is taken as it is."""
+    try:
+        major = decimal_in(amount)
+        taxes = price.all("Tax")
+        if kind in codes.INCLUDING_TAX:
+            return major
+        if not taxes:
+            notes.append(("PriceType", f"{kind} says no tax; taken as it is"))
+        for tax in taxes:
+            percent = tax.text("TaxRatePercent")
+            own = tax.text("TaxAmount")
+            if own is not None:
+                major += decimal_in(own)
+            elif percent is not None:
+                share = Decimal(tax.text("TaxableAmount") or amount)
+                major += share * decimal_in(percent) / 100
+        return major.quantize(Decimal(1).scaleb(-minor_digits(currency)), ROUND_HALF_UP)
+    except (ValueError, ArithmeticError):
+        raise ValueError(f"the price {amount[:20]!r} is not a number") from None
+
+
+def _money(major: Decimal, currency: str) -> Money:
+    try:
+        return money(major, currency)
+    except ValueError as error:
+        raise ValueError(f"the price {major} {error}") from None
+
+
+def _time(price: Composite, notes: Notes) -> tuple[date, date]:
+    begins, ends = date.min, _LAST
+    for dated in price.all("PriceDate"):
+        role = dated.text("PriceDateRole")
+        if role == codes.BETWEEN:
+            parts = (dated.text("Date") or "").replace("-", "")
+            if len(parts) == 16 and parts.isdecimal():
+                begins = max(begins, date(int(parts[:4]), int(parts[4:6]), int(parts[6:8])))
+                ends = min(ends, date(int(parts[8:12]), int(parts[12:14]), int(parts[14:])))
+                continue
+        day = _day(dated, notes)
+        if day is not None and role == codes.FROM:
+            begins = max(begins, day)
+        elif day is not None and role == codes.UNTIL:
+            ends = min(ends, day)
+        elif day is not None:
+            notes.append(("PriceDateRole", f"{role} is not used"))
+    return begins, ends
+
+
+def _count(stock: Composite, found: Supply, notes: Notes) -> None:
+    stock.skip(["LocationIdentifier", "LocationName"])
+    on_hand = stock.text("OnHand")
+    if on_hand is not None:
+        try:
+            found.stock = (found.stock or 0) + whole_number_in(on_hand, 1_000_000)
+        except ValueError as error:
+            notes.append(("OnHand", f"{on_hand[:20]!r} {error}"))
+    notes += stock.left_over()
+
+
+def _day(dated: Composite, notes: Notes) -> date | None:
+    try:
+        return onix_date(dated)
+    except ValueError as error:
+        notes.append((f"{dated.path}/Date", str(error)))
+        return None

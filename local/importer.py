@@ -1,0 +1,221 @@
+"""Loads a CSV or ONIX 3 file into the catalogue of a stopped or running shop.
+
+The same file again changes nothing; one that was broken off goes on where it stopped. It ends with
+0 when the file could be read to its end, even if records were refused; with 1 when it could not;
+with 2 when the command was wrong.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from pydantic import ValidationError
+
+from functions.inventory.import_model import (
+    ImportOptions,
+    LeaseLost,
+    Progress,
+    RefusedRecord,
+    StoredImport,
+    UnreadableFile,
+)
+from functions.inventory.imports.columns import FIELDS
+from functions.inventory.imports.csv_fields import settings_in
+from functions.inventory.imports.inspection import inspect
+from functions.inventory.service.catalogue import Catalogue
+from functions.inventory.service.importing import Importer
+from functions.inventory.service.imports import begin_file
+from functions.inventory.store.transactions import SqlTransactions
+from local.environment import embedded
+from local.migrate import migrate
+from shared.config.settings import Settings, SettingsError
+from shared.kit.clock import MachineClock, SharedOffsetClock
+from shared.sql.database import Database
+
+_AT_ONCE = 1_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    state = Path(options.state).resolve()
+    try:
+        asked = ImportOptions(map=_pairs(options.map), set=_pairs(options.set), stock=options.stock)
+        state.mkdir(parents=True, exist_ok=True)
+        os.environ.update(embedded(state, options.port))
+        settings = Settings.from_env()
+        settings_in(asked.set, settings.require("SHOP_CURRENCY"))
+        if unknown := [name for name in asked.map if name not in FIELDS]:
+            raise ValueError(f"--map knows no {unknown[0]}; it knows {', '.join(FIELDS)}")
+        file = Path(options.file).open("rb")  # noqa: SIM115 - closed below
+    except ValidationError as error:
+        return _wrong("; ".join(str(item["msg"]) for item in error.errors()))
+    except (ValueError, SettingsError, OSError) as error:
+        return _wrong(str(error))
+    with file:
+        return _import(file, Path(options.file).name, asked, settings, options.report)
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="dev.py import", description=(__doc__ or "").strip())
+    top.add_argument("file", metavar="FILE", help="CSV, or ONIX 3.0 or 3.1")
+    top.add_argument("--map", action="append", default=[], metavar="FIELD=COLUMN", help="price=RRP")
+    top.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="fills what is missing"
+    )
+    top.add_argument(
+        "--stock",
+        choices=["new", "level", "ignore"],
+        default="new",
+        help="new: received with books that are new; level: shelves are moved to it",
+    )
+    top.add_argument("--state", default=".local", metavar="DIR", help="default: .local")
+    top.add_argument("--port", type=int, default=7071, help=argparse.SUPPRESS)
+    top.add_argument("--report", metavar="FILE", help="also write the report there")
+    return top
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    pairs = dict(pair.partition("=")[::2] for pair in given)
+    for name, value in pairs.items():
+        if not name or not value:
+            raise ValueError(f"{name or value!r} must be written as FIELD=VALUE")
+    return pairs
+
+
+def _import(
+    file: BinaryIO, name: str, asked: ImportOptions, settings: Settings, report: str | None
+) -> int:
+    migrate(settings)
+    offset = settings.SHOP_CLOCK_FILE
+    clock = MachineClock() if offset is None else SharedOffsetClock(offset)
+    database = Database(settings.require("SQL_INVENTORY"))
+    transactions = SqlTransactions(database, clock)
+    currency = settings.require("SHOP_CURRENCY")
+    catalogue = Catalogue(transactions, currency, settings.require("CDN_BASE_URL"))
+    bar = Bar(os.fstat(file.fileno()).st_size)
+    try:
+        shape = inspect(file, bar.inspected)
+        lease, went_on = begin_file(transactions, clock, shape, name, asked)
+        if went_on:
+            bar.say("This import was broken off before; it goes on where it stopped.")
+        ended = Importer(transactions, catalogue, clock, currency).run(lease, file, watch=bar.show)
+        bar.close()
+        outputs: list[TextIO] = [sys.stdout]
+        if report is not None:
+            with Path(report).open("w", encoding="utf-8") as written:
+                outputs.append(written)
+                print_report(ended, _refusals(transactions, ended.id), outputs)
+        else:
+            print_report(ended, _refusals(transactions, ended.id), outputs)
+        return 1 if ended.progress.failure else 0
+    except (UnreadableFile, LeaseLost) as error:
+        bar.close()
+        print(f"{name}: {error}\nNothing more was taken in.", file=sys.stderr)
+        return 1
+    finally:
+        database.dispose()
+
+
+def _refusals(transactions: SqlTransactions, import_id: str) -> Iterator[RefusedRecord]:
+    def some(after: int) -> Sequence[RefusedRecord]:
+        return transactions.run(
+            lambda transaction: transaction.imports.refusals(import_id, after, _AT_ONCE)
+        )
+
+    number = 0
+    while page := some(number):
+        yield from page
+        number += len(page)
+
+
+def print_report(
+    ended: StoredImport, refusals: Iterator[RefusedRecord], outputs: Sequence[TextIO]
+) -> None:
+    progress = ended.progress
+
+    def say(line: str = "") -> None:
+        for output in outputs:
+            print(line, file=output)
+
+    counts = progress.counts
+    say(f"{ended.file_name}: {counts.records} records")
+    for sentence in progress.shape.remarks if progress.shape else ():
+        say(sentence)
+    first = True
+    for refused in refusals:
+        if first:
+            say("\nRefused:")
+            first = False
+        reference = f"  {refused.reference}" if refused.reference else ""
+        say(f"  line {refused.line}{reference}: {refused.reason}")
+    if progress.notes:
+        say("\nNoted, and not a reason to refuse:")
+        for note in progress.notes:
+            say(f"  {note.count} × {note.where}: {note.what} (first at line {note.first_line})")
+    say(
+        f"\n{counts.added} added, {counts.changed} changed, {counts.unchanged} unchanged, "
+        f"{counts.withdrawn} withdrawn, {counts.refused} refused, {len(progress.notes)} notes"
+    )
+    if progress.failure:
+        say(f"The import broke off. {progress.failure}")
+
+
+class Bar:
+    """Progress on a terminal: bytes, records, rate, refused. Elsewhere a line now and then."""
+
+    def __init__(self, size: int) -> None:
+        self._size = max(size, 1)
+        self._on_screen = sys.stderr.isatty()
+        self._began = time.monotonic()
+        self._first: int | None = None
+        self._shown = 0.0
+
+    def inspected(self, read: int) -> None:
+        self._draw(f"looking at the file {self._share(read)}")
+
+    def show(self, progress: Progress) -> None:
+        records = progress.counts.records
+        if self._first is None:
+            self._first = max(0, records - _AT_ONCE)
+            self._began = min(self._began, time.monotonic())
+        seconds = max(time.monotonic() - self._began, 0.001)
+        read = progress.position.offset if progress.position else 0
+        rate = (records - self._first) / seconds
+        self._draw(
+            f"{self._share(read)}  {records:,} records, {rate:,.0f}/s, "
+            f"{progress.counts.refused:,} refused"
+        )
+
+    def say(self, sentence: str) -> None:
+        print(sentence, file=sys.stderr)
+
+    def close(self) -> None:
+        if self._on_screen:
+            print(file=sys.stderr)
+
+    def _share(self, read: int) -> str:
+        done = min(read * 20 // self._size, 20)
+        return f"[{'#' * done}{'.' * (20 - done)}] {read / 2**20:,.1f} MiB"
+
+    def _draw(self, text: str) -> None:
+        now = time.monotonic()
+        if now - self._shown < (0.1 if self._on_screen else 5):
+            return
+        self._shown = now
+        if self._on_screen:
+            print(f"\r{text:<90.90}", end="", file=sys.stderr, flush=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+def _wrong(sentence: str) -> int:
+    print(sentence, file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,307 @@
+"""Covers and samples, from request to what readers see."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+import pytest
+from PIL import Image
+
+from functions.inventory.media_model import UPLOADS, BlobCreated
+from functions.inventory.model import Cover, ReplacedBook
+from functions.inventory.service.media import Media
+from functions.inventory.store.transactions import SqlTransactions
+from functions.inventory.triggers import media as routes
+from shared.blobs.folder import FolderBlobs
+from shared.blobs.port import content_name
+from shared.kit.provider import Provider
+from tests.support.calls import Caller
+from tests.support.inventory import Shelves, a_book, isbn
+
+ANNA = "anna-catalogue.write"
+PATH = {"isbn": isbn(1)}
+TEXT = "It is a truth universally acknowledged …\n".encode()
+PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+
+
+def a_picture(colour: str = "red", kind: str = "JPEG") -> bytes:
+    buffer = BytesIO()
+    Image.new("RGB", (400, 600), colour).save(buffer, kind)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def public(tmp_path: Path) -> FolderBlobs:
+    return FolderBlobs(tmp_path / "public", "http://cdn.test")
+
+
+@pytest.fixture
+def uploads(tmp_path: Path) -> FolderBlobs:
+    return FolderBlobs(tmp_path / "uploads", "http://uploads.test")
+
+
+@pytest.fixture
+def media(shelves: Shelves, uploads: FolderBlobs, public: FolderBlobs) -> Media:
+    shelves.put(a_book())
+    transactions = SqlTransactions(shelves.database, shelves.clock)
+    return Media(transactions, uploads, public, "http://cdn.test")
+
+
+@pytest.fixture
+def caller(media: Media) -> Caller:
+    caller = Caller("inventory")
+    routes.register(caller.api, Provider(lambda: media))
+    return caller
+
+
+def put_cover(
+    caller: Caller, content: bytes, media_type: str = "image/jpeg", if_match: str = "*"
+) -> func.HttpResponse:
+    return caller.send(
+        "inventory_put_cover",
+        content,
+        path=PATH,
+        token=ANNA,
+        content_type=media_type,
+        if_match=if_match,
+    )
+
+
+def put_sample(
+    caller: Caller, content: bytes, media_type: str = "text/plain", if_match: str = "*"
+) -> func.HttpResponse:
+    return caller.send(
+        "inventory_put_sample",
+        content,
+        path=PATH,
+        token=ANNA,
+        content_type=media_type,
+        if_match=if_match,
+    )
+
+
+def problem(response: func.HttpResponse) -> tuple[int, str]:
+    content = json.loads(response.get_body())
+    return response.status_code, content["type"].rpartition("/")[2]
+
+
+def images(media: Media) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(media.book(isbn(1)).body)["images"]
+    return found
+
+
+def test_a_cover_is_shown_in_every_size_and_the_original_kept(
+    caller: Caller, uploads: FolderBlobs, public: FolderBlobs
+) -> None:
+    content = a_picture()
+    response = put_cover(caller, content)
+    assert response.status_code == 200, response.get_body()
+    assert response.headers["ETag"] == '"m2-s2"'
+    shown = json.loads(response.get_body())["images"]
+    for size, width in {"thumbnail": 160, "small": 320, "large": 400}.items():
+        blob = public.get(shown[size].removeprefix("http://cdn.test/"))
+        assert blob is not None
+        assert blob.content_type == "image/webp"
+        assert Image.open(BytesIO(blob.data)).width == width
+    large = public.get(shown["large"].removeprefix("http://cdn.test/"))
+    assert large is not None
+    assert content_name(large.data) in shown["large"]
+    assert shown["placeholder_colour"] == "#fe0000"
+    original = uploads.get(f"covers/{isbn(1)}/{content_name(content)}.jpg")
+    assert original is not None
+    assert original.data == content
+
+
+def test_a_cover_needs_the_version_that_was_read(caller: Caller) -> None:
+    assert problem(put_cover(caller, a_picture(), if_match='"m7-s1"')) == (
+        412,
+        "precondition-failed",
+    )
+    assert put_cover(caller, a_picture(), if_match='"m1-s1"').status_code == 200
+    again = put_cover(caller, a_picture("blue"), if_match='"m1-s1"')
+    assert problem(again) == (412, "precondition-failed")
+    assert again.headers["ETag"] == '"m2-s2"'
+
+
+def test_a_cover_of_an_unknown_book_is_not_even_looked_at(
+    caller: Caller, uploads: FolderBlobs, tmp_path: Path
+) -> None:
+    response = caller.send(
+        "inventory_put_cover",
+        b"no picture",
+        path={"isbn": isbn(2)},
+        token=ANNA,
+        content_type="image/png",
+        if_match="*",
+    )
+    assert problem(response) == (404, "unknown-book")
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status", "kind"),
+    [
+        (a_picture(), "image/png", 415, "media-mismatch"),
+        (a_picture(), "image/gif", 415, "unsupported-media-type"),
+        (a_picture(), "text/html", 415, "unsupported-media-type"),
+        (b"<script>", "image/jpeg", 415, "media-mismatch"),
+        (a_picture()[:500], "image/jpeg", 422, "media-refused"),
+        (b"\xff" * (10 * 1024 * 1024 + 1), "image/jpeg", 413, "body-too-large"),
+        (b"", "image/jpeg", 400, "bad-input"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_refused_cover_leaves_everything_as_it_was(
+    caller: Caller, media: Media, tmp_path: Path, content: bytes, media_type: str, status: int,
+    kind: str,
+) -> None:  # fmt: skip
+    assert problem(put_cover(caller, content, media_type)) == (status, kind)
+    assert images(media)["large"] is None
+    assert media.book(isbn(1)).etag == '"m1-s1"'
+    assert not (tmp_path / "uploads").exists()
+    assert not (tmp_path / "public").exists()
+
+
+def test_the_event_is_the_one_that_azure_would_send(media: Media) -> None:
+    content = a_picture("red", "PNG")
+    event = media.accept_cover(isbn(1), content, "image/png", ["*"])
+    name = f"covers/{isbn(1)}/{content_name(content)}.png"
+    assert event.model_dump(by_alias=True) == {
+        "subject": f"/blobServices/default/containers/uploads/blobs/{name}",
+        "data": {
+            "url": f"http://uploads.test/{name}",
+            "contentType": "image/png",
+            "contentLength": len(content),
+            "eTag": content_name(content),
+        },
+    }
+    more = {"id": "1", "eventType": "Microsoft.Storage.BlobCreated", **event.model_dump()}
+    more["data"] = {**event.data.model_dump(by_alias=True), "blobType": "BlockBlob"}
+    assert BlobCreated.model_validate_json(json.dumps(more)) == event
+
+
+def test_an_event_that_comes_twice_counts_once(media: Media) -> None:
+    event = media.accept_cover(isbn(1), a_picture(), "image/jpeg", ["*"])
+    media.make_sizes(event)
+    once = media.book(isbn(1))
+    media.make_sizes(event)
+    assert media.book(isbn(1)) == once
+
+
+def test_of_two_covers_the_later_is_shown_in_whatever_order_their_sizes_are_made(
+    media: Media,
+) -> None:
+    first = media.accept_cover(isbn(1), a_picture("red"), "image/jpeg", ["*"])
+    second = media.accept_cover(isbn(1), a_picture("blue"), "image/jpeg", ["*"])
+    media.make_sizes(second)
+    media.make_sizes(first)
+    assert images(media)["placeholder_colour"] == "#0000fe"
+
+
+def test_sizes_that_were_not_made_are_made_when_the_event_comes_again(
+    media: Media, uploads: FolderBlobs
+) -> None:
+    content = a_picture()
+    event = media.accept_cover(isbn(1), content, "image/jpeg", ["*"])
+    name = event.name_in(UPLOADS)
+    assert name is not None
+    uploads.delete(name)
+    with pytest.raises(LookupError):
+        media.make_sizes(event)
+    assert images(media)["large"] is None
+    uploads.put(name, content, "image/jpeg", "private")
+    media.make_sizes(event)
+    assert images(media)["large"] is not None
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "",
+        "/blobServices/default/containers/public/blobs/covers/a.webp",
+        "/blobServices/default/containers/uploads/blobs/../../etc/passwd",
+        "/blobServices/default/containers/uploads/blobs/covers/9780000000019/%2e%2e/x.png",
+        "/blobServices/default/containers/uploads/blobs/imports/a.csv",
+    ],
+)
+def test_an_event_about_anything_else_is_left_alone(media: Media, subject: str) -> None:
+    data = {"url": "", "contentType": "image/png", "contentLength": 1, "eTag": "x"}
+    media.make_sizes(BlobCreated.model_validate({"subject": subject, "data": data}))
+    assert media.book(isbn(1)).etag == '"m1-s1"'
+
+
+def test_a_drawn_cover_never_replaces_one_that_was_sent_in(media: Media, shelves: Shelves) -> None:
+    missing = shelves.catalogue.without_cover(isbn(0), 10)
+    assert list(missing) == [isbn(1)]
+    media.make_sizes(media.accept_cover(isbn(1), a_picture(), "image/jpeg", ["*"]))
+    assert shelves.catalogue.without_cover(isbn(0), 10) == {}
+    sent_in = images(media)
+    shelves.catalogue.put_covers({isbn(1): Cover("drawn", "#123456")})
+    assert images(media) == sent_in
+
+
+def test_a_cover_outlives_a_change_of_the_book(media: Media, shelves: Shelves) -> None:
+    media.make_sizes(media.accept_cover(isbn(1), a_picture(), "image/jpeg", ["*"]))
+    sent_in = images(media)
+    said = a_book().model_dump(exclude={"isbn", "stock", "work_of"})
+    shelves.catalogue.replace(isbn(1), ReplacedBook(**{**said, "title": "Emma"}), ["*"])
+    assert images(media) == sent_in
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "ending"),
+    [(TEXT, "text/plain", "txt"), (PDF, "application/pdf", "pdf")],
+)
+def test_a_sample_is_shown_by_its_address(
+    caller: Caller, public: FolderBlobs, content: bytes, media_type: str, ending: str
+) -> None:
+    response = put_sample(caller, content, media_type, '"m1-s1"')
+    assert response.status_code == 200, response.get_body()
+    assert response.headers["ETag"].startswith('"m2-')
+    address = json.loads(response.get_body())["sample"]
+    assert address == f"http://cdn.test/samples/{content_name(content)}.{ending}"
+    blob = public.get(address.removeprefix("http://cdn.test/"))
+    assert blob is not None
+    assert blob.data == content
+
+
+def test_a_book_without_a_sample_says_so(media: Media) -> None:
+    assert json.loads(media.book(isbn(1)).body)["sample"] is None
+
+
+def test_a_byte_order_mark_is_left_out(caller: Caller, public: FolderBlobs) -> None:
+    response = put_sample(caller, b"\xef\xbb\xbf" + TEXT)
+    assert content_name(TEXT) in json.loads(response.get_body())["sample"]
+
+
+def test_another_sample_replaces_the_first_beside_the_cover(caller: Caller, media: Media) -> None:
+    put_cover(caller, a_picture())
+    put_sample(caller, TEXT)
+    shown = json.loads(put_sample(caller, PDF, "application/pdf").get_body())
+    assert shown["sample"].endswith(".pdf")
+    assert shown["images"]["large"] is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type", "status"),
+    [
+        (TEXT, "text/html", 415),
+        (TEXT, "application/epub+zip", 415),
+        (TEXT, "application/pdf", 415),
+        (PDF, "text/plain", 415),
+        ("naïve".encode("latin-1"), "text/plain", 415),
+        ("naïve".encode("utf-16"), "text/plain", 415),
+        (b"a\x00b", "text/plain", 422),
+        (b"a\x1b[2Jb", "text/plain", 422),
+        (b" \n", "text/plain", 422),
+        (b"\xef\xbb\xbf", "text/plain", 422),
+        (PDF[:-8], "application/pdf", 422),
+        (b"", "text/plain", 400),
+    ],
+)
+def test_what_is_no_sample_is_refused(
+    caller: Caller, media: Media, content: bytes, media_type: str, status: int
+) -> None:
+    assert problem(put_sample(caller, content, media_type))[0] == status
+    assert media.book(isbn(1)).etag == '"m1-s1"'
