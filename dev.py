@@ -4,6 +4,8 @@ python3 dev.py run      serve the shop on http://127.0.0.1:7071
 python3 dev.py test     pass the tests
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import shutil
@@ -36,7 +38,12 @@ def main(arguments: Sequence[str]) -> int:
     if name == "check":
         return check(environment())
     if name in PROGRAMS:
-        return become(environment(), ["-m", PROGRAMS[name][0], *rest])
+        python = environment()
+        if name in ("test", "bench"):
+            os.chdir(ROOT)
+        return become(python, ["-m", PROGRAMS[name][0], *rest])
+    if name not in ("help", "-h", "--help"):
+        say(f"There is no command {name}.")
     print(__doc__)
     for known, (_, what) in (PROGRAMS | CHECK).items():
         print(f"    {known:8} {what}")
@@ -47,6 +54,7 @@ PROGRAMS = {
     "run": ("local.serve", "serve the shop (--port, --state DIR, --fresh, --workers N)"),
     "test": ("pytest", "pass the tests; arguments go on to pytest"),
     "bench": ("bench", "run the benchmarks and print a table (--full: every size)"),
+    "import": ("local.importer", "load a CSV or ONIX file (--map, --set, --report)"),
     "token": ("local.token", "print a bearer token (--role ROLE, --subject NAME)"),
     "migrate": ("local.migrate", "bring the databases of the settings to the newest schema"),
 }
@@ -71,9 +79,12 @@ def check(python: Path) -> int:
 
 
 def become(python: Path, arguments: list[str]) -> int:
-    """Hands the process over, so that a signal sent to it reaches the program itself."""
-    command = [str(python), *arguments]
-    os.chdir(ROOT)
+    """Hands the process over, so that a signal sent to it reaches the program itself.
+
+    The folder stays the caller's, for what they name; the project's modules come first still.
+    """
+    command = [str(python), "-P", *arguments]
+    os.environ["PYTHONPATH"] = str(ROOT)
     if os.name == "posix":
         sys.stdout.flush()
         os.execv(command[0], command)  # noqa: S606
@@ -197,10 +208,13 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def stop(text: str) -> NoReturn:
+def stop(text: str, code: int = 2) -> NoReturn:
     say(text)
-    sys.exit(2)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        stop("Stopped; run it again to go on.", 130)

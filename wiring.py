@@ -11,6 +11,7 @@ from functions.inventory import triggers as inventory
 from functions.ops import triggers as ops
 from functions.ops.service import Check, Readiness
 from shared.auth import TokenVerifier
+from shared.blobs.uploads import FolderUploads
 from shared.config import Settings
 from shared.http.edge import Edge
 from shared.kit.clock import Clock, MachineClock, SharedOffsetClock
@@ -21,6 +22,7 @@ from shared.telemetry import configure
 if TYPE_CHECKING:
     from functions.inventory.service.browse import Browse
     from functions.inventory.service.catalogue import Catalogue
+    from functions.inventory.service.imports import Imports
     from functions.inventory.service.media import Media
     from functions.inventory.service.stock import Stock
     from shared.blobs.port import BlobStore
@@ -38,7 +40,15 @@ def create_app(settings: Settings) -> func.FunctionApp:
         parts = Inventory(settings, clock)
         checks["inventory database"] = parts.check
         app.register_functions(
-            inventory.blueprint(edge, parts.browse, parts.catalogue, parts.stock, parts.media)
+            inventory.blueprint(
+                edge,
+                parts.browse,
+                parts.catalogue,
+                parts.stock,
+                parts.media,
+                parts.imports,
+                parts.uploads,
+            )
         )
     app.register_functions(ops.blueprint(edge, Readiness(checks)))
     return app
@@ -55,6 +65,8 @@ class Inventory:
         self.catalogue = Provider(self._catalogue)
         self.stock = Provider(self._stock)
         self.media = Provider(self._media)
+        self.imports = Provider(self._imports)
+        self.uploads = self._uploads()
 
     def check(self) -> None:
         """That the database answers and has its tables."""
@@ -81,6 +93,26 @@ class Inventory:
         search = SqliteSearch() if self._is_embedded else SqlServerSearch()
         shelves = SqlShelves(self.database(), search)
         return Browse(shelves, self._answers(), self._clock, self._settings.require("CDN_BASE_URL"))
+
+    def _imports(self) -> "Imports":
+        from functions.inventory.service.importing import Importer
+        from functions.inventory.service.imports import Imports
+        from functions.inventory.store.transactions import SqlTransactions
+
+        if self.uploads is None:
+            raise NotConfigured("Imports need BLOB_FOLDER.", headers={"Retry-After": "60"})
+        transactions = SqlTransactions(self.database(), self._clock)
+        currency = self._settings.require("SHOP_CURRENCY")
+        importer = Importer(transactions, self.catalogue(), self._clock, currency)
+        return Imports(transactions, importer, self.uploads, self._clock)
+
+    def _uploads(self) -> FolderUploads | None:
+        """Beside the folder of blobs, which everybody may see."""
+        folder = self._settings.BLOB_FOLDER
+        if folder is None:
+            return None
+        origin = self._settings.PUBLIC_BASE_URL
+        return FolderUploads(folder.with_name("uploads"), f"{origin}/api/uploads")
 
     def _answers(self) -> "Answers":
         from functions.inventory.store.change_log import AlwaysMoved, SqlChangeLog, SqliteWatch

@@ -13,6 +13,8 @@ _POLL_SECONDS = 0.25
 
 
 _LARGEST_OFFSET = timedelta(days=365 * 1000)
+_MOVED_BACK_SECONDS = 5.0
+"""A smaller step back is the machine's clock being set right."""
 
 
 class HostClock(Protocol):
@@ -21,7 +23,8 @@ class HostClock(Protocol):
         ...
 
     async def sleep_until(self, when: datetime) -> None:
-        """Returns when `now()` has reached `when`, also because the clock was moved."""
+        """Returns when `now()` has reached `when`, also because the clock was moved; and before
+        that if the clock was moved back meanwhile, since `when` may then be much too far."""
         ...
 
 
@@ -125,8 +128,10 @@ def _read_offset(file: Path) -> timedelta:
 
 async def _poll_until(clock: HostClock, when: datetime) -> None:
     # The wait is short although the goal is far, since the clock may be moved meanwhile.
-    while (seconds := _seconds_between(clock.now(), when)) > 0:  # noqa: ASYNC110 - a file, no event
+    before = seconds = _seconds_between(clock.now(), when)
+    while 0 < seconds <= before + _MOVED_BACK_SECONDS:
         await asyncio.sleep(min(seconds, _POLL_SECONDS))
+        before, seconds = seconds, _seconds_between(clock.now(), when)
 
 
 def _seconds_between(start: datetime, end: datetime) -> float:
@@ -161,10 +166,11 @@ class ManualClock:
             del self._sleepers[woken]
 
     def advance(self, duration: timedelta) -> None:
-        """Moves at once; sleepers whose time lies within wake when the loop runs next."""
+        """Moves at once; sleepers whose time lies within wake when the loop runs next, and all of
+        them when `duration` is negative."""
         self._now += duration
         for woken, (when, _) in self._sleepers.items():
-            if when <= self._now and not woken.done():
+            if (when <= self._now or duration < timedelta()) and not woken.done():
                 woken.set_result(None)
 
     async def play(self, duration: timedelta) -> None:

@@ -19,8 +19,8 @@ def failure_text(error: BaseException) -> str:
 def as_rpc_exception(error: BaseException) -> RpcException:
     try:
         message = f"{type(error).__name__}: {error}"
-    except Exception:
-        # The exception is the app's: its __str__ may itself be broken.
+    except BaseException:
+        # The exception is the app's: its __str__ may itself be broken, in any way.
         message = "Unhandled exception in function. Could not serialize original exception message."
     return RpcException("", message, "".join(traceback.format_exception(_without_host(error))))
 

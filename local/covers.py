@@ -26,11 +26,12 @@ from shared.blobs.folder import FolderBlobs
 from shared.blobs.port import BlobStore
 from shared.config.settings import Settings, SettingsError
 from shared.kit.clock import MachineClock
+from shared.kit.errors import NotConfigured
 from shared.kit.isbn import Isbn
 from shared.sql.database import Database
 from shared.sql.faults import DatabaseBusy
 
-_AT_ONCE = 40
+_AT_ONCE = 20
 _MOST_PAINTERS = 2
 _LOWER_PRIORITY = 10
 """In steps of POSIX's nice: shoppers come first."""
@@ -48,11 +49,16 @@ def cover_spec(work_id: int, details: BookDetails) -> CoverSpec:
     )
 
 
-def draw_missing(catalogue: Catalogue, blobs: BlobStore, painters: Executor) -> int:
-    """Draws one cover for the editions of each work; how many editions got one."""
+def draw_missing(
+    catalogue: Catalogue, blobs: BlobStore, painters: Executor, ending: threading.Event
+) -> int:
+    """Draws one cover for the editions of each work; how many editions got one.
+
+    Returns within a second or two after `ending` is set.
+    """
     drawn = 0
     after = Isbn("0" * 13)
-    while editions := catalogue.without_cover(after, _AT_ONCE):
+    while not ending.is_set() and (editions := catalogue.without_cover(after, _AT_ONCE)):
         after = max(editions)
         covers = _covers(editions, blobs, painters)
         catalogue.put_covers(covers)
@@ -76,24 +82,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
             SqlTransactions(database, MachineClock()), settings.require("SHOP_CURRENCY"), cdn
         )
         blobs = FolderBlobs(settings.require("BLOB_FOLDER") / PUBLIC, cdn)
-    except SettingsError as error:
+    except (SettingsError, NotConfigured) as error:
         print(error, file=sys.stderr)
         return 2
     if hasattr(os, "nice"):
         os.nice(_LOWER_PRIORITY)
+    ending = threading.Event()
     if options.watch_stdin:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for who started us
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
-    known = _draw_since(-1, database, catalogue, blobs)
-    while options.watch_stdin:
-        threading.Event().wait(_LOOK_EVERY_SECONDS)
+        threading.Thread(target=_watch_stdin, args=(ending,), daemon=True).start()
+    known = -1
+    while True:
         with suppress(DatabaseBusy):  # others come first; the next look is soon
-            known = _draw_since(known, database, catalogue, blobs)
+            known = _draw_since(known, database, catalogue, blobs, ending)
+        if not options.watch_stdin or ending.wait(_LOOK_EVERY_SECONDS):
+            break
     database.dispose()
     return 0
 
 
-def _draw_since(known: int, database: Database, catalogue: Catalogue, blobs: BlobStore) -> int:
+def _draw_since(
+    known: int,
+    database: Database,
+    catalogue: Catalogue,
+    blobs: BlobStore,
+    ending: threading.Event,
+) -> int:
     """Looks for books without a cover if anything changed; returns the last change looked at."""
     with database.primary() as connection:
         newest = newest_change(connection)
@@ -104,7 +118,8 @@ def _draw_since(known: int, database: Database, catalogue: Catalogue, blobs: Blo
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_end_with_parent,
         ) as painters:
-            print(f"{draw_missing(catalogue, blobs, painters)} covers were drawn.", flush=True)
+            drawn = draw_missing(catalogue, blobs, painters, ending)
+        print(f"{drawn} covers were drawn.", flush=True)
     return newest
 
 
@@ -124,10 +139,11 @@ def _covers(
     return covers
 
 
-def _end_with_stdin() -> None:
+def _watch_stdin(ending: threading.Event) -> None:
+    # Not through sys.stdin: its lock, held by a thread, would fail the interpreter's end.
     while os.read(0, 4096):
         pass
-    os._exit(0)
+    ending.set()
 
 
 def _end_with_parent() -> None:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+STATE = str(Path(__file__).resolve().parent.parent / ".local")
 SANDBOX = 1
 """The sandbox listens this many ports above the shop."""
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -15,36 +16,54 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from funchost.cli import main as host
-from functions.inventory.media_model import PUBLIC
-from local.environment import SANDBOX, embedded
-from shared.kit.files import write_whole
+from functions.inventory.media_model import PUBLIC, UPLOADS
+from local.environment import SANDBOX, STATE, embedded
+from shared.kit.files import HALF_WRITTEN, lock, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "shop.json"
 """Marks a folder as a shop's state: what may be thrown away by --fresh."""
+LOCK = "shop.lock"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     state = Path(options.state).resolve()
-    for port in (options.port, options.port + SANDBOX):
+    for port, what in ((options.port, "shop"), (options.port + SANDBOX, "shop's sandbox")):
         if taken(port):
-            return refuse(f"Port {port} is taken by another program; choose one with --port.")
-    if options.fresh and state.exists():
-        if not (state / MARK).exists() and any(state.iterdir()):
-            return refuse(f"{state} is not a shop's state folder, so --fresh leaves it alone.")
-        shutil.rmtree(state)
-    state.mkdir(parents=True, exist_ok=True)
+            return refuse(
+                f"Port {port}, for the {what}, is taken by another program; choose with --port."
+            )
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return refuse(f"{state} cannot be a folder for the shop's state: {error.strerror}.")
+    try:
+        with alone_in(state):
+            return open_shop(options, state)
+    except StateInUseError as error:
+        return refuse(str(error))
+    except KeyboardInterrupt:
+        print("Stopped; run it again to go on.", file=sys.stderr)
+        return 130
+
+
+def open_shop(options: argparse.Namespace, state: Path) -> int:
+    if options.fresh and not throw_away(state):
+        return refuse(f"{state} is not a shop's state folder, so --fresh leaves it alone.")
     give_other_hosts_settings()
     os.environ.update(embedded(state, options.port))
     write_whole(state / MARK, json.dumps(identity()).encode())
     blobs = prepared(Path(os.environ["BLOB_FOLDER"]))
     for step in ("local.migrate", "local.seed"):
-        code = subprocess.call([sys.executable, "-m", step], cwd=ROOT)
+        # In a session of its own, a Ctrl-C is ours alone to answer.
+        code = subprocess.call(
+            [sys.executable, "-m", step], cwd=ROOT, start_new_session=os.name == "posix"
+        )
         if code != 0:
             return code
     with sandbox(state, options.port + SANDBOX), nullcontext() if options.no_covers else drawn():
-        threading.Thread(target=announce, args=(options.port,), daemon=True).start()
+        threading.Thread(target=announce, args=(options.port, options.state), daemon=True).start()
         return host(
             [
                 "start",
@@ -59,12 +78,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="dev.py run", description=(__doc__ or "").strip())
-    top.add_argument("--port", type=port_number, default=7071)
-    top.add_argument("--state", default=".local", metavar="DIR", help="default: .local")
+    top.add_argument(
+        "--port", type=port_number, default=7071, help="the sandbox takes the next (default: 7071)"
+    )
+    top.add_argument("--state", default=STATE, metavar="DIR", help="default: .local, beside dev.py")
     top.add_argument("--fresh", action="store_true", help="throw the state folder away first")
     top.add_argument("--no-covers", action="store_true", help="draw no covers for books")
-    top.add_argument("--workers", type=int, default=1, metavar="N", help="processes that serve")
+    top.add_argument(
+        "--workers", type=worker_count, default=1, metavar="N", help="processes that serve"
+    )
     return top
+
+
+def worker_count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 10:
+        raise argparse.ArgumentTypeError("there can be 1 to 10 workers")
+    return int(text)
 
 
 def port_number(text: str) -> int:
@@ -82,6 +111,36 @@ def taken(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+class StateInUseError(Exception):
+    """Another shop uses the folder now."""
+
+
+@contextmanager
+def alone_in(state: Path) -> Iterator[None]:
+    """Holds the folder for this shop; the kernel lets go when the process ends, however it ends."""
+    with (state / LOCK).open("a+") as handle:
+        try:
+            lock(handle)
+        except OSError:
+            raise StateInUseError(
+                f"Another shop uses {state}; name another folder with --state."
+            ) from None
+        yield
+
+
+def throw_away(state: Path) -> bool:
+    """Empties the folder; False, and nothing done, where it is not a shop's."""
+    content = [path for path in state.iterdir() if path.name != LOCK]
+    if content and not (state / MARK).exists():
+        return False
+    for path in content:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return True
 
 
 def give_other_hosts_settings() -> None:
@@ -128,10 +187,11 @@ def sandbox(state: Path, port: int) -> Iterator[None]:
 
 
 def prepared(blobs: Path) -> Path:
-    """Makes the folder, and takes away what a killed process left half written in it."""
-    (blobs / PUBLIC).mkdir(parents=True, exist_ok=True)
-    for leftover in blobs.rglob(".*"):
-        leftover.unlink()
+    """Makes the containers, and takes away what a killed process left half written in them."""
+    for container in (PUBLIC, UPLOADS):
+        (blobs / container).mkdir(parents=True, exist_ok=True)
+        for leftover in (blobs / container).rglob(f"{HALF_WRITTEN}*"):
+            leftover.unlink()
     return blobs
 
 
@@ -139,32 +199,43 @@ def prepared(blobs: Path) -> Path:
 def drawn() -> Iterator[None]:
     """Draws missing covers while the shop is open; it ends when its standard input does."""
     painter = [sys.executable, "-m", "local.covers", "--watch-stdin"]
-    with subprocess.Popen(painter, cwd=ROOT, stdin=subprocess.PIPE):
+    with subprocess.Popen(
+        painter, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=os.name == "posix"
+    ):
         yield
 
 
-def announce(port: int) -> None:
+def announce(port: int, state: str) -> None:
     """Says where to look as soon as the shop is ready."""
     origin = f"http://127.0.0.1:{port}"
     waiting = threading.Event()
-    for _ in range(600):
-        try:
-            with urllib.request.urlopen(f"{origin}/api/health/ready", timeout=5):  # noqa: S310
-                break
-        except (urllib.error.URLError, OSError):
-            waiting.wait(0.1)
-    else:
-        print("The shop does not get ready; the lines above say why.", file=sys.stderr)
-        return
+    for path in ("live", "ready"):
+        while (status := asked(f"{origin}/api/health/{path}")) != 200:
+            if status == 404:
+                print("The app could not be loaded; the lines above say why.", file=sys.stderr)
+                return
+            waiting.wait(0.1 if status is None else 1.0)
+    with_state = "" if state == STATE else f" --state {shlex.quote(state)}"
     print(
         f"\nThe shop is open.\n"
         f"  books      {origin}/api/v1/books?q=pride\n"
         f"  API        {origin}/api/docs\n"
         f"  health     {origin}/api/health/ready\n"
-        f"  a token    python3 dev.py token --role catalogue.write\n"
+        f"  a token    python3 dev.py token --role catalogue.write{with_state}\n"
         f"Ctrl-C ends it.\n",
         flush=True,
     )
+
+
+def asked(address: str) -> int | None:
+    """The status of the answer; None where there is none."""
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310
+            return int(answer.status)
+    except urllib.error.HTTPError as answer:
+        return answer.code
+    except (urllib.error.URLError, OSError):
+        return None
 
 
 if __name__ == "__main__":

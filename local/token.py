@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from local.environment import STATE
 from sandbox.oidc.store import SigningKeys
 from sandbox.oidc.tokens import DEFAULT_LIFETIME, issue
 
@@ -49,7 +50,9 @@ def _parser() -> argparse.ArgumentParser:
         "--subject", default="local-user", metavar="NAME", help="default: local-user"
     )
     parser.add_argument("--email", metavar="ADDRESS")
-    parser.add_argument("--state", default=".local", metavar="DIR", help="default: .local")
+    parser.add_argument(
+        "--state", default=STATE, metavar="DIR", help="default: .local, beside dev.py"
+    )
     parser.add_argument(
         "--expires",
         type=int,

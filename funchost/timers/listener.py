@@ -115,7 +115,13 @@ class TimerListener:
             status = await self._invoke(status, {"UnscheduledInvocationReason": "RunOnStartup"})
         while not self._stopping:
             await self._clock.sleep_until(status.next)
-            status = await self._invoke(status, {})
+            now = self._clock.now()
+            if _is_after(status.next, now):
+                # The clock was moved back: without a new plan the timer would rest until then.
+                following = self._schedule.next_after(now)
+                status = await self._store_or_log(ScheduleStatus(None, following, now))
+            else:
+                status = await self._invoke(status, {})
 
     async def _stored_status(self, now: datetime) -> ScheduleStatus:
         """The record, made or brought in line with a schedule that was changed meanwhile."""
@@ -125,6 +131,9 @@ class TimerListener:
         if status is None:
             return await self._store(ScheduleStatus(None, self._schedule.next_after(now), now))
         base = status.last or status.last_updated or now
+        if _is_after(base, now):
+            # The clock was moved back while the host was down.
+            base = now
         expected = self._schedule.next_after(base)
         if not _is_same(status.next, expected):
             # A change of the schedule never makes a timer past due.

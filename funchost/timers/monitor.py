@@ -41,17 +41,11 @@ class MemoryScheduleMonitor:
 
 class SqliteScheduleMonitor:
     """One row per function in `<state>/timers.db`. Several processes may use the file; a write that
-    has returned survives the death of the process."""
+    has returned survives the death of the process. A file that is deleted is made anew."""
 
     def __init__(self, state: Path) -> None:
         self._file = state / "timers.db"
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with closing(self._connect()) as connection:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS timer_status (function TEXT PRIMARY KEY, last TEXT,"
-                " next TEXT NOT NULL, last_updated TEXT) STRICT"
-            )
+        self._connect().close()
 
     async def read(self, function: str) -> ScheduleStatus | None:
         return await asyncio.to_thread(self._read, function)
@@ -60,8 +54,18 @@ class SqliteScheduleMonitor:
         await asyncio.to_thread(self._write, function, status)
 
     def _connect(self) -> sqlite3.Connection:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(self._file, timeout=_BUSY_SECONDS, isolation_level=None)
-        connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS timer_status (function TEXT PRIMARY KEY, last TEXT,"
+                " next TEXT NOT NULL, last_updated TEXT) STRICT"
+            )
+        except sqlite3.Error:
+            connection.close()
+            raise
         return connection
 
     def _read(self, function: str) -> ScheduleStatus | None:

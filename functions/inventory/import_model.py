@@ -163,8 +163,12 @@ class Counts(Record):
 
 
 class Progress(Record):
-    """What commits with every chunk; `failure` says why the file could not be read further."""
+    """What commits with every chunk; `failure` says why the file could not be read further.
 
+    `announced` is the size of a file that is still to be uploaded.
+    """
+
+    announced: int | None = None
     shape: FileShape | None = None
     position: Position | None = None
     counts: Counts = Counts()

@@ -6,6 +6,7 @@ what is stored and what is asked.
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _LETTERS = str.maketrans(
     {
@@ -29,6 +30,8 @@ _UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 """Japanese and Chinese write words without spaces between: each sign counts as a word."""
 _ARTICLE = re.compile(r"(?:the|an?|les?|la|l|el|los|las|der|die|das|il|lo|gli|de|het)\b\s*")
 _LONGEST_WORD = 60
+_REMEMBERED = 4_096
+"""Of titles and names: one that is written down is asked for several times."""
 
 
 def fold(text: str) -> str:
@@ -56,6 +59,7 @@ def searchable(text: str) -> str:
     return " ".join(found)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def title_key(title: str) -> str:
     """Where a title stands on the shelf: folded, without its leading article, at most 200 signs."""
     folded = " ".join(words(title)) or fold(title).strip()
@@ -63,6 +67,7 @@ def title_key(title: str) -> str:
     return (without or folded)[:200]
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def name_key(name: str) -> str:
     """By which a contributor or a series is known again however it is spelt; at most 300 signs."""
     return (" ".join(words(name)) or fold(name).strip())[:300]

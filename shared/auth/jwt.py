@@ -113,7 +113,7 @@ class JwtVerifier:
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise InvalidToken("The token is not a JSON Web Token.") from None
         algorithm, key_id = header.get("alg"), header.get("kid")
-        if algorithm not in ALGORITHMS:
+        if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
             raise InvalidToken("The token's algorithm is not accepted.")
         if "crit" in header:
             raise InvalidToken("The token needs an extension that is not understood here.")

@@ -97,7 +97,7 @@ def _body(document: Part) -> str:
         '<p><a href="/api/openapi.json">openapi.json</a> · <a href="#problems">problems</a>'
         ' · <a href="#schemas">schemas</a></p></div><label class="token">Bearer token for tries'
         '<input id="token" type="password" autocomplete="off" spellcheck="false"'
-        ' placeholder="python3 dev.py token"></label></header>'
+        ' placeholder="python3 dev.py token --role catalogue.write"></label></header>'
         f'<div class="columns"><nav aria-label="Operations">{_contents(by_tag)}</nav><main>'
         f"{''.join(sections)}{_problems(document)}{_schemas(document)}</main></div>"
     )
@@ -131,7 +131,8 @@ class _Operation:
 
     def draw(self) -> str:
         operation = self._operation
-        shown_path = re.sub(r"(\{\w+\})", r"<i>\1</i>", escape(self._path))
+        breakable = escape(self._path).replace("/", "/<wbr>")
+        shown_path = re.sub(r"(\{\w+\})", r"<i>\1</i>", breakable)
         return (
             f'<details class="operation" id="{operation["operationId"]}"><summary>'
             f'{method_badge(self._method)}<code class="path">{shown_path}</code>'

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -59,14 +60,23 @@ def test_every_book_gets_a_cover_and_editions_of_a_work_the_same(
     )
     shelves.catalogue.put_covers({isbn(2): Cover("kept", "#112233")})
     shelves.catalogue.withdraw(isbn(3), ["*"])
-    assert draw_missing(shelves.catalogue, blobs, painters) == 48
-    assert draw_missing(shelves.catalogue, blobs, painters) == 0
+    assert draw_missing(shelves.catalogue, blobs, painters, Event()) == 48
+    assert draw_missing(shelves.catalogue, blobs, painters, Event()) == 0
     stored = shelves.catalogue.stored([isbn(number) for number in range(1, 51)])
     assert stored[isbn(1)].cover == stored[isbn(50)].cover
     assert stored[isbn(2)].cover == "kept"
     assert stored[isbn(3)].cover is None
     for size in ("thumbnail", "small", "large"):
         assert blobs.exists(f"covers/{stored[isbn(1)].cover}-{size}.webp")
+
+
+def test_a_painter_that_is_to_end_begins_no_more(
+    shelves: Shelves, blobs: FolderBlobs, painters: Executor
+) -> None:
+    shelves.put(a_book())
+    ending = Event()
+    ending.set()
+    assert draw_missing(shelves.catalogue, blobs, painters, ending) == 0
 
 
 def painting(folder: Path) -> "subprocess.Popen[bytes]":
@@ -85,6 +95,17 @@ def painting(folder: Path) -> "subprocess.Popen[bytes]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
+
+
+def test_what_a_killed_process_left_half_written_is_taken_away(
+    blobs: FolderBlobs, tmp_path: Path
+) -> None:
+    blobs.put("covers/a.webp", b"whole", "image/webp", "immutable")
+    half = tmp_path / "blobs" / "public" / "covers" / ".b.webp.x1y2z3"
+    half.write_bytes(b"hal")
+    prepared(tmp_path / "blobs")
+    assert not half.exists()
+    assert blobs.exists("covers/a.webp")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="only POSIX kills without a word")

@@ -125,9 +125,7 @@ def test_a_cover_needs_the_version_that_was_read(caller: Caller) -> None:
     assert again.headers["ETag"] == '"m2-s2"'
 
 
-def test_a_cover_of_an_unknown_book_is_not_even_looked_at(
-    caller: Caller, uploads: FolderBlobs, tmp_path: Path
-) -> None:
+def test_a_cover_of_an_unknown_book_is_not_even_looked_at(caller: Caller) -> None:
     response = caller.send(
         "inventory_put_cover",
         b"no picture",

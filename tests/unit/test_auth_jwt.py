@@ -150,6 +150,7 @@ REFUSED: dict[str, Callable[[], str]] = {
     "no key id": lambda: jwt.encode(claims(), RSA_KEY, "RS256"),
     "algorithm none": lambda: handmade({"alg": "none", "kid": "rsa"}, claims()),
     "algorithm nOnE": lambda: handmade({"alg": "nOnE", "kid": "rsa"}, claims()),
+    "an algorithm that is a list": lambda: handmade({"alg": ["RS256"], "kid": "rsa"}, claims()),
     "no algorithm": lambda: handmade({"kid": "rsa"}, claims()),
     "algorithm confusion": forged_with_public_key_as_secret,
     "another hash": lambda: signed(algorithm="RS512"),

@@ -120,7 +120,7 @@ class CsvRows:
 
     def _find(self, start: int) -> int:
         place = self._buffer.find(self._end_mark, start)
-        while self._wide and place % 2 == 1:
+        while self._wide and place > 0 and place % 2:
             place = self._buffer.find(self._end_mark, place + 1)
         return place
 

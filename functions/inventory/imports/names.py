@@ -30,7 +30,9 @@ _ROLES: dict[str, Role] = {
 _ROLE = re.compile(r"\s*[(\[]([^()\[\]]{1,40})[)\]]\s*$")
 _SURE = re.compile(r"\s*[;|\n]\s*")
 _AND = re.compile(r"\s+(?:&|and|und|et|y)\s+", re.IGNORECASE)
-_SUFFIX = re.compile(r"(?:jr|sr|ii|iii|iv|ph\.?d|m\.?d|esq|mba|obe|cbe)\.?", re.IGNORECASE)
+_SUFFIX = re.compile(
+    r"(?:jr|sr|ii|iii|iv|ph\.?d|m\.?d|esq|mba|obe|cbe|inc|ltd|llc)\.?", re.IGNORECASE
+)
 _INITIALS = re.compile(r"(?:[^\W\d_]\.[ -]?){1,4}")
 
 
@@ -66,7 +68,10 @@ def _commas(part: str, *, several: bool) -> list[str]:
         elif piece.strip():
             pieces.append(piece.strip())
     if len(pieces) == 2 and _is_inverted(*pieces, several=several):
-        return [natural_order(", ".join(pieces))]
+        family, given = pieces
+        role = _ROLE.search(given)
+        bare = given[: role.start()] if role else given
+        return [natural_order(f"{family}, {bare}") + (role[0] if role else "")]
     return [name for piece in pieces for name in _joined(piece)]
 
 

@@ -17,6 +17,7 @@ from functions.inventory.import_model import (
     MOST_NOTES,
     Counts,
     FeedRecord,
+    ImportOptions,
     ImportState,
     Lease,
     LeaseLost,
@@ -35,6 +36,7 @@ from functions.inventory.ports import Transaction, Transactions
 from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.service.chunks import ChunkResult, Chunks
 from shared.kit.clock import Clock
+from shared.kit.errors import BadInput
 
 LEASE = timedelta(seconds=60)
 _RACES = 3
@@ -50,6 +52,13 @@ class Importer:
         self._catalogue = catalogue
         self._clock = clock
         self._currency = currency
+
+    def check(self, options: ImportOptions) -> None:
+        """Raises BadInput where a value that is to be set cannot be read."""
+        try:
+            settings_in(options.set, self._currency)
+        except ValueError as error:
+            raise BadInput.at("set", str(error), "body") from None
 
     def run(
         self,
@@ -82,6 +91,13 @@ class Importer:
             ):
                 pass
         return self._find(lease)
+
+    def fail(self, lease: Lease, reason: str) -> None:
+        """Ends an import that cannot go on."""
+        failed = self._find(lease).progress.model_copy(update={"failure": reason})
+        self._transactions.run(
+            lambda transaction: self._commit(transaction, lease, "failed", failed)
+        )
 
     def _read(
         self,

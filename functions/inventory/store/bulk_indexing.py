@@ -32,6 +32,7 @@ from functions.inventory.store.tables import (
     stock,
     works,
 )
+from shared.sql.many import execute_many
 
 _BATCH = 1_000
 """SQL Server takes at most 2,100 parameters in a statement."""
@@ -111,7 +112,7 @@ def _take_off(connection: Connection, isbns: Sequence[int]) -> dict[int, frozens
         ]
         if places:
             here = (shelf.c[owner] == bindparam("owner"), shelf.c.isbn == bindparam("edition"))
-            connection.execute(delete(shelf).where(*here), places)
+            execute_many(connection, delete(shelf).where(*here), places)
         if shelf is category_listings:
             _count_categories(connection, Counter(place["owner"] for place in places), -1)
     for table in (search_documents, listings):
@@ -126,16 +127,16 @@ def _put_on(
     today: date,
 ) -> None:
     rows = [listing_row(book, today) for book in books]
-    connection.execute(insert(listings), rows)
+    execute_many(connection, insert(listings), rows)
     for shelf, owner, owners in SHELVES:
         placed = [place for row in rows for place in shelf_rows(row, owner, owners)]
         if placed:
-            connection.execute(insert(shelf), placed)
+            execute_many(connection, insert(shelf), placed)
         if shelf is category_listings:
             _count_categories(connection, Counter(place[owner] for place in placed), +1)
     documents = [search_document(book) for book in books]
     # Full text in SQLite empties its buffer whenever a document comes before the one just added.
-    connection.execute(insert(search_documents), sorted(documents, key=lambda one: one["id"]))
+    execute_many(connection, insert(search_documents), sorted(documents, key=lambda one: one["id"]))
     new_words = Counter(
         word
         for document in documents
@@ -212,9 +213,11 @@ def _count_words(connection: Connection, added: Counter[str]) -> None:
     )
     new = [term_row(word, added[word]) for word in words if word not in known]
     if new:
-        connection.execute(insert(search_terms), new)
+        execute_many(connection, insert(search_terms), new)
 
 
 def _add(connection: Connection, statement: Any, added: dict[Any, int]) -> None:
     if added:
-        connection.execute(statement, [{"key": key, "more": more} for key, more in added.items()])
+        execute_many(
+            connection, statement, [{"key": key, "more": more} for key, more in added.items()]
+        )

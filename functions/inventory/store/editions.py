@@ -26,6 +26,7 @@ from functions.inventory.store.tables import (
 )
 from functions.inventory.words import name_key, title_key
 from shared.kit.isbn import Isbn
+from shared.sql.many import execute_many
 
 _COPIED = (
     "title",
@@ -69,7 +70,7 @@ class SqlEditions:
             for book in books
         ]
         try:
-            self._connection.execute(insert(editions), rows)
+            execute_many(self._connection, insert(editions), rows)
         except IntegrityError:
             return False
         self._receive(books, reason, actor)
@@ -157,7 +158,8 @@ class SqlEditions:
 
     def _receive(self, books: Sequence[NewBook], reason: str, actor: str | None) -> None:
         shelf = {"reserved": 0, "sold": 0, "version": 1}
-        self._connection.execute(
+        execute_many(
+            self._connection,
             insert(stock),
             [{"isbn": int(book.isbn), "on_hand": book.stock, **shelf} for book in books],
         )
@@ -166,14 +168,15 @@ class SqlEditions:
             {"isbn": int(book.isbn), "delta": book.stock, **entry} for book in books if book.stock
         ]
         if received:
-            self._connection.execute(insert(stock_ledger), received)
+            execute_many(self._connection, insert(stock_ledger), received)
 
     def _link(self, said: Mapping[Isbn, BookDetails]) -> None:
         people = references.contributor_ids(
             self._connection,
             [person.name for details in said.values() for person in details.contributors],
         )
-        self._connection.execute(
+        execute_many(
+            self._connection,
             insert(edition_contributors),
             [
                 {
@@ -195,7 +198,7 @@ class SqlEditions:
             for shelf in {shelves[name] for name in details.categories}
         ]
         if placed:
-            self._connection.execute(insert(edition_categories), placed)
+            execute_many(self._connection, insert(edition_categories), placed)
 
     def _follow(
         self, said: Mapping[Isbn, BookDetails], in_work: Mapping[Isbn, int], *, only_fill: bool

@@ -16,6 +16,7 @@ from functions.inventory.import_model import (
 )
 from functions.inventory.store.tables import import_isbns, import_refusals, imports
 from shared.kit.isbn import Isbn
+from shared.sql.many import execute_many
 
 _FORGOTTEN_AT_ONCE = 10_000
 
@@ -167,7 +168,7 @@ class SqlImports:
             for isbn, line in lines.items()
         ]
         if rows:
-            self._connection.execute(insert(import_isbns), rows)
+            execute_many(self._connection, insert(import_isbns), rows)
 
     def forget_met(self, import_id: str) -> bool:
         mine = import_isbns.c.import_id == import_id

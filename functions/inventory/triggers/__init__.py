@@ -4,10 +4,12 @@ import azure.functions as func
 
 from functions.inventory.service.browse import Browse
 from functions.inventory.service.catalogue import Catalogue
+from functions.inventory.service.imports import Imports
 from functions.inventory.service.media import Media
 from functions.inventory.service.stock import Stock
-from functions.inventory.triggers import admin, browse, timers
+from functions.inventory.triggers import admin, browse, imports, timers
 from functions.inventory.triggers import media as media_routes
+from shared.blobs.uploads import FolderUploads
 from shared.http.edge import Edge
 from shared.kit.provider import Provider
 
@@ -18,10 +20,15 @@ def blueprint(
     catalogue: Provider[Catalogue],
     stock: Provider[Stock],
     media: Provider[Media],
+    deliveries: Provider[Imports],
+    uploads: FolderUploads | None,
 ) -> func.Blueprint:
     api = edge.api("inventory")
     browse.register(api, reader)
     admin.register(api, catalogue, stock)
     media_routes.register(api, media)
+    imports.register(api, deliveries)
+    if uploads is not None:
+        imports.register_uploads(api, deliveries, uploads)
     timers.register(api.blueprint, stock)
     return api.blueprint

@@ -151,3 +151,13 @@ def test_the_machines_zone_knows_its_daylight_saving_time() -> None:
     ]
     assert [moment.astimezone(UTC) for moment in shown] == moments
     assert shown[0].tzname() == "EDT"
+
+
+async def test_a_sleeper_learns_that_the_clock_was_moved_back(tmp_path: Path) -> None:
+    move(tmp_path, 86400)
+    clock = StateClock(tmp_path, UTC)
+    sleeper = asyncio.create_task(clock.sleep_until(clock.now() + timedelta(hours=1)))
+    await asyncio.sleep(0)
+    move(tmp_path, 0)
+    async with asyncio.timeout(10):
+        await sleeper

@@ -354,3 +354,37 @@ async def test_the_lock_is_taken_over_when_its_holder_dies(tmp_path: Path) -> No
         await lock.acquire()
     assert not SingletonLock(file).try_acquire()
     lock.release()
+
+
+async def test_a_clock_that_is_moved_back_does_not_silence_the_timer(host: Host) -> None:
+    async with host.listening():
+        host.clock.advance(timedelta(days=3))
+        await host.clock.play(timedelta(minutes=5))
+        host.clock.advance(timedelta(days=-3))
+        host.runs.clear()
+        await host.clock.play(timedelta(minutes=10))
+    assert host.times == ["00:10:00", "00:15:00"]
+
+
+async def test_a_clock_that_is_moved_back_while_the_host_is_down_does_not_silence_the_timer(
+    host: Host,
+) -> None:
+    host.clock.advance(timedelta(days=3))
+    async with host.listening():
+        await host.clock.play(timedelta(minutes=5))
+    host.clock.advance(timedelta(days=-3))
+    host.runs.clear()
+    async with host.listening():
+        await host.clock.play(timedelta(minutes=10))
+    assert host.times == ["00:10:00", "00:15:00"]
+
+
+async def test_a_store_that_is_deleted_is_made_anew(tmp_path: Path) -> None:
+    monitor = SqliteScheduleMonitor(tmp_path / "state")
+    status = ScheduleStatus(None, at("00:05:00"), START)
+    for file in (tmp_path / "state").iterdir():
+        file.unlink()
+    (tmp_path / "state").rmdir()
+    assert await monitor.read("tick") is None
+    await monitor.write("tick", status)
+    assert await monitor.read("tick") == status

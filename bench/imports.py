@@ -1,0 +1,158 @@
+"""Imports of generated feeds, each in a process of its own: records a second and memory.
+
+The same shop takes a delivery in, then takes the same one in again.
+"""
+
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from functions.inventory.import_model import FileFormat, ImportOptions
+from functions.inventory.imports.inspection import inspect
+from functions.inventory.migrations import LOCATION
+from functions.inventory.service.catalogue import Catalogue
+from functions.inventory.service.importing import Importer
+from functions.inventory.service.imports import begin_file
+from functions.inventory.store.transactions import SqlTransactions
+from local.seed import starting_categories
+from shared.kit.clock import MachineClock
+from shared.kit.isbn import from_ten
+from shared.sql.database import Database
+from shared.sql.migrations import upgrade
+
+_ROOT = Path(__file__).parent.parent
+_SIZES = {True: (1_000, 10_000), False: (10_000, 100_000, 1_000_000)}
+_LETTERS = "aaeeiioubcdfghklmnprstvw"
+_ONIX_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
+<ONIXMessage release="3.0" xmlns="http://ns.editeur.org/onix/3.0/reference">
+<Header><Sender><SenderName>The Warehouse</SenderName></Sender><SentDateTime>20260301</SentDateTime>
+</Header>
+"""
+_PRODUCT = """<Product><RecordReference>w.{isbn}</RecordReference><NotificationType>03
+</NotificationType><ProductIdentifier><ProductIDType>15</ProductIDType><IDValue>{isbn}</IDValue>
+</ProductIdentifier><DescriptiveDetail><ProductComposition>00</ProductComposition>
+<ProductForm>BC</ProductForm><Measure><MeasureType>01</MeasureType><Measurement>198</Measurement>
+<MeasureUnitCode>mm</MeasureUnitCode></Measure><Measure><MeasureType>02</MeasureType>
+<Measurement>129</Measurement><MeasureUnitCode>mm</MeasureUnitCode></Measure>
+<TitleDetail><TitleType>01</TitleType><TitleElement><TitleElementLevel>01</TitleElementLevel>
+<TitleText>{title}</TitleText></TitleElement></TitleDetail>
+<Contributor><SequenceNumber>1</SequenceNumber><ContributorRole>A01</ContributorRole>
+<PersonNameInverted>{author}</PersonNameInverted></Contributor><NoEdition/>
+<Language><LanguageRole>01</LanguageRole><LanguageCode>eng</LanguageCode></Language>
+<Extent><ExtentType>00</ExtentType><ExtentValue>{pages}</ExtentValue><ExtentUnit>03</ExtentUnit>
+</Extent><Subject><MainSubject/><SubjectSchemeIdentifier>93</SubjectSchemeIdentifier>
+<SubjectCode>{thema}</SubjectCode></Subject><Audience><AudienceCodeType>01</AudienceCodeType>
+<AudienceCodeValue>01</AudienceCodeValue></Audience></DescriptiveDetail>
+<CollateralDetail><TextContent><TextType>03</TextType><ContentAudience>00</ContentAudience>
+<Text textformat="05"><p>{words}</p></Text></TextContent></CollateralDetail>
+<PublishingDetail><Imprint><ImprintName>{imprint}</ImprintName></Imprint><Publisher>
+<PublishingRole>01</PublishingRole><PublisherName>{imprint}</PublisherName></Publisher>
+<PublishingStatus>04</PublishingStatus><PublishingDate><PublishingDateRole>01</PublishingDateRole>
+<Date>{day}</Date></PublishingDate></PublishingDetail><ProductSupply><SupplyDetail><Supplier>
+<SupplierRole>01</SupplierRole><SupplierName>W</SupplierName></Supplier>
+<ProductAvailability>20</ProductAvailability><Stock><OnHand>5</OnHand></Stock><Price>
+<PriceType>02</PriceType><PriceAmount>{price}</PriceAmount><CurrencyCode>GBP</CurrencyCode></Price>
+</SupplyDetail></ProductSupply></Product>
+"""
+
+
+def run(quick: bool) -> list[dict[str, Any]]:
+    """Rows of {feed, records, mib, first_per_s, again_per_s, rss_mib}."""
+    found = []
+    forms: tuple[FileFormat, ...] = ("csv", "onix")
+    for form in forms:
+        for size in _SIZES[quick]:
+            with tempfile.TemporaryDirectory() as folder:
+                command = [sys.executable, "-m", "bench.imports", form, str(size), folder]
+                row = subprocess.check_output(command, cwd=_ROOT, text=True)
+            found.append(json.loads(row))
+    return found
+
+
+def measure(form: FileFormat, size: int, folder: Path) -> dict[str, Any]:
+    feed = folder / "feed"
+    write_feed(feed, form, size)
+    database = Database(f"sqlite:///{(folder / 'shop.db').as_posix()}")
+    upgrade(database, LOCATION)
+    clock = MachineClock()
+    transactions = SqlTransactions(database, clock)
+    catalogue = Catalogue(transactions, "GBP", "http://cdn.test")
+    catalogue.put_categories(starting_categories())
+    importer = Importer(transactions, catalogue, clock, "GBP")
+    rates = []
+    for fate in ("added", "unchanged"):
+        started = time.perf_counter()
+        with feed.open("rb") as file:
+            shape = inspect(file)
+            lease, _ = begin_file(transactions, clock, shape, "feed", ImportOptions())
+            counts = importer.run(lease, file).progress.counts
+        rates.append(round(size / (time.perf_counter() - started)))
+        if getattr(counts, fate) != size:
+            raise ValueError(f"of {size} records not all were {fate}: {counts}")
+    database.dispose()
+    return {
+        "feed": form,
+        "records": size,
+        "mib": feed.stat().st_size / 2**20,
+        "first_per_s": rates[0],
+        "again_per_s": rates[1],
+        "rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+
+
+def write_feed(file: Path, form: FileFormat, size: int) -> None:
+    chance = random.Random(size)
+    with file.open("w", encoding="utf-8") as out:
+        if form == "csv":
+            out.write("isbn,title,author,price,stock,format,language,publication date,pages,")
+            out.write("publisher,thema,description\n")
+            out.writelines(_row(book) for book in _books(size, chance))
+        else:
+            out.write(_ONIX_HEAD)
+            out.writelines(_PRODUCT.format(**book) for book in _books(size, chance))
+            out.write("</ONIXMessage>\n")
+
+
+def _books(size: int, chance: random.Random) -> Iterator[dict[str, Any]]:
+    """Words and names repeat as they do in a trade's feeds: few are frequent, most are rare."""
+    names = [_word(chance).title() for _ in range(2_000)]
+    words = [_word(chance) for _ in range(30_000)]
+    for number in range(size):
+        yield {
+            "isbn": from_ten(f"{number * 7919 % 10**9:09d}"),
+            "title": " ".join(_some(words, chance, 4)).title(),
+            "author": f"{names[int(2_000 * chance.random() ** 2)]}, {chance.choice(names)}",
+            "words": " ".join(_some(words, chance, 40)),
+            "imprint": f"{names[int(200 * chance.random() ** 2)]} Press",
+            "thema": chance.choice(["FBA", "FF", "FL", "FM", "NH", "DNB", "YFB", "WB"]),
+            "pages": chance.randint(80, 900),
+            "price": f"{chance.randint(4, 40)}.99",
+            "day": f"{chance.randint(1960, 2025)}{chance.randint(1, 12):02d}01",
+        }
+
+
+def _row(book: dict[str, Any]) -> str:
+    return (
+        f'{book["isbn"]},{book["title"]},"{book["author"]}",{book["price"]},5,paperback,eng,'
+        f"{book['day']},{book['pages']},{book['imprint']},{book['thema']},{book['words']}\n"
+    )
+
+
+def _some(words: list[str], chance: random.Random, count: int) -> list[str]:
+    return [words[int(len(words) * chance.random() ** 3)] for _ in range(count)]
+
+
+def _word(chance: random.Random) -> str:
+    return "".join(chance.choices(_LETTERS, k=chance.randint(3, 9)))
+
+
+if __name__ == "__main__":
+    form: Literal["csv", "onix"] = "csv" if sys.argv[1] == "csv" else "onix"
+    print(json.dumps(measure(form, int(sys.argv[2]), Path(sys.argv[3]))))

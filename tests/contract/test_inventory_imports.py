@@ -1,0 +1,393 @@
+"""Taking deliveries in: what becomes of the catalogue, of repetitions, of what was broken off."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from functions.inventory.import_model import (
+    ImportOptions,
+    LeaseLost,
+    Progress,
+    RefusedRecord,
+    StoredImport,
+    UnreadableFile,
+)
+from functions.inventory.imports.inspection import inspect
+from functions.inventory.service.importing import Importer
+from functions.inventory.service.imports import begin_file
+from functions.inventory.store.tables import editions, import_isbns, stock_ledger
+from functions.inventory.store.transactions import SqlTransactions
+from local.importer import main
+from shared.kit.isbn import Isbn
+from tests.conftest import ROOT
+from tests.support import onix
+from tests.support.inventory import Shelves, a_book, isbn
+
+WHOLE = (Path(onix.__file__).parent / "whole_product.xml").read_text("utf-8")
+HEADER = "isbn,title,authors,price,stock\n"
+SET = {"price": "9.99", "stock": "10"}
+
+
+class Desk:
+    """Imports into shelves as the command does."""
+
+    def __init__(self, shelves: Shelves) -> None:
+        self.shelves = shelves
+        self.transactions = SqlTransactions(shelves.database, shelves.clock)
+        self.importer = Importer(self.transactions, shelves.catalogue, shelves.clock, "GBP")
+
+    def take_in(self, text: str, stop_after: int = 10**9, **options: Any) -> StoredImport:
+        """`stop_after` chunks it is broken off, as if the process had died then."""
+        file = io.BytesIO(text.encode())
+        asked = ImportOptions.model_validate(options)
+        lease, _ = begin_file(self.transactions, self.shelves.clock, inspect(file), "feed", asked)
+        chunks = 0
+
+        def watch(_progress: Progress) -> None:
+            nonlocal chunks
+            chunks += 1
+            if chunks == stop_after:
+                raise InterruptedError
+
+        return self.importer.run(lease, file, watch=watch)
+
+    def refusals(self, ended: StoredImport) -> list[RefusedRecord]:
+        return list(
+            self.transactions.run(
+                lambda transaction: transaction.imports.refusals(ended.id, 0, 1000)
+            )
+        )
+
+    def said(self, number: Isbn) -> Any:
+        return self.shelves.catalogue.stored([number])[number].details
+
+    def versions(self) -> list[Any]:
+        with self.shelves.database.primary() as connection:
+            return [
+                tuple(row)
+                for row in connection.execute(
+                    select(editions.c.isbn, editions.c.version).order_by(editions.c.isbn)
+                )
+            ]
+
+
+@pytest.fixture
+def desk(shelves: Shelves) -> Desk:
+    return Desk(shelves)
+
+
+def counts(ended: StoredImport) -> Mapping[str, int]:
+    return {name: count for name, count in ended.progress.counts if count}
+
+
+def rows(first: int, last: int) -> str:
+    return "".join(
+        f"{isbn(number)},Book {number},Ada Bergström,8.99,3\n" for number in range(first, last)
+    )
+
+
+def test_the_same_file_again_changes_nothing(desk: Desk) -> None:
+    text = HEADER + rows(1, 2_200)
+    first = desk.take_in(text)
+    assert counts(first) == {"added": 2199}
+    versions = desk.versions()
+    again = desk.take_in(text)
+    assert again.id == first.id
+    assert counts(again) == {"unchanged": 2199}
+    assert desk.versions() == versions
+    assert desk.shelves.scalar(select(func.sum(stock_ledger.c.delta))) == 3 * 2199
+    assert desk.shelves.scalar(select(func.count()).select_from(import_isbns)) == 0
+    desk.shelves.check()
+
+
+def test_bad_rows_are_reported_with_line_and_reason_and_the_good_go_in(desk: Desk) -> None:
+    text = (
+        HEADER
+        + rows(1, 2)
+        + "812971060,Bad digit,A B,1,1\n"
+        + ",No number,A B,1,1\n"
+        + f"{isbn(2)},,A B,1,1\n"
+        + f"{isbn(3)},No price,A B,,1\n"
+        + f"{isbn(4)},No author,,2.00,1\n"
+        + f"{isbn(5)},Dear,A B,many pounds,1\n"
+        + rows(6, 7)
+        + rows(1, 2).replace("Book 1", "Book 1 again")
+    )
+    ended = desk.take_in(text)
+    assert counts(ended) == {"added": 2, "refused": 7}
+    assert [(one.line, one.reason) for one in desk.refusals(ended)] == [
+        (3, "isbn 812971060 is too short for an ISBN, and leading zeros do not make it one"),
+        (4, "has no ISBN"),
+        (5, "title is missing"),
+        (6, "price is missing"),
+        (7, "contributors is missing"),
+        (8, "the price 'many pounds' is not a price"),
+        (10, "is about the same book as line 2, which counts"),
+    ]
+    assert desk.refusals(ended)[0].reference == "812971060"
+
+
+def test_what_is_set_fills_what_is_missing_and_changes_nothing_that_is_known(desk: Desk) -> None:
+    text = f"isbn10,title,authors,language\n{isbn(1)},A,B C,eng\n{isbn(2)},D,E F,\n"
+    ended = desk.take_in(text, set=SET)
+    assert counts(ended) == {"added": 2}
+    assert desk.said(isbn(1)).price.amount == 999
+    assert [desk.said(isbn(number)).language for number in (1, 2)] == ["en", "und"]
+    assert [(note.where, note.count, note.first_line) for note in ended.progress.notes] == [
+        ("format", 2, 2),
+        ("language", 1, 3),
+    ]
+    again = desk.take_in(text, set={"price": "5.00", "publisher": "Quayside"})
+    assert counts(again) == {"changed": 2}
+    assert desk.said(isbn(1)).price.amount == 999
+    assert desk.said(isbn(1)).publisher == "Quayside"
+    desk.shelves.check()
+
+
+def test_a_row_changes_only_what_its_columns_say(desk: Desk) -> None:
+    desk.shelves.put(a_book(1, description="Kept.", pages=300, categories=("crime",)))
+    ended = desk.take_in(f"isbn,price,pages\n{isbn(1)},12.50,\n{isbn(2)},3.00,12\n")
+    assert counts(ended) == {"changed": 1, "refused": 1}
+    said = desk.said(isbn(1))
+    assert (said.price.amount, said.pages, said.description) == (1250, 300, "Kept.")
+    assert said.categories == ("crime",)
+
+
+def test_categories_are_known_by_slug_name_and_code_and_others_are_noted(desk: Desk) -> None:
+    text = "isbn,title,author,price,genre\n" + "".join(
+        f"{isbn(number)},T{number},A B,1.00,{genre}\n"
+        for number, genre in enumerate(
+            ["crime", "Crime", "FF", "Fiction / Crime", "FIC000000; Unheard of"], 1
+        )
+    )
+    ended = desk.take_in(text)
+    assert [desk.said(isbn(number)).categories for number in range(1, 6)] == [
+        ("crime",),
+        ("crime",),
+        ("crime",),
+        ("crime",),
+        ("fiction",),
+    ]
+    noted = [note.what for note in ended.progress.notes if note.where == "categories"]
+    assert noted == ["Unheard of is not one of this shop"]
+
+
+def test_stock_is_received_with_new_books_only_unless_levels_are_asked_for(desk: Desk) -> None:
+    desk.take_in(HEADER + rows(1, 3))
+    more = HEADER + rows(1, 3).replace(",3\n", ",7\n")
+    assert counts(desk.take_in(more)) == {"unchanged": 2}
+    assert counts(desk.take_in(more, stock="level")) == {"changed": 2}
+    assert counts(desk.take_in(more, stock="level")) == {"unchanged": 2}
+    assert desk.shelves.scalar(select(func.sum(stock_ledger.c.delta))) == 14
+    less = HEADER + rows(1, 2).replace(",3\n", ",2\n")
+    assert counts(desk.take_in(less, stock="level")) == {"changed": 1}
+    new = HEADER + rows(5, 6)
+    assert counts(desk.take_in(new, stock="ignore")) == {"added": 1}
+    assert desk.shelves.scalar(select(func.sum(stock_ledger.c.delta))) == 9
+    desk.shelves.check()
+
+
+@pytest.mark.parametrize("kind", ["csv", "onix"])
+def test_an_import_that_was_broken_off_goes_on_where_it_stopped(desk: Desk, kind: str) -> None:
+    if kind == "csv":
+        text = HEADER + rows(1, 1500) + "x,bad,A,1,1\n" + rows(1500, 2600)
+    else:
+        products = [onix.product(isbn(number)) for number in range(1, 2600)]
+        text = onix.message(*products[:1500], onix.product("123"), *products[1500:])
+    with pytest.raises(InterruptedError):
+        desk.take_in(text, stop_after=2)
+    assert desk.shelves.catalogue.size() == 1999
+    taken_in_before = desk.versions()
+    ended = desk.take_in(text)
+    assert counts(ended) == {"added": 2599, "refused": 1}
+    assert len(desk.refusals(ended)) == 1
+    assert [row for row in desk.versions() if row in taken_in_before] == taken_in_before
+    assert {version for _, version in desk.versions()} == {1}
+    desk.shelves.check()
+
+
+def test_a_process_that_lost_its_lease_commits_nothing_more(desk: Desk) -> None:
+    file = io.BytesIO((HEADER + rows(1, 3)).encode())
+    shape = inspect(file)
+    begin = (desk.transactions, desk.shelves.clock, shape, "feed", ImportOptions())
+    first, _ = begin_file(*begin)
+    second, _ = begin_file(*begin)
+    with pytest.raises(LeaseLost):
+        desk.importer.run(first, file)
+    assert desk.shelves.catalogue.size() == 0
+    assert counts(desk.importer.run(second, file)) == {"added": 2}
+
+
+def test_an_onix_product_becomes_a_book_and_joins_its_other_format(desk: Desk) -> None:
+    other = onix.product("9780140328721")
+    ended = desk.take_in(onix.message(other, WHOLE))
+    assert counts(ended) == {"added": 2}
+    stored = desk.shelves.catalogue.stored([Isbn("9780306406157"), Isbn("9780140328721")])
+    assert len({edition.work_id for edition in stored.values()}) == 1
+    said = desk.said(Isbn("9780306406157"))
+    assert said.categories == ("crime", "fiction")
+    assert said.series.title == "The Harbour Mysteries"
+    noted = {(note.where, note.what) for note in ended.progress.notes}
+    assert ("categories", "XAM is not one of this shop") in noted
+    assert ("SupportingResource", "a cover is not fetched") in noted
+    assert counts(desk.take_in(onix.message(other, WHOLE))) == {"unchanged": 2}
+
+
+def test_block_updates_replace_their_blocks_alone(desk: Desk) -> None:
+    desk.take_in(onix.message(WHOLE))
+    number = Isbn("9780306406157")
+    block = onix.DESCRIPTION.replace("Northanger Abbey", "A New Title")
+    update = onix.product(number, block, notification="04")
+    assert counts(desk.take_in(onix.message(update))) == {"changed": 1}
+    said = desk.said(number)
+    assert (said.title, said.subtitle, said.pages, said.categories) == (
+        "A New Title",
+        None,
+        None,
+        (),
+    )
+    assert (said.publisher, said.price.amount) == ("Quayside Press", 1899)
+    assert said.description is not None
+    price = onix.product(number, onix.SUPPLY, notification="04")
+    assert counts(desk.take_in(onix.message(price))) == {"changed": 1}
+    assert desk.said(number).price.amount == 899
+    assert desk.said(number).on_sale_on is not None
+    unknown = desk.take_in(
+        onix.message(onix.product("9780131103627", onix.SUPPLY, notification="04"))
+    )
+    assert desk.refusals(unknown)[0].reason == "is an update of a book that is not in the catalogue"
+
+
+def test_a_deletion_withdraws_and_a_withdrawn_book_stays_so(desk: Desk) -> None:
+    number = "9780131103627"
+    desk.take_in(onix.message(onix.product(number)))
+    deletion = onix.message(
+        onix.product(number, notification="05"), onix.product("9780140328721", notification="05")
+    )
+    assert counts(desk.take_in(deletion)) == {"withdrawn": 1, "unchanged": 1}
+    assert counts(desk.take_in(deletion)) == {"unchanged": 2}
+    again = desk.take_in(onix.message(onix.product(number)) + "\n")
+    assert counts(again) == {"unchanged": 1}
+    assert again.progress.notes[0].what == "is of a book that is withdrawn, and stays so"
+    assert desk.shelves.catalogue.stored([Isbn(number)])[Isbn(number)].withdrawn
+
+
+def test_records_of_one_onix_chunk_follow_each_other(desk: Desk) -> None:
+    number = "9780131103627"
+    cheaper = onix.SUPPLY.replace("8.99", "4.99")
+    text = onix.message(
+        onix.product(number),
+        onix.product(number, cheaper, notification="04"),
+        onix.product("9780140328721"),
+        onix.product("9780140328721", notification="05"),
+    )
+    ended = desk.take_in(text)
+    assert desk.said(Isbn(number)).price.amount == 499
+    assert ended.progress.counts.records == 4
+    versions = desk.versions()
+    desk.take_in(text)
+    assert desk.versions() == versions
+
+
+def test_a_message_that_is_cut_off_changes_nothing(desk: Desk) -> None:
+    with pytest.raises(UnreadableFile, match="breaks off at line"):
+        desk.take_in(onix.message(onix.product(isbn(1)), onix.product(isbn(2)))[:-400])
+    assert desk.shelves.catalogue.size() == 0
+
+
+def test_a_price_in_another_currency_is_refused(desk: Desk) -> None:
+    ended = desk.take_in(f"isbn,title,author,price,currency\n{isbn(1)},A,B C,5,USD\n")
+    assert desk.refusals(ended)[0].reason == "the price is in USD, and the shop's are in GBP"
+
+
+@pytest.fixture
+def shop_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("SQL_INVENTORY", "SHOP_CLOCK_FILE", "BLOB_FOLDER"):
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    yield tmp_path / "state"
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+
+
+def test_the_command_takes_a_file_in_and_prints_what_it_refused(
+    shop_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "feed.csv"
+    file.write_text(HEADER + rows(1, 4) + "x,Bad,A,1,1\n")
+    report = tmp_path / "report.txt"
+    command = [str(file), "--state", str(shop_settings), "--report", str(report)]
+    assert main(command) == 0
+    shown = capsys.readouterr().out
+    assert "line 5  x: isbn x is not an ISBN" in shown
+    assert "3 added, 0 changed, 0 unchanged, 0 withdrawn, 1 refused" in shown
+    assert report.read_text("utf-8") == shown
+    assert main(command) == 0
+    assert "0 added, 0 changed, 3 unchanged" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["--set", "price=cheap"], 2, "is not a price"),
+        (["--set", "colour=red"], 2, "colour cannot be set"),
+        (["--set", "price"], 2, "FIELD=VALUE"),
+        (["--map", "colour=red"], 2, "knows no colour"),
+        (["--map", "price=Preis"], 1, "no column Preis"),
+        ([], 1, "is an Excel workbook"),
+    ],
+)
+def test_the_command_says_what_is_wrong(
+    arguments: list[str],
+    code: int,
+    reason: str,
+    shop_settings: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "feed.csv"
+    file.write_bytes(b"PK\x03\x04" if not arguments else (HEADER + rows(1, 2)).encode())
+    assert main([str(file), "--state", str(shop_settings), *arguments]) == code
+    shown = capsys.readouterr()
+    assert reason in shown.out + shown.err
+
+
+def test_a_command_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    file = tmp_path / "feed.csv"
+    file.write_text(HEADER + rows(1, 3_500))
+    state = tmp_path / "state"
+    command = [sys.executable, "-m", "local.importer", str(file), "--state", str(state)]
+    environment = {**os.environ, "SQL_INVENTORY": "", "SHOP_CLOCK_FILE": ""}
+    killed = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+    while _taken_in(state) == 0 and killed.poll() is None:
+        os.sched_yield()
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert _taken_in(state) % 1000 == 0
+    again = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert again.returncode == 0
+    assert "goes on where it stopped" in again.stderr
+    assert "3499 added, 0 changed, 0 unchanged, 0 withdrawn, 0 refused" in again.stdout
+    assert _taken_in(state) == 3499
+
+
+def _taken_in(state: Path) -> int:
+    import sqlite3
+
+    file = state / "inventory.db"
+    if not file.exists():
+        return 0
+    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
+        try:
+            count: int = connection.execute("SELECT COUNT(*) FROM editions").fetchone()[0]
+        except sqlite3.OperationalError:
+            return 0
+    return count

@@ -1,0 +1,211 @@
+"""What cells of feeds are read as."""
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+
+from functions.inventory.imports.cells import (
+    amount_in,
+    date_in,
+    isbn_in,
+    stock_in,
+    whole_number_in,
+    year_in,
+)
+from functions.inventory.imports.columns import columns_of, known_columns
+from functions.inventory.imports.csv_fields import format_in
+from functions.inventory.imports.languages import language_code
+from functions.inventory.imports.names import natural_order, people_in
+from functions.inventory.imports.plain_text import plain_text
+
+
+@pytest.mark.parametrize(
+    ("text", "isbn"),
+    [
+        ("439023483", "9780439023481"),
+        ("0-439-02348-3", "9780439023481"),
+        ("61120081", "9780061120084"),
+        ("80442957X", "9780804429573"),
+        ("439023483.0", "9780439023481"),
+        ("978 0 439 02348 1", "9780439023481"),
+        ("'9780439023481", "9780439023481"),
+        ('="9780439023481"', "9780439023481"),
+    ],
+)
+def test_an_isbn_is_read_as_its_thirteen_digits(text: str, isbn: str) -> None:
+    assert isbn_in(text) == isbn
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("9.78043902348e+12", "lost its last digits"),
+        ("9,78043902348E+12", "lost its last digits"),
+        ("812971060", "leading zeros do not make it one"),
+        ("9380658797", "wrong check digit"),
+        ("9780439023482", "wrong check digit"),
+        ("12345", "is not an ISBN"),
+        ("B00ABC1234", "is not an ISBN"),
+    ],
+)
+def test_what_is_no_isbn_is_told_why(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        isbn_in(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "minor"),
+    [
+        ("8.99", "GBP", 899),
+        ("£8.99", "GBP", 899),
+        ("8,99 €", "EUR", 899),
+        ("1.234,56", "EUR", 123456),
+        ("1,234.56", "GBP", 123456),
+        ("1'234.50", "CHF", 123450),
+        ("1,234", "GBP", 123400),
+        ("GBP 8.9", "GBP", 890),
+        ("8.990", "GBP", 899),
+        ("1200", "JPY", 1200),
+        ("1.234", "KWD", 1234),
+        ("0", "GBP", 0),
+        ("0.07", "GBP", 7),
+    ],
+)
+def test_a_price_is_read_exactly(text: str, currency: str, minor: int) -> None:
+    assert amount_in(text, currency).amount == minor
+
+
+@pytest.mark.parametrize(
+    "text", ["free", "", "-3.00", "7.995", "$5", "8.99 EUR", "1.2.3,4,5", "9" * 30]
+)
+def test_what_is_no_price_in_pounds_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is |has more"):
+        amount_in(text, "GBP")
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("2008", date(2008, 1, 1)),
+        ("2008.0", date(2008, 1, 1)),
+        ("2008-09", date(2008, 9, 1)),
+        ("2008-09-14", date(2008, 9, 14)),
+        ("2008-09-14T00:00:00", date(2008, 9, 14)),
+        ("20080914", date(2008, 9, 14)),
+        ("14/09/2008", date(2008, 9, 14)),
+        ("09/14/2008", date(2008, 9, 14)),
+        ("3.4.2020", date(2020, 4, 3)),
+        ("14 September 2008", date(2008, 9, 14)),
+        ("Sep 14, 2008", date(2008, 9, 14)),
+    ],
+)
+def test_a_date_is_read_however_it_is_written(text: str, day: date) -> None:
+    assert date_in(text) == day
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (date_in, "soon"),
+        (date_in, "2008-13-01"),
+        (date_in, "31/02/2008"),
+        (year_in, "long ago"),
+        (stock_in, "many"),
+        (stock_in, "-1"),
+        (lambda text: whole_number_in(text, 10), "11"),
+        (format_in, "scroll"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error(read: Callable[[str], object], text: str) -> None:
+    with pytest.raises(ValueError, match="is not"):
+        read(text)
+
+
+def test_years_before_our_era_and_stock_of_at_least_so_many_are_understood() -> None:
+    assert year_in("-750.0") == -750
+    assert [stock_in(text) for text in ("10", "10.0", "20+", ">20", "1,000")] == [
+        10,
+        10,
+        20,
+        20,
+        1000,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("J.K. Rowling, Mary GrandPré", ["J.K. Rowling", "Mary GrandPré"]),
+        ("Homer, Robert Fagles, Bernard Knox", ["Homer", "Robert Fagles", "Bernard Knox"]),
+        ("Virgil, Robert Fitzgerald", ["Virgil", "Robert Fitzgerald"]),
+        ("Austen, Jane", ["Jane Austen"]),
+        ("Tolkien, J.R.R.", ["J.R.R. Tolkien"]),
+        ("King, Stephen; Straub, Peter", ["Stephen King", "Peter Straub"]),
+        ("Martin Luther King, Jr.", ["Martin Luther King, Jr."]),
+        ("Neil Gaiman & Terry Pratchett", ["Neil Gaiman", "Terry Pratchett"]),
+        ("Marks and Spencer", ["Marks and Spencer"]),
+        ("Jane  Austen|Jane Austen", ["Jane Austen"]),
+        (" ; ", []),
+    ],
+)
+def test_a_cell_of_authors_is_parted_where_people_would(text: str, names: list[str]) -> None:
+    assert [name for name, _ in people_in(text)] == names
+
+
+def test_roles_stand_in_brackets_and_one_person_may_have_two_family_names() -> None:
+    assert people_in("Leo Tolstoy; Maude, Louise (Translator)") == [
+        ("Leo Tolstoy", "author"),
+        ("Louise Maude", "translator"),
+    ]
+    assert people_in("García Márquez, Gabriel", several=False) == [
+        ("Gabriel García Márquez", "author")
+    ]
+    assert natural_order("Simon and Schuster, Inc.") == "Simon and Schuster, Inc."
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("eng", "en"),
+        ("en-US", "en"),
+        ("EN", "en"),
+        ("English", "en"),
+        ("fre", "fr"),
+        ("fra", "fr"),
+        ("ger", "de"),
+        ("pt_BR", "pt"),
+        ("grc", "grc"),
+        ("Klingon language", None),
+        ("", None),
+    ],
+)
+def test_a_language_has_one_code_however_it_is_named(text: str, code: str | None) -> None:
+    assert language_code(text) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("<p>One &amp; two</p><p>three</p>", "One & two\n\nthree"),
+        ("plain &eacute; text", "plain é text"),
+        ("a < b and c > d", "a < b and c > d"),
+        ("<script>alert(1)</script>safe<br/>line", "safe\nline"),
+        ("nul\x00 and bell\x07", "nul and bell"),
+    ],
+)
+def test_descriptions_lose_their_markup(text: str, plain: str) -> None:
+    assert plain_text(text) == plain
+
+
+def test_columns_are_known_by_many_names_and_the_plainest_counts() -> None:
+    header = ["Book Title", "ISBN-13", "Author(s)", "List Price", "price", "PubDate", "Colour"]
+    assert known_columns(header) == {
+        0: "title",
+        1: "isbn13",
+        2: "authors",
+        4: "price",
+        5: "published_on",
+    }
+    mapped = columns_of(header, {"price": "List Price", "publisher": "colour"})
+    assert (mapped[3], mapped[6], 4 in mapped) == ("price", "publisher", False)

@@ -1,0 +1,332 @@
+"""ONIX messages: what is read of a product, and messages that are broken or meant to harm."""
+
+import io
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import onixcheck
+import pytest
+
+from functions.inventory.import_model import FeedRecord, ImportOptions, Said, UnreadableFile
+from functions.inventory.imports.feeds import open_feed
+from functions.inventory.imports.inspection import inspect
+from tests.support import onix
+
+TODAY = date(2026, 3, 1)
+WHOLE = (Path(onix.__file__).parent / "whole_product.xml").read_text("utf-8")
+ISBN = "9780140328721"
+FORMS = [
+    (release, namespace, short)
+    for release in ("3.0", "3.1")
+    for namespace in (True, False)
+    for short in (True, False)
+]
+
+
+def read(text: str | bytes, today: date = TODAY, currency: str = "GBP") -> list[FeedRecord]:
+    """The records of a message, read once through and again from behind each: the same."""
+    file = io.BytesIO(text.encode() if isinstance(text, str) else text)
+    feed = open_feed(file, inspect(file), ImportOptions(), currency, today)
+    records = list(feed.records())
+    for place, record in enumerate(records[:20]):
+        assert list(feed.records(record.after)) == records[place + 1 :]
+    return records
+
+
+def said_by(*blocks: str, **options: Any) -> Said:
+    (record,) = read(onix.message(onix.product(ISBN, *blocks)), **options)
+    assert record.said is not None, record.fault
+    return record.said
+
+
+def prices(*inner: str) -> str:
+    whole = "".join(f"<Price>{price}</Price>" for price in inner)
+    return onix.SUPPLY[: onix.SUPPLY.index("<Price>")] + whole + "</SupplyDetail></ProductSupply>"
+
+
+@pytest.mark.parametrize(("release", "namespace", "short"), FORMS)
+def test_a_whole_product_is_read_alike_in_every_form(
+    release: str, namespace: bool, short: bool
+) -> None:
+    text = onix.message(WHOLE, release=release, namespace=namespace, short=short)
+    (record,) = read(text)
+    said = record.said
+    assert said is not None
+    fields = dict(said.fields)
+    assert [(one.name, one.role) for one in fields.pop("contributors")] == [
+        ("Ada Bergström", "author"),
+        ("Anna van Dijk", "translator"),
+    ]
+    assert fields.pop("series").model_dump() == {"title": "The Harbour Mysteries", "volume": "3"}
+    assert fields.pop("dimensions").model_dump(exclude_none=True) == {
+        "height_mm": 234,
+        "width_mm": 156,
+        "weight_g": 544,
+    }
+    assert fields.pop("price").amount == 1899
+    assert fields == {
+        "format": "hardcover",
+        "title": "A Light in the Fog",
+        "subtitle": "A novel",
+        "language": "en",
+        "original_language": "sv",
+        "pages": 352,
+        "description": "A ship comes in & nobody is aboard.\n\nThen the bell rings.",
+        "imprint": "Lantern",
+        "publisher": "Quayside Press",
+        "first_published": 2019,
+        "published_on": date(2026, 5, 1),
+        "on_sale_on": date(2026, 4, 28),
+    }
+    assert said.isbn == "9780306406157"
+    assert said.categories is not None
+    assert [one[0] for one in said.categories] == ["FFL", "FIC000000", "XAM"]
+    assert said.work_of == ("9780140328721",)
+    assert said.stock == 40
+    assert record.line == 4
+    assert sorted(record.notes) == [
+        ("DescriptiveDetail/Audience", "is not used"),
+        ("DescriptiveDetail/Contributor/BiographicalNote", "is not used"),
+        ("DescriptiveDetail/EditionNumber", "is not used"),
+        ("Extent", "type 09 in unit 05 is not used"),
+        ("Price", "in EUR is not used"),
+        ("PriceDate", "a price from 2026-04-01 on is not yet used"),
+        ("RelatedProduct", "relation 03 is not used"),
+        ("Subject", "scheme 20 is not used"),
+        ("SupportingResource", "a cover is not fetched"),
+    ]
+
+
+@pytest.mark.parametrize("release", ["3.0", "3.1"])
+@pytest.mark.parametrize("short", [True, False])
+def test_our_messages_are_valid_onix(tmp_path: Path, release: str, short: bool) -> None:
+    text = onix.message(
+        WHOLE,
+        onix.product(ISBN),
+        onix.product("9780471958697", onix.SUPPLY, notification="04"),
+        onix.product("9780131103627", notification="05"),
+        release=release,
+        short=short,
+    )
+    assert onixcheck.validate(str(onix.write(tmp_path / "message.xml", text))) == []
+
+
+def test_elements_may_have_a_prefix() -> None:
+    text = onix.message(onix.product(ISBN), namespace=False)
+    prefixed = text.replace("</", "</o:").replace("<", "<o:").replace("<o:/o:", "</o:")
+    prefixed = prefixed.replace("<o:?xml", "<?xml").replace(
+        "<o:ONIXMessage", '<o:ONIXMessage xmlns:o="http://ns.editeur.org/onix/3.0/reference"'
+    )
+    (record,) = read(prefixed)
+    assert record.said is not None
+    assert record.said.fields["title"] == "Northanger Abbey"
+
+
+@pytest.mark.parametrize(
+    ("inner", "minor"),
+    [
+        (["<PriceType>02</PriceType><PriceAmount>7.5</PriceAmount>"], 750),
+        (
+            [
+                "<PriceType>01</PriceType><PriceAmount>10.00</PriceAmount><Tax><TaxType>01</TaxType>"
+                "<TaxRatePercent>20</TaxRatePercent></Tax>"
+            ],
+            1200,
+        ),
+        (["<PriceType>01</PriceType><PriceAmount>10.00</PriceAmount>"], 1000),
+        (
+            [
+                "<PriceType>01</PriceType><PriceAmount>5.00</PriceAmount>",
+                "<PriceType>04</PriceType><PriceAmount>6.00</PriceAmount>",
+                "<PriceType>02</PriceType><PriceAmount>7.00</PriceAmount>",
+            ],
+            700,
+        ),
+        (
+            [
+                "<PriceType>02</PriceType><PriceAmount>5.00</PriceAmount><PriceDate>"
+                "<PriceDateRole>15</PriceDateRole><Date>20260228</Date></PriceDate>",
+                "<PriceType>02</PriceType><PriceAmount>6.00</PriceAmount><PriceDate>"
+                "<PriceDateRole>24</PriceDateRole><Date dateformat='06'>2026030120260331</Date>"
+                "</PriceDate>",
+            ],
+            600,
+        ),
+        (
+            [
+                "<PriceType>02</PriceType><PriceAmount>9.00</PriceAmount><PriceDate>"
+                "<PriceDateRole>14</PriceDateRole><Date>20270101</Date></PriceDate>"
+            ],
+            900,
+        ),
+        (["<PriceType>05</PriceType><PriceAmount>4.00</PriceAmount>"], None),
+        (["<PriceType>02</PriceType><UnpricedItemType>01</UnpricedItemType>"], None),
+    ],
+)
+def test_the_price_is_what_a_shopper_pays_today(inner: list[str], minor: int | None) -> None:
+    inner = [f"{price}<CurrencyCode>GBP</CurrencyCode>" for price in inner]
+    price = said_by(onix.DESCRIPTION, prices(*inner)).fields.get("price")
+    assert (price and price.amount) == minor
+
+
+def test_a_price_that_cannot_be_charged_costs_the_record() -> None:
+    bad = (
+        "<PriceType>02</PriceType><PriceAmount>7.999</PriceAmount><CurrencyCode>GBP</CurrencyCode>"
+    )
+    (record,) = read(onix.message(onix.product(ISBN, onix.DESCRIPTION, prices(bad))))
+    assert record.fault == "the price 7.999 has more decimals than GBP has"
+
+
+@pytest.mark.parametrize(
+    ("status", "availability", "withdrawn"),
+    [
+        ("04", "20", False),
+        ("04", "31", False),
+        ("04", "40", False),
+        ("04", "46", True),
+        ("11", "20", True),
+        ("17", "51", True),
+        ("01", "01", True),
+    ],
+)
+def test_what_is_withdrawn_from_sale_is_taken_off(
+    status: str, availability: str, withdrawn: bool
+) -> None:
+    publishing = (
+        f"<PublishingDetail><PublishingStatus>{status}</PublishingStatus></PublishingDetail>"
+    )
+    supply = onix.SUPPLY.replace(">20</Prod", f">{availability}</Prod")
+    assert said_by(onix.DESCRIPTION, publishing, supply).withdraw is withdrawn
+
+
+def test_a_forthcoming_book_goes_on_sale_when_it_is_expected() -> None:
+    publishing = (
+        "<PublishingDetail><PublishingStatus>02</PublishingStatus><PublishingDate>"
+        "<PublishingDateRole>01</PublishingDateRole><Date dateformat='01'>202606</Date>"
+        "</PublishingDate></PublishingDetail>"
+    )
+    assert said_by(onix.DESCRIPTION, publishing).fields["on_sale_on"] == date(2026, 6, 1)
+    later = said_by(onix.DESCRIPTION, publishing, today=date(2026, 7, 1))
+    assert "on_sale_on" not in later.fields
+
+
+@pytest.mark.parametrize(
+    ("form", "detail", "known"),
+    [
+        ("BC", "B104", "paperback"),
+        ("BB", "B401", "hardcover"),
+        ("ED", "E101", "ebook"),
+        ("EA", "A103", "audiobook"),
+        ("AN", "A103", "audiobook"),
+        ("AJ", "", "audiobook"),
+    ],
+)
+def test_forms_become_formats(form: str, detail: str, known: str) -> None:
+    details = f"<ProductFormDetail>{detail}</ProductFormDetail>" if detail else ""
+    described = onix.DESCRIPTION.replace(
+        "<ProductForm>BC</ProductForm>", f"<ProductForm>{form}</ProductForm>{details}"
+    )
+    assert said_by(described).fields["format"] == known
+
+
+def test_what_is_no_book_is_refused() -> None:
+    described = onix.DESCRIPTION.replace(">BC<", ">ZE<")
+    (record,) = read(onix.message(onix.product(ISBN, described)))
+    assert record.fault == "its ProductForm ZE is no book, e-book or audiobook"
+
+
+def test_updates_say_only_what_their_blocks_say_and_deletions_withdraw() -> None:
+    update, deletion, test = read(
+        onix.message(
+            onix.product(ISBN, onix.SUPPLY, notification="04"),
+            onix.product("9780131103627", notification="05"),
+            onix.product("9780471958697", notification="89"),
+        )
+    )
+    assert update.said is not None
+    assert update.said.only_known
+    assert list(update.said.fields) == ["price"]
+    assert update.said.cleared == frozenset()
+    assert deletion.said is not None
+    assert deletion.said.withdraw
+    assert test.said is None
+    assert test.notes == [("NotificationType", "89 is not used")]
+
+
+def test_the_headers_defaults_hold_where_a_product_is_silent() -> None:
+    text = onix.message(onix.product(ISBN, onix.DESCRIPTION, onix.SUPPLY))
+    text = text.replace(
+        "</SentDateTime>",
+        "</SentDateTime><DefaultLanguageOfText>fre</DefaultLanguageOfText>"
+        "<DefaultPriceType>02</DefaultPriceType><DefaultCurrencyCode>GBP</DefaultCurrencyCode>",
+    )
+    for said in (
+        "<PriceType>02</PriceType>",
+        "<CurrencyCode>GBP</CurrencyCode>",
+        "<Language><LanguageRole>01</LanguageRole><LanguageCode>eng</LanguageCode></Language>",
+    ):
+        text = text.replace(said, "")
+    (record,) = read(text)
+    assert record.said is not None
+    assert record.said.fields["language"] == "fr"
+    assert record.said.fields["price"].amount == 899
+
+
+@pytest.mark.parametrize(
+    ("encoding", "declared"),
+    [("utf-16", "UTF-16"), ("iso-8859-1", "ISO-8859-1"), ("windows-1252", "windows-1252")],
+)
+def test_the_declared_encoding_is_followed(encoding: str, declared: str) -> None:
+    text = onix.message(onix.product(ISBN), onix.product("9780131103627"))
+    text = text.replace("UTF-8", declared).replace("Northanger Abbey", "L'Été")
+    records = read(text.encode(encoding))
+    assert [record.said and record.said.fields["title"] for record in records] == ["L'Été"] * 2
+    assert [record.line for record in records] == [5, 27]
+
+
+ENTITIES = '<!DOCTYPE ONIXMessage [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;">]>'
+EXTERNAL = '<!DOCTYPE ONIXMessage SYSTEM "file:///etc/passwd">'
+MANY = onix.product(ISBN) * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (onix.message(MANY).replace("<ONIXM", ENTITIES + "<ONIXM"), "DOCTYPE at line 2"),
+        (onix.message(MANY).replace("<ONIXM", EXTERNAL + "<ONIXM"), "DOCTYPE"),
+        (onix.message(MANY)[:-900], "breaks off at line .*: (no element|unclosed)"),
+        (onix.message(MANY).replace("</PersonName>", "</Name>"), "mismatched tag"),
+        (onix.message(MANY).replace("Abbey", "&nbsp;"), "undefined entity"),
+        (onix.message(MANY, release="2.1", namespace=False), "ONIX 2.1"),
+        (onix.message("<x>" * 200 + "</x>" * 200), "nested too deeply"),
+        (onix.message(f"<x y='{'z' * 3_000_000}'/>"), "longer than a mebibyte"),
+        (onix.message("".join(f"<n{number}/>" for number in range(30_000))), "more names"),
+        (onix.message("<Product>" + MANY + "</Product>"), "stands in another one"),
+        ("<?xml version='1.0'?><feed/>", "feed, not ONIXMessage"),
+        (onix.message(MANY).encode()[:600] + b"\xff\xfe\x00", "breaks off"),
+    ],
+)
+def test_a_message_that_is_broken_or_meant_to_harm_is_refused_whole(
+    text: str | bytes, reason: str
+) -> None:
+    with pytest.raises(UnreadableFile, match=reason):
+        read(text)
+
+
+def test_a_product_that_is_too_large_is_refused_and_the_next_is_read() -> None:
+    huge = onix.DESCRIPTION.replace("Northanger Abbey", "a" * 3_000_000)
+    deep = "<ContentDetail>" + "<x><y/></x>" * 200_000 + "</ContentDetail>"
+    records = read(
+        onix.message(
+            onix.product(ISBN, huge), onix.product(ISBN, deep), onix.product("9780131103627")
+        )
+    )
+    assert [record.fault for record in records] == ["is larger than 1,048,576 bytes"] * 2 + [None]
+    assert records[2].said is not None
+
+
+def test_a_product_without_an_isbn_is_refused_with_its_own_name() -> None:
+    (record,) = read(onix.message(onix.product("9780140328722")))
+    assert record.fault == "the ISBN 9780140328722 has a wrong check digit"
+    assert record.reference == "shop.test.9780140328722"
