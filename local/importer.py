@@ -6,6 +6,7 @@ with 2 when the command was wrong.
 """
 
 import argparse
+import gc
 import os
 import sys
 import time
@@ -34,6 +35,7 @@ from local.environment import embedded
 from local.migrate import migrate
 from shared.config.settings import Settings, SettingsError
 from shared.kit.clock import MachineClock, SharedOffsetClock
+from shared.kit.errors import AppError
 from shared.sql.database import Database
 
 _AT_ONCE = 1_000
@@ -55,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _wrong("; ".join(str(item["msg"]) for item in error.errors()))
     except (ValueError, SettingsError, OSError) as error:
         return _wrong(str(error))
+    # What is made here lives shortly or to the end; the collector would look at it in vain.
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     with file:
         return _import(file, Path(options.file).name, asked, settings, options.report)
 
@@ -112,9 +117,13 @@ def _import(
         else:
             print_report(ended, _refusals(transactions, ended.id), outputs)
         return 1 if ended.progress.failure else 0
-    except (UnreadableFile, LeaseLost) as error:
+    except (UnreadableFile, LeaseLost, AppError) as error:
         bar.close()
         print(f"{name}: {error}\nNothing more was taken in.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        bar.close()
+        print("\nStopped; the same command goes on from here.", file=sys.stderr)
         return 1
     finally:
         database.dispose()

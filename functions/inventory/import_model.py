@@ -6,6 +6,7 @@ AppError
 └── UnknownUpload      404  an upload's address is not one of ours, or is too old
 """
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
@@ -17,6 +18,8 @@ from functions.inventory.model import Command, OneLine, Record
 from shared.kit.errors import Conflict, NotFound
 from shared.kit.isbn import Isbn
 
+_UNSHOWN = re.compile("[\x00-\x1f\x7f-\x9f]")
+_MOST_NOTES_OF_RECORD = 200
 CHUNK = 1_000
 """Records that are taken in by one transaction."""
 LONGEST_REASON = 500
@@ -266,3 +269,17 @@ class FeedRecord:
     said: Said | None = None
     fault: str | None = None
     notes: list[tuple[str, str]] = field(default_factory=list)
+
+    def bounded(self) -> "FeedRecord":
+        """Itself, with what goes into reports cut to a length, and safe to show on a terminal."""
+        self.reference = self.reference and _shown(self.reference, 100)
+        self.fault = self.fault and _shown(self.fault, LONGEST_REASON)
+        if len(self.notes) > _MOST_NOTES_OF_RECORD:
+            del self.notes[_MOST_NOTES_OF_RECORD:]
+            self.notes.append(("record", "has more to note than is kept"))
+        self.notes[:] = [(_shown(where, 200), _shown(what, 200)) for where, what in self.notes]
+        return self
+
+
+def _shown(text: str, longest: int) -> str:
+    return _UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", text[:longest])

@@ -213,7 +213,10 @@ class ImportRows(Protocol):
         ...
 
     def due(self, machine_now: datetime) -> Sequence[str]:
-        """Those that nobody works at, the oldest first."""
+        """Those that an actor handed in and nobody works at, the oldest first.
+
+        What a command imports has no actor: its file is only where the command runs.
+        """
         ...
 
     def claim(

@@ -3,9 +3,11 @@
 import io
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -309,7 +311,7 @@ def test_a_price_in_another_currency_is_refused(desk: Desk) -> None:
 
 
 @pytest.fixture
-def shop_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shop_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for name in ("SQL_INVENTORY", "SHOP_CLOCK_FILE", "BLOB_FOLDER"):
         monkeypatch.delenv(name, raising=False)
     before = dict(os.environ)
@@ -380,12 +382,10 @@ def test_a_command_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> N
 
 
 def _taken_in(state: Path) -> int:
-    import sqlite3
-
     file = state / "inventory.db"
     if not file.exists():
         return 0
-    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
         try:
             count: int = connection.execute("SELECT COUNT(*) FROM editions").fetchone()[0]
         except sqlite3.OperationalError:

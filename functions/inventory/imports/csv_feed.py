@@ -54,7 +54,7 @@ class CsvFeed:
                 record.fault = fault
             else:
                 self._read(row.cells, record)
-        return record
+        return record.bounded()
 
     def _misfit(self, cells: Sequence[str]) -> str | None:
         """A row that was cut off must not be taken for a book with less to say."""

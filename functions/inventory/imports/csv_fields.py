@@ -42,6 +42,7 @@ _PEOPLE: tuple[tuple[str, Role, bool], ...] = (
 _LINES = {"title": 500, "subtitle": 500, "publisher": 200, "imprint": 200}
 _SIZES = {"height_mm": 5000, "width_mm": 5000, "thickness_mm": 5000, "weight_g": 100_000}
 _LONGEST_DESCRIPTION = 20_000
+_MOST_CATEGORIES = 100
 
 
 def say(cells: Mapping[str, str], said: Said, record: FeedRecord, currency: str) -> None:
@@ -113,6 +114,7 @@ def row_isbn(cells: Mapping[str, str], record: FeedRecord) -> Isbn:
             record.notes.append((name, "names another book than the ISBN before it; left out"))
         found = found or isbn
     if found is None:
+        record.reference = record.reference or cells.get("title")
         raise ValueError("; ".join(faults) or "has no ISBN")
     return found
 
@@ -140,7 +142,7 @@ def categories_in(text: str) -> list[tuple[str, ...]]:
     names = [part.strip() for part in re.split(r"[;|]", text) if part.strip()]
     if len(names) == 1:
         names = [part.strip() for part in names[0].split(",") if part.strip()]
-    return [category_alternatives(name) for name in names]
+    return [category_alternatives(name) for name in names[:_MOST_CATEGORIES]]
 
 
 def category_alternatives(name: str) -> tuple[str, ...]:

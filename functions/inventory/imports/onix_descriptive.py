@@ -19,6 +19,7 @@ _SIZES = {
     codes.THICKNESS: ("thickness_mm", codes.IN_MILLIMETRES, 5000),
     codes.WEIGHT: ("weight_g", codes.IN_GRAMS, 100_000),
 }
+_MOST_SUBJECTS = 100
 _NAME_PARTS = (
     "TitlesBeforeNames",
     "NamesBeforeKey",
@@ -244,7 +245,9 @@ def _subjects(block: Composite, notes: Notes) -> list[tuple[str, ...]]:
         else:
             notes.append(("Subject", f"scheme {scheme} is not used"))
         notes += subject.left_over()
-    return mains + others
+    if len(mains) + len(others) > _MOST_SUBJECTS:
+        notes.append(("Subject", f"only the first {_MOST_SUBJECTS} were read"))
+    return (mains + others)[:_MOST_SUBJECTS]
 
 
 def _shelves(scheme: str, code: str | None) -> tuple[str, ...]:

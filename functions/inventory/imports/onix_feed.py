@@ -46,4 +46,4 @@ class OnixFeed:
             record.fault = f"is larger than {LARGEST_PRODUCT:,} bytes"
         else:
             self._reader.read(product.element, record)
-        return record
+        return record.bounded()

@@ -169,14 +169,17 @@ class Catalogue:
         wanted: Mapping[Isbn, NewBook],
         reason: str,
         actor: str | None,
+        stored: Mapping[Isbn, StoredEdition] | None = None,
     ) -> PutReport:
-        """`put_many` as a part of the caller's transaction. Raises BookExists where another writer
-        added one of the books meanwhile; the transaction must be given up then.
+        """`put_many` as a part of the caller's transaction, which may have read what is `stored`.
+
+        Raises BookExists where another writer added one of the books meanwhile; the transaction
+        must be given up then.
         """
         editions = transaction.editions
         named = {book.work_of for book in wanted.values() if book.work_of}
-        stored = editions.stored(wanted)
-        works = set(editions.stored(named))
+        stored = editions.stored(wanted) if stored is None else stored
+        works = set(editions.stored(named)) if named else set()
         slugs = editions.category_slugs(
             {name for book in wanted.values() for name in book.categories}
         )

@@ -22,6 +22,7 @@ from shared.kit.isbn import Isbn
 Fate = Literal["added", "changed", "unchanged", "withdrawn", "refused"]
 
 _AT_ONCE = 1_000
+_MOST_SLUGS = 20_000
 
 
 @dataclass(slots=True)
@@ -67,9 +68,9 @@ class Chunks:
             self._refuse_repeated(work)
         self._learn_slugs(transaction, work)
         work.known = transaction.editions.stored({said.isbn for _, said in work.said()})
-        works = self._works(work)
+        self._learn_works(work)
         for place, said in list(work.said()):
-            self._draft(work, place, said, works.get(said.isbn))
+            self._draft(work, place, said)
         self._write(work)
         return work.result()
 
@@ -94,28 +95,20 @@ class Chunks:
             for alternatives in said.categories or ()
             for name in alternatives
         }
+        if len(self._slugs) > _MOST_SLUGS:
+            self._slugs.clear()
         if new := named - self._slugs.keys():
             known = transaction.editions.category_slugs(new)
             self._slugs.update({name: known.get(name) for name in new})
 
-    def _works(self, work: "_Work") -> dict[Isbn, Isbn]:
-        """For new editions, one of the other formats that they name, or that names them."""
+    def _learn_works(self, work: "_Work") -> None:
+        """Which of the other formats that records name are in the catalogue."""
         asked = {isbn for _, said in work.said() for isbn in said.work_of}
-        known = set(work.known)
-        for some in _batches(sorted(asked - known)):
-            known |= work.transaction.editions.stored(some).keys()
-        found: dict[Isbn, Isbn] = {}
-        naming: dict[Isbn, Isbn] = {}
-        for _, said in work.said():
-            other = next((isbn for isbn in said.work_of if isbn in known), None)
-            other = other or naming.get(said.isbn)
-            if other is not None and said.isbn not in known:
-                found[said.isbn] = other
-            known.add(said.isbn)
-            naming |= {isbn: said.isbn for isbn in said.work_of if isbn not in known}
-        return found
+        work.listed = set(work.known)
+        for some in _batches(sorted(asked - work.listed)):
+            work.listed |= work.transaction.editions.stored(some).keys()
 
-    def _draft(self, work: "_Work", place: int, said: Said, work_of: Isbn | None) -> None:
+    def _draft(self, work: "_Work", place: int, said: Said) -> None:
         stored = work.known.get(said.isbn)
         before = work.drafts.get(said.isbn)
         former: BookDetails | None = stored.details if stored else None
@@ -133,7 +126,7 @@ class Chunks:
         draft = before or _Draft()
         try:
             if said.fields or not said.withdraw:
-                draft = replace(draft, book=self._book(work, place, said, former, stored, work_of))
+                draft = replace(draft, book=self._book(work, place, said, former, stored))
         except ValueError as error:
             work.refuse(place, str(error))
             return
@@ -151,7 +144,6 @@ class Chunks:
         said: Said,
         former: BookDetails | None,
         stored: StoredEdition | None,
-        work_of: Isbn | None,
     ) -> NewBook:
         notes = work.notes[place]
         book = merged(said, _details(former), self._filling, notes)
@@ -161,16 +153,19 @@ class Chunks:
             changes["categories"] = categories
         if stored is None:
             stock = said.stock if said.stock is not None else self._filling.stock or 0
-            if former is not None and said.stock is None:
-                stock = work.drafts[said.isbn].book.stock  # type: ignore[union-attr]
+            before = work.drafts[said.isbn].book if said.isbn in work.drafts else None
+            if before is not None and said.stock is None:
+                stock = before.stock
             changes["stock"] = 0 if self._import.options.stock == "ignore" else stock
-            changes["work_of"] = work_of
+            changes["work_of"] = before.work_of if before else work.other_format(said)
         return book.model_copy(update=changes)
 
     def _write(self, work: "_Work") -> None:
         wanted = {isbn: draft.book for isbn, draft in work.drafts.items() if draft.book}
         reason = f"import {self._import.file_name}"[:200]
-        report = self._catalogue.put_within(work.transaction, wanted, reason, self._import.actor)
+        report = self._catalogue.put_within(
+            work.transaction, wanted, reason, self._import.actor, work.known
+        )
         work.settle(report.created, "added")
         work.settle(report.replaced, "changed")
         work.settle(report.unchanged, "unchanged")
@@ -217,6 +212,8 @@ class _Work:
         self.fates: dict[int, Fate] = {}
         self.reasons: dict[int, str] = {}
         self.known: Mapping[Isbn, StoredEdition] = {}
+        self.listed: set[Isbn] = set()
+        self._naming: dict[Isbn, Isbn] = {}
         self.drafts: dict[Isbn, _Draft] = {}
         self.last: dict[Isbn, int] = {}
         self.settled: set[Isbn] = set()
@@ -226,6 +223,15 @@ class _Work:
         for place, record in enumerate(self.records):
             if record.said is not None and place not in self.reasons:
                 yield place, record.said
+
+    def other_format(self, said: Said) -> Isbn | None:
+        """One that a new edition names, or that named it, and that comes before it."""
+        for isbn in said.work_of:
+            if isbn in self.listed or isbn in self.drafts:
+                return isbn
+            self._naming.setdefault(isbn, said.isbn)
+        naming = self._naming.get(said.isbn)
+        return naming if naming in self.drafts else None
 
     def refuse(self, place: int, reason: str) -> None:
         self.reasons[place] = reason
@@ -245,7 +251,7 @@ class _Work:
                 result.refused.append(
                     RefusedRecord(
                         line=record.line,
-                        reference=record.reference and record.reference[:100],
+                        reference=record.reference,
                         reason=self.reasons[place][:LONGEST_REASON],
                     )
                 )

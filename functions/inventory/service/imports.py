@@ -76,7 +76,8 @@ class Imports:
         try:
             replayed = self._begin(delivery, file_name, options, actor, Progress(), "waiting")
         except AppError:
-            self._uploads.delete(_file_of(import_id))
+            if self._found(import_id) is None:
+                self._uploads.delete(_file_of(import_id))
             raise
         if not replayed:
             self._work_at(import_id, AT_ONCE_SECONDS)

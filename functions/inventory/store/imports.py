@@ -84,7 +84,7 @@ class SqlImports:
     def due(self, machine_now: datetime) -> Sequence[str]:
         rows = self._connection.scalars(
             select(imports.c.id)
-            .where(_nobody_works(machine_now))
+            .where(_nobody_works(machine_now), imports.c.actor.is_not(None))
             .order_by(imports.c.created_at)
             .limit(10)
         )

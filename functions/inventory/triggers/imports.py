@@ -116,8 +116,10 @@ def register(api: Api, imports: Provider[Imports]) -> None:
         """With its counts, its notes and the first 1,000 records that were refused."""
         return Answer(imports().status(call.path.id))
 
-    @api.blueprint.function_name("inventory_run_imports")
-    @api.blueprint.timer_trigger(schedule="*/5 * * * * *", arg_name="timer")
+
+def register_timer(blueprint: func.Blueprint, imports: Provider[Imports]) -> None:
+    @blueprint.function_name("inventory_run_imports")
+    @blueprint.timer_trigger(schedule="*/5 * * * * *", arg_name="timer")
     def run_imports(timer: func.TimerRequest) -> None:
         """Goes on with imports that were begun, a slice at a time."""
         imports().work(_SLICE_SECONDS)
