@@ -88,7 +88,7 @@ def measure(form: FileFormat, size: int, folder: Path) -> dict[str, Any]:
     catalogue.put_categories(starting_categories())
     importer = Importer(transactions, catalogue, clock, "GBP")
     gc.freeze()  # as the command does
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(20_000, 10, 10)
     rates = []
     for fate in ("added", "unchanged"):
         started = time.perf_counter()

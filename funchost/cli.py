@@ -1,6 +1,7 @@
 """`python -m funchost start`, with the options that users of `func start` know."""
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -102,6 +103,7 @@ def _start(given: argparse.Namespace) -> int:
     listening = _bind(command.address, command.port)
     command = _with_real_port(command, listening.getsockname()[1])
     _set_environment(command)
+    _allow_many_files()
     console = Console.take_over_stdout()
     log = HostLog(
         console, host_json, verbose=command.verbose, user_log_level=command.user_log_level
@@ -170,6 +172,16 @@ def _bind(address: str, port: int) -> socket.socket:
         ) from None
     listening.setblocking(False)
     return listening
+
+
+def _allow_many_files() -> None:
+    """As .NET does at start: many systems allow 1,024 open files, and each connection is one."""
+    if sys.platform != "win32":
+        import resource
+
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.suppress(OSError, ValueError):  # macOS refuses some that it names
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _with_real_port(command: Command, port: int) -> Command:

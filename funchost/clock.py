@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from funchost.settings import SettingsError
+
 _POLL_SECONDS = 0.25
 """How soon a sleeper notices that the clock was moved by another process."""
 
@@ -28,7 +30,7 @@ class HostClock(Protocol):
         ...
 
 
-class ZoneError(ValueError):
+class ZoneError(SettingsError):
     """The zone that the settings name is not known on this machine."""
 
 

@@ -149,6 +149,7 @@ def _child_of(traceparent: str) -> str:
         trace_id, flags = _random_hex(16), _SAMPLED
     return f"00-{trace_id}-{_random_hex(8)}-{flags}"
 
+
 NO_RETRY = RetryContext()
 HOST_INSTANCE_ID = new_id()
 current_invocation: ContextVar[Invocation | None] = ContextVar("invocation", default=None)

@@ -185,8 +185,9 @@ class Host:
     def _load(self) -> None:
         try:
             indexed = index_app(self._command.app_dir)
-        except (Exception, SystemExit) as error:
-            # Whatever an app's module raises ends its loading, not the host.
+        except BaseException as error:
+            # Whatever an app's module raises ends its loading, not the host; Ctrl-C is no exception
+            # here, since the host handles the signal itself.
             text = failure_text(error)
             self.host_errors.append(text)
             self._log.log("Host.Startup", ERROR, f"Worker failed to index functions\n{text}")

@@ -41,13 +41,15 @@ class HostJson:
         value = self.get(*path)
         try:
             return default if value is None else int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise SettingsError(f"{'.'.join(path)} in host.json is not a whole number.") from None
 
     def items(self, *path: str) -> list[Any]:
         """A list, which an override gives as an object with the keys `0`, `1`, ..."""
         value = self.get(*path)
         if isinstance(value, Mapping):
+            if not all(key.isdecimal() for key in value):
+                raise SettingsError(f"{'.'.join(path)} in host.json is not a list.")
             return [value[key] for key in sorted(value, key=int) if value[key] is not None]
         return list(value) if isinstance(value, list) else []
 

@@ -226,6 +226,9 @@ class Invoker:
 
         invocation.cancel = give_up
         error, result = await future
+        if isinstance(error, asyncio.CancelledError):
+            # Of the app's own making: nobody cancels this task from within a thread.
+            raise RuntimeError("the function was cancelled from within") from error
         if error is not None:
             raise error
         return result

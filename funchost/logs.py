@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import TextIO, cast
 
 from funchost.hostjson import HostJson
 
@@ -38,7 +38,7 @@ class Console:
     the lines of several processes do not tear each other."""
 
     def __init__(self, stream: TextIO) -> None:
-        self.stream = stream
+        self.stream: TextIO | _Nowhere = stream
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = 0
         self._flush_pending = False
@@ -76,7 +76,10 @@ class Console:
         self.write(f"{self.stamp()}{message}\n")
 
     def write(self, text: str) -> None:
-        self.stream.write(text)
+        try:
+            self.stream.write(text)
+        except (OSError, ValueError):
+            self._lose_stream()
         self.flush_soon()
 
     def flush_soon(self) -> None:
@@ -98,9 +101,20 @@ class Console:
         self._flush_pending = False
         try:
             self.stream.flush()
-        except (BrokenPipeError, ValueError):
-            # Whoever read the output has gone; a host without a reader goes on serving.
-            self.stream = io.StringIO()
+        except (OSError, ValueError):
+            self._lose_stream()
+
+    def _lose_stream(self) -> None:
+        """The reader has gone, the disk is full, or the app has closed it: a host that cannot print
+        goes on serving, and keeps nothing of what nobody will read."""
+        lost, self.stream = self.stream, _Nowhere()
+        if sys.stdout is lost:
+            sys.stdout = cast(TextIO, self.stream)
+
+
+class _Nowhere(io.TextIOBase):
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 class HostLog:

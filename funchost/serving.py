@@ -114,9 +114,12 @@ async def serve(
         # Ctrl-C reaches all processes of a terminal; the parent alone decides what it means.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         watch_parent(ending)
-    with ending.on_signals(signals):
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(ending.on_signals(signals))
         host = Host(command, read_host_json(command.app_dir), log)
         await host.start()
+        # Once more: what an app does with signals at import is not to keep the host from ending.
+        stack.enter_context(ending.on_signals(signals))
         # What is loaded now stays: the collector need not look through it during requests.
         gc.collect()
         gc.freeze()

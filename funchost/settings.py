@@ -63,7 +63,7 @@ class LocalSettings:
             return None
         try:
             return int(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise SettingsError(
                 "Host.LocalHttpPort in local.settings.json is not a port number."
             ) from None
@@ -172,7 +172,7 @@ def parse_json_with_comments(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8-sig")
         bare = _COMMENT.sub(lambda found: found[1] or " ", text)
         document = json.loads(_TRAILING_COMMA.sub(lambda found: found[1] or "", bare))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path.name} cannot be read: {error}.") from error
     if not isinstance(document, dict):
         raise SettingsError(f"{path.name} does not hold a JSON object.")
@@ -195,4 +195,9 @@ def _section(document: Mapping[str, Any], name: str) -> dict[str, Any]:
 def _text(name: str, value: object) -> str:
     if isinstance(value, dict | list):
         raise SettingsError(f"The value of {name} in local.settings.json is not a string.")
-    return value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value)
+    if not name or "=" in name or re.search("[\0\ud800-\udfff]", name + text):
+        raise SettingsError(
+            f"{name!a} in local.settings.json has a name or value that no environment can hold."
+        )
+    return text

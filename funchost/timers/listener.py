@@ -114,9 +114,10 @@ class TimerListener:
             )
             status = await self._invoke(status, {"UnscheduledInvocationReason": "RunOnStartup"})
         while not self._stopping:
+            before = self._clock.now()
             await self._clock.sleep_until(status.next)
             now = self._clock.now()
-            if _is_after(status.next, now):
+            if _is_after(before, now):
                 # The clock was moved back: without a new plan the timer would rest until then.
                 following = self._schedule.next_after(now)
                 status = await self._store_or_log(ScheduleStatus(None, following, now))

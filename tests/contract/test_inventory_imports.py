@@ -23,6 +23,7 @@ from functions.inventory.import_model import (
     UnreadableFile,
 )
 from functions.inventory.imports.inspection import inspect
+from functions.inventory.model import Line
 from functions.inventory.service.importing import Importer
 from functions.inventory.service.imports import begin_file
 from functions.inventory.store.tables import editions, import_isbns, stock_ledger
@@ -31,7 +32,7 @@ from local.importer import main
 from shared.kit.isbn import Isbn
 from tests.conftest import ROOT
 from tests.support import onix
-from tests.support.inventory import Shelves, a_book, isbn
+from tests.support.inventory import SOON, Shelves, a_book, isbn
 
 WHOLE = (Path(onix.__file__).parent / "whole_product.xml").read_text("utf-8")
 HEADER = "isbn,title,authors,price,stock\n"
@@ -391,3 +392,48 @@ def _taken_in(state: Path) -> int:
         except sqlite3.OperationalError:
             return 0
     return count
+
+
+def related(isbn_named: str) -> str:
+    return (
+        "<RelatedMaterial><RelatedProduct><ProductRelationCode>27</ProductRelationCode>"
+        f"<ProductIdentifier><ProductIDType>15</ProductIDType><IDValue>{isbn_named}</IDValue>"
+        "</ProductIdentifier></RelatedProduct></RelatedMaterial>"
+    )
+
+
+def test_a_format_that_is_named_before_it_comes_joins_its_work(desk: Desk) -> None:
+    renamed = onix.DESCRIPTION.replace("Northanger Abbey", "Susan")
+    text = onix.message(
+        onix.product(isbn(1), onix.DESCRIPTION, related(isbn(2)), onix.SUPPLY),
+        onix.product(isbn(2), renamed, onix.SUPPLY),
+    )
+    assert counts(desk.take_in(text)) == {"added": 2}
+    stored = desk.shelves.catalogue.stored([isbn(1), isbn(2)])
+    assert stored[isbn(1)].work_id == stored[isbn(2)].work_id
+
+
+def test_a_book_does_not_suffer_from_a_bad_record_of_its_other_format(desk: Desk) -> None:
+    text = onix.message(
+        onix.product(isbn(1), onix.DESCRIPTION),
+        onix.product(isbn(2), onix.DESCRIPTION, related(isbn(1)), onix.SUPPLY),
+    )
+    ended = desk.take_in(text)
+    assert counts(ended) == {"added": 1, "refused": 1}
+    assert desk.refusals(ended)[0].reason == "price is missing"
+
+
+def test_levels_never_fall_below_what_is_reserved(desk: Desk) -> None:
+    desk.take_in(HEADER + rows(1, 2))
+    desk.shelves.stock.reserve("order", [Line(isbn=isbn(1), quantity=2)], SOON)
+    ended = desk.take_in(HEADER + rows(1, 2).replace(",3\n", ",1\n"), stock="level")
+    assert counts(ended) == {"unchanged": 1}
+    assert [note.what for note in ended.progress.notes] == ["would be less than is reserved; left"]
+    desk.shelves.check()
+
+
+def test_what_a_file_holds_cannot_move_a_terminal_or_fill_the_report(desk: Desk) -> None:
+    long = "9" * 100_000
+    ended = desk.take_in(f"{HEADER}\x1b[2J{long},A,B,1,1\n{isbn(1)},A,B,\x07,1\n")
+    assert all(len(one.reason) <= 500 for one in desk.refusals(ended))
+    assert all("\x1b" not in f"{one.reference}{one.reason}" for one in desk.refusals(ended))

@@ -125,3 +125,25 @@ def test_text_that_is_no_utf_8_is_printed_escaped(hosts):
     host = hosts.start(app, environment={"PYTHONIOENCODING": "ascii"})
     assert host.get("/api/x").status == 200
     host.wait_for_log(r"café \\udcff end")
+
+
+def test_an_app_that_closes_standard_output_is_served_on(hosts):
+    host = hosts.start(
+        """
+        import sys
+        app = func.FunctionApp(http_auth_level="ANONYMOUS")
+        @app.route(route="close")
+        def close(req: func.HttpRequest) -> func.HttpResponse:
+            sys.stdout.close()
+            return func.HttpResponse("closed")
+        @app.route(route="talk")
+        def talk(req: func.HttpRequest) -> func.HttpResponse:
+            print("to nobody")
+            return func.HttpResponse("said")
+        """
+    )
+    assert [host.get(f"/api/{name}").text for name in ("close", "talk", "talk")] == [
+        "closed",
+        "said",
+        "said",
+    ]

@@ -242,3 +242,29 @@ def test_the_settings_file_is_read_whatever_its_keys_case(hosts):
     folder = hosts.write(SHOW)
     (folder / "local.settings.json").write_text(json.dumps({"values": {"X": "1"}}), "utf-8-sig")
     assert hosts.start(folder).get("/api/env?a=X").json == {"X": "1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("", "x"), ("A=B", "x"), ("A", "x\0y"), ("A", "\ud800")]
+)
+def test_a_setting_that_no_environment_can_hold_is_one_sentence(hosts, name, value):
+    folder = hosts.write(SHOW, local_settings={"Values": {name: value}})
+    assert "no environment can hold" in refuse(hosts, folder)
+
+
+def test_a_time_zone_that_is_not_known_is_one_sentence(hosts):
+    folder = hosts.write(SHOW, local_settings={"Values": {"WEBSITE_TIME_ZONE": "Nope/Zone"}})
+    assert "no known IANA time zone" in refuse(hosts, folder)
+
+
+@pytest.mark.parametrize("raised", ["KeyboardInterrupt", "GeneratorExit", "BaseException('x')"])
+def test_whatever_an_app_raises_at_import_leaves_the_host_up(hosts, raised):
+    host = hosts.start(hosts.write(f"raise {raised}"))
+    assert host.get("/api/other").status == 404
+    assert "Worker failed to index functions" in host.log
+    assert host.stop() == 0
+
+
+def test_an_app_does_not_take_the_signals_from_the_host(hosts):
+    app = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SHOW}"
+    assert hosts.start(hosts.write(app)).stop() == 0
