@@ -18,6 +18,7 @@ BENCHMARKS = {
     "host": "bench.http_overhead",
     "inventory": "bench.inventory",
     "covers": "bench.covers",
+    "imports": "bench.imports",
 }
 
 

@@ -267,7 +267,10 @@ def get(path, query=()):
 def test_the_shop_runs_on_the_real_worker_as_on_ours(tmp_path):
     settings = embedded(tmp_path, 7071)
     subprocess.run(
-        [sys.executable, "-m", "local.migrate"], cwd=ROOT, env={**os.environ, **settings}, check=True
+        [sys.executable, "-m", "local.migrate"],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        check=True,
     )
     cases = [
         {"function": "ops_live", "inputs": {"req": [get("health/live"), "http"]}},
