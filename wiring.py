@@ -20,6 +20,7 @@ from shared.kit.provider import Provider
 from shared.telemetry import configure
 
 if TYPE_CHECKING:
+    from functions.inventory.ports import Transactions
     from functions.inventory.service.browse import Browse
     from functions.inventory.service.catalogue import Catalogue
     from functions.inventory.service.imports import Imports
@@ -61,6 +62,7 @@ class Inventory:
         self._settings = settings
         self._clock = clock
         self.database = Provider(self._database)
+        self.transactions = Provider(self._transactions)
         self.browse = Provider(self._browse)
         self.catalogue = Provider(self._catalogue)
         self.stock = Provider(self._stock)
@@ -84,6 +86,11 @@ class Inventory:
             fsync_full=self._settings.SHOP_FSYNC == "full",
         )
 
+    def _transactions(self) -> "Transactions":
+        from functions.inventory.store.transactions import SqlTransactions
+
+        return SqlTransactions(self.database(), self._clock)
+
     def _browse(self) -> "Browse":
         from functions.inventory.service.browse import Browse
         from functions.inventory.store.search_mssql import SqlServerSearch
@@ -97,11 +104,10 @@ class Inventory:
     def _imports(self) -> "Imports":
         from functions.inventory.service.importing import Importer
         from functions.inventory.service.imports import Imports
-        from functions.inventory.store.transactions import SqlTransactions
 
         if self.uploads is None:
             raise NotConfigured("Imports need BLOB_FOLDER.", headers={"Retry-After": "60"})
-        transactions = SqlTransactions(self.database(), self._clock)
+        transactions = self.transactions()
         currency = self._settings.require("SHOP_CURRENCY")
         importer = Importer(transactions, self.catalogue(), self._clock, currency)
         return Imports(transactions, importer, self.uploads, self._clock)
@@ -133,27 +139,24 @@ class Inventory:
 
     def _catalogue(self) -> "Catalogue":
         from functions.inventory.service.catalogue import Catalogue
-        from functions.inventory.store.transactions import SqlTransactions
 
         return Catalogue(
-            SqlTransactions(self.database(), self._clock),
+            self.transactions(),
             self._settings.require("SHOP_CURRENCY"),
             self._settings.require("CDN_BASE_URL"),
         )
 
     def _stock(self) -> "Stock":
         from functions.inventory.service.stock import Stock
-        from functions.inventory.store.transactions import SqlTransactions
 
-        return Stock(SqlTransactions(self.database(), self._clock))
+        return Stock(self.transactions())
 
     def _media(self) -> "Media":
         from functions.inventory.media_model import PUBLIC, UPLOADS
         from functions.inventory.service.media import Media
-        from functions.inventory.store.transactions import SqlTransactions
 
         return Media(
-            SqlTransactions(self.database(), self._clock),
+            self.transactions(),
             blob_container(self._settings, UPLOADS),
             blob_container(self._settings, PUBLIC),
             self._settings.require("CDN_BASE_URL"),

@@ -16,6 +16,7 @@ from typing import Any
 
 BENCHMARKS = {
     "host": "bench.http_overhead",
+    "cold start": "bench.cold_start",
     "inventory": "bench.inventory",
     "covers": "bench.covers",
     "imports": "bench.imports",

@@ -11,6 +11,7 @@ AppError
 """
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -131,13 +132,27 @@ Text = Annotated[str, _TEXT]
 """May have several lines."""
 
 
+def _visible(text: str) -> str:
+    # Spaces, combining marks, and controls such as U+200B show nothing by themselves.
+    if all(unicodedata.category(sign)[0] in "ZMC" for sign in text):
+        raise ValueError("has no sign that can be seen")
+    return text
+
+
+Name = Annotated[OneLine, AfterValidator(_visible)]
+"""By which a person knows the thing again."""
+
+CalendarDate = Annotated[date, Field(ge=date(1000, 1, 1))]
+"""Dates long before printing are slips; 0001-01-01 stands for no date where books are sorted."""
+
+
 class Contributor(Command):
-    name: Annotated[OneLine, Field(max_length=300)]
+    name: Annotated[Name, Field(max_length=300)]
     role: Role = "author"
 
 
 class SeriesPlace(Command):
-    title: Annotated[OneLine, Field(max_length=300)]
+    title: Annotated[Name, Field(max_length=300)]
     volume: Annotated[OneLine | None, Field(max_length=30)] = None
 
 
@@ -154,7 +169,7 @@ class BookDetails(Command):
     A category is named by its slug, or by its Thema or BISAC code.
     """
 
-    title: Annotated[OneLine, Field(max_length=500)]
+    title: Annotated[Name, Field(max_length=500)]
     subtitle: Annotated[OneLine | None, Field(max_length=500)] = None
     contributors: Annotated[tuple[Contributor, ...], Field(min_length=1, max_length=100)]
     format: Format
@@ -167,8 +182,8 @@ class BookDetails(Command):
     ] = ()
     publisher: Annotated[OneLine | None, Field(max_length=200)] = None
     imprint: Annotated[OneLine | None, Field(max_length=200)] = None
-    published_on: date | None = None
-    on_sale_on: date | None = None
+    published_on: CalendarDate | None = None
+    on_sale_on: CalendarDate | None = None
     pages: Annotated[int | None, Field(ge=1, le=100_000)] = None
     dimensions: Dimensions = Dimensions()
     original_language: Annotated[str | None, Field(pattern="^[a-z]{2,3}$")] = None

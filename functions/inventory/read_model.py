@@ -273,7 +273,7 @@ class BookQuery(Query):
 
 
 class AuthorQuery(Query):
-    """`q` begins a name, in either order: `Le Guin` or `Ursula`."""
+    """`q` begins a name or any word of it: `Le Guin`, `Ursula`, `Gui`."""
 
     q: Annotated[Text | None, Field(max_length=200)] = None
     limit: PageSize = 20

@@ -6,11 +6,15 @@ machine's clock.
 """
 
 import json
+import logging
 import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
+
+_log = logging.getLogger(__name__)
+_LARGEST_OFFSET = timedelta(days=365 * 1000)
 
 
 class Clock(Protocol):
@@ -37,13 +41,15 @@ class SharedOffsetClock(MachineClock):
     """Business time is the machine's plus the offset in a file that all processes of a shop read.
 
     The file is JSON, `{"offset_seconds": number}`; it is replaced whole, never written in place.
-    A missing file means no offset; one that is not JSON is an error, for time must not be guessed.
+    A missing file means no offset. A damaged one leaves the last good offset in force, and is
+    reported once in the log: the shop goes on.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
+        self._reported: tuple[int, int] | None = None
         self._offset = timedelta()
 
     def business_now(self) -> datetime:
@@ -55,12 +61,31 @@ class SharedOffsetClock(MachineClock):
         except FileNotFoundError:
             return timedelta()
         seen = (status.st_mtime_ns, status.st_ino)
-        if seen != self._seen:
-            with self._lock:
-                content = json.loads(self._file.read_text("utf-8"))
-                self._offset = timedelta(seconds=float(content["offset_seconds"]))
-                self._seen = seen
+        with self._lock:
+            if seen != self._seen:
+                try:
+                    self._offset = _read_offset(self._file)
+                    self._seen = seen
+                except FileNotFoundError:
+                    return timedelta()
+                except (OSError, ValueError, RecursionError) as error:
+                    # It is read again each time: what kept it from being read may be over.
+                    if seen != self._reported:
+                        self._reported = seen
+                        _log.warning("%s is damaged, business time stays: %s", self._file, error)
         return self._offset
+
+
+def _read_offset(file: Path) -> timedelta:
+    """Raises ValueError where the file does not say how far business time is moved."""
+    content = json.loads(file.read_text("utf-8"))
+    seconds = content.get("offset_seconds") if isinstance(content, dict) else None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise ValueError("offset_seconds is not a number")
+    # Comparing comes first: a number may be too large for a timedelta, or none at all.
+    if not abs(seconds) <= _LARGEST_OFFSET.total_seconds():
+        raise ValueError("offset_seconds leads out of the calendar")
+    return timedelta(seconds=seconds)
 
 
 class ManualClock:

@@ -16,6 +16,7 @@ from functions.inventory.model import BookDetails, Cover
 from local.covers import cover_spec, draw_missing
 from local.serve import prepared
 from shared.blobs.folder import FolderBlobs
+from shared.kit.files import HALF_WRITTEN
 from tests.support.inventory import Shelves, a_book, isbn
 
 
@@ -101,10 +102,13 @@ def test_what_a_killed_process_left_half_written_is_taken_away(
     blobs: FolderBlobs, tmp_path: Path
 ) -> None:
     blobs.put("covers/a.webp", b"whole", "image/webp", "immutable")
-    half = tmp_path / "blobs" / "public" / "covers" / ".b.webp.x1y2z3"
+    covers = tmp_path / "blobs" / "public" / "covers"
+    half, of_others = covers / f"{HALF_WRITTEN}x1y2z3", covers / ".keep"
     half.write_bytes(b"hal")
+    of_others.touch()
     prepared(tmp_path / "blobs")
     assert not half.exists()
+    assert of_others.exists()
     assert blobs.exists("covers/a.webp")
 
 

@@ -293,6 +293,15 @@ def test_authors_are_listed_by_family_name_and_found_by_either_name(shelves: She
     ]
     assert found("GUIN") == ["Ursula K. Le Guin", "Zoë Guinn", "Guin Abel"]
     assert found("emile") == ["Émile Zola"]
+    assert found("le gu") == ["Ursula K. Le Guin"]
+    assert found("l") == ["Ursula K. Le Guin"]
+    shelves.put(a_book(6, contributors=({"name": "Lena Ab"}, {"name": "Abe Ab Le"})))
+    later = browse_of(shelves)
+    assert [one["name"] for one in read(later.authors(AuthorQuery(q="le")))["items"]] == [
+        "Abe Ab Le",
+        "Lena Ab",
+        "Ursula K. Le Guin",
+    ]
     assert found("***") == []
     with pytest.raises(BadInput, match="cursor"):
         browse.authors(AuthorQuery(cursor="nonsense"))

@@ -193,6 +193,34 @@ def test_a_misspelt_word_is_put_right(browse: Browse, typed: str, meant: str) ->
     assert found(browse, meant)
 
 
+@pytest.fixture
+def lookalikes(shelves: Shelves) -> Browse:
+    """Words that are nearly alike, the common ones beside the wrong neighbours."""
+    shelves.put(
+        a_book(1, title="Harry Potter"),
+        *(a_book(number, title=f"Peter {number}") for number in range(2, 6)),
+        *(a_book(number, title=f"Terry and Henry {number}") for number in range(6, 10)),
+        *(a_book(number, title=f"A Brief Place {number}") for number in range(10, 14)),
+        a_book(14, title="War and Peace"),
+        a_book(15, title="Mrs O'Brien"),
+    )
+    return browse_of(shelves)
+
+
+@pytest.mark.parametrize("typed", ["harry poter", "herry potter", "hary poter"])
+def test_of_words_equally_near_those_that_are_found_together_are_meant(
+    lookalikes: Browse, typed: str
+) -> None:
+    assert read(lookalikes.books(BookQuery(q=typed)))["did_you_mean"] == "harry potter"
+
+
+@pytest.mark.parametrize("typed", ["war and peace", "o'brien", "peace potter", "qqqqqqqq poter"])
+def test_a_word_of_the_catalogue_is_never_replaced_nor_is_what_finds_nothing_suggested(
+    lookalikes: Browse, typed: str
+) -> None:
+    assert "did_you_mean" not in read(lookalikes.books(BookQuery(q=typed)))
+
+
 def test_nothing_is_suggested_for_what_is_found_or_unlike_any_word(browse: Browse) -> None:
     for typed in ("hobbit", "qqqqqqqq", "***"):
         assert "did_you_mean" not in read(browse.books(BookQuery(q=typed)))

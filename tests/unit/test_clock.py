@@ -58,16 +58,40 @@ def test_removing_the_file_takes_the_offset_away(tmp_path: Path) -> None:
     assert abs(clock.business_now() - datetime.now(UTC)) < NEARLY
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"offset_seconds": "soon"}'])
-def test_a_broken_file_is_an_error_since_time_must_not_be_guessed(
-    tmp_path: Path, content: str
+DAMAGED = [
+    b"",
+    b"{",
+    b"[]",
+    b"{}",
+    b"\xff\xfe",
+    b"[" * 100_000,
+    *(
+        b'{"offset_seconds": %s}' % value
+        for value in (
+            b'"soon"', b"null", b"true", b"NaN", b"Infinity", b"1e999", b"-1e12", b"9" * 400,
+            b"9" * 5000,
+        )
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_file_leaves_the_last_offset_and_is_reported_once(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = tmp_path / "clock.json"
-    file.write_text(content, "utf-8")
-    clock = SharedOffsetClock(file)
+    file, damaged = tmp_path / "clock.json", tmp_path / "damaged"
+    early, late = SharedOffsetClock(file), SharedOffsetClock(file)
+    move(file, DAY.total_seconds())
+    early.business_now()
+    damaged.write_bytes(content)
+    os.replace(damaged, file)
     for _ in range(2):
-        with pytest.raises((ValueError, KeyError, TypeError)):
-            clock.business_now()
+        assert abs(early.business_now() - datetime.now(UTC) - DAY) < NEARLY
+    assert len(caplog.records) == 1
+    assert abs(late.business_now() - datetime.now(UTC)) < NEARLY
+    move(file, 2 * DAY.total_seconds())
+    for clock in (early, late):
+        assert abs(clock.business_now() - datetime.now(UTC) - 2 * DAY) < NEARLY
 
 
 def test_a_manual_clock_stands_still_until_it_is_moved() -> None:

@@ -82,7 +82,7 @@ class Browse:
         after = None
         if query.cursor is not None:
             stage, name, number = cursors.decode(query.cursor, made_for, ((int,), (str,), (int,)))
-            if stage not in (0, 1) or not fits(number):
+            if stage not in (0, 1, 2) or not fits(number):
                 raise BadInput.at("cursor", "is not a cursor of this shop")
             after = (int(stage), str(name), int(number or 0))
 

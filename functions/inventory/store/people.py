@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, Select, bindparam, func, or_, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    func,
+    not_,
+    or_,
+    select,
+)
 
 from functions.inventory.read_model import Author, AuthorPlace, Category
 from functions.inventory.store.tables import (
@@ -28,23 +40,26 @@ _ONE = select(contributors.c.id, contributors.c.name, _BOOKS).where(
 )
 
 
-def _walk(place: Column[str], other: Column[str] | None) -> Select[Any]:
-    """Names whose `place` begins as asked, but not those whose `other` does."""
-    statement = (
+def _walk(place: Column[str], *conditions: ColumnElement[bool]) -> Select[Any]:
+    return (
         select(contributors.c.id, contributors.c.name, place.label("place"), _BOOKS)
-        .where(place >= bindparam("from_place"), place < bindparam("last"))
+        .where(place >= bindparam("from_place"), *conditions)
         .where(or_(place > bindparam("from_place"), contributors.c.id > bindparam("from_id")))
         .order_by(place, contributors.c.id)
         .limit(bindparam("limit", type_=Integer))
     )
-    if other is None:
-        return statement
-    return statement.where(or_(other < bindparam("first"), other >= bindparam("last")))
 
 
+def _begins(place: Column[str]) -> ColumnElement[bool]:
+    return and_(place >= bindparam("first"), place < bindparam("last"))
+
+
+_NAME, _SORT_NAME = contributors.c.name_key, contributors.c.sort_name
 _WALKS = (
-    _walk(contributors.c.sort_name, None),
-    _walk(contributors.c.name_key, contributors.c.sort_name),
+    _walk(_SORT_NAME, _SORT_NAME < bindparam("last")),
+    _walk(_NAME, _NAME < bindparam("last"), not_(_begins(_SORT_NAME))),
+    # It reads every name there is, in an index, which takes a tenth of a second for 400,000.
+    _walk(_NAME, _NAME.like(bindparam("inside")), not_(_begins(_NAME)), not_(_begins(_SORT_NAME))),
 )
 _TREE = (
     select(
@@ -83,20 +98,24 @@ def author(connection: Connection, number: int) -> Author | None:
 def authors(
     connection: Connection, beginning: str, after: AuthorPlace | None, limit: int
 ) -> list[tuple[Author, AuthorPlace]]:
-    """Those whose family name begins so, in order; then those whose name does.
+    """Those whose family name begins so, in order; then those whose name does; then those in whose
+    name any word does.
 
     Each comes with its place, behind which the next page begins.
     """
     first = " ".join(words(beginning))
     if beginning and not first:
         return []
-    stage, place, number = after or (0, first, 0)
+    starts = (first, first, "") if first else ("",)
+    place: str | None
+    stage, place, number = after or (0, None, 0)
     found: list[tuple[Author, AuthorPlace]] = []
-    while stage < (len(_WALKS) if first else 1) and len(found) < limit:
+    while stage < len(starts) and len(found) < limit:
         values = {
             "first": first,
             "last": first + _LAST,
-            "from_place": place,
+            "inside": f"% {first}%",
+            "from_place": starts[stage] if place is None else place,
             "from_id": number,
             "limit": limit - len(found),
         }
@@ -104,7 +123,7 @@ def authors(
             (Author(id=row.id, name=row.name, books=row.books), (stage, row.place, row.id))
             for row in connection.execute(_WALKS[stage], values)
         )
-        stage, place, number = stage + 1, first, 0
+        stage, place, number = stage + 1, None, 0
     return found
 
 

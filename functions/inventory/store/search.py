@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection, Select, func, select
 
 from functions.inventory.read_model import Filters, Hits
 from functions.inventory.store import search_terms
@@ -86,6 +86,19 @@ def question(connection: Connection, text: str, filters: Filters) -> Question | 
         passes=tuple(passes),
         alone=len(terms) == 1 and not exact,
     )
+
+
+def suggestion(connection: Connection, full_text: FullText, text: str) -> str | None:
+    """The words of `text` put right, so that they find the most; None where nothing is found."""
+    hits: dict[str, int] = {}
+    for meant in search_terms.corrections(connection, tuple(words(text)[:_MOST_WORDS])):
+        asked = Question((tuple(Match((word,)) for word in meant),), (), (), alone=False)
+        found, _ = full_text.matching(connection, asked)
+        counted = select(func.count()).select_from(found.subquery("hits"))
+        count = connection.scalar(counted.execution_options(**found.get_execution_options()))
+        hits[" ".join(meant)] = count or 0
+    best = max(hits, key=lambda meant: hits[meant], default=None)
+    return best if best and hits[best] else None
 
 
 def expression(either: Sequence[Matches], always: Matches, star: str) -> str:

@@ -14,6 +14,7 @@ _SHORTEST_PREFIX = 2
 _MOST_ENDINGS = 64
 _TERMS_LOOKED_AT = 5_000
 _CANDIDATES = 400
+_MOST_CORRECTIONS = 8
 _LAST = "\U0010ffff"
 
 _KNOWN = select(search_terms.c.term, search_terms.c.documents).where(
@@ -91,26 +92,40 @@ def endings(connection: Connection, word: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys([word, *connection.scalars(_COMMONEST, between)]))
 
 
-def corrected(connection: Connection, words: tuple[str, ...]) -> str | None:
-    """The words with rare ones replaced by the likeliest known word that is spelt nearly so."""
+def corrections(connection: Connection, words: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The words with each unknown one replaced by a known word that is spelt nearly so.
+
+    The likeliest come first, and there are at most eight; none where every word is known.
+    """
     known = _documents(connection, words)
-    better = [_likeliest(connection, word, known.get(word, 0)) or word for word in words]
-    return None if better == list(words) else " ".join(better)
+    unknown = [word for word in dict.fromkeys(words) if word not in known]
+    found = [(0, words)]
+    for word in unknown:
+        choices = enumerate(_likeliest(connection, word) or [word])
+        ways = [
+            (before + choice, tuple(term if one == word else one for one in chosen))
+            for choice, term in choices
+            for before, chosen in found
+        ]
+        found = sorted(ways)[:_MOST_CORRECTIONS]
+    return [chosen for _, chosen in found if chosen != words]
 
 
-def _likeliest(connection: Connection, word: str, documents: int) -> str | None:
+def _likeliest(connection: Connection, word: str) -> list[str]:
+    """Those with the fewest slips; of them first what begins alike, for few slip there."""
     if len(word) < 3 or word.isdigit():
-        return None
+        return []
     allowed = 1 if len(word) < 6 else 2
-    best: tuple[int, int, str] | None = None
+    found: list[tuple[int, bool, int, str]] = []
     letters = set(word)
     for term, times in _candidates(connection, word, allowed):
         # A slip changes at most two of the letters that a word is made of.
-        if times > 3 * documents and len(letters.symmetric_difference(term)) <= 2 * allowed:
+        if len(letters.symmetric_difference(term)) <= 2 * allowed:
             apart = distance(word, term, allowed)
-            if apart is not None and (best is None or (apart, -times, term) < best):
-                best = (apart, -times, term)
-    return best[2] if best else None
+            if apart is not None:
+                found.append((apart, term[0] != word[0], -times, term))
+    found.sort()
+    return [term for apart, *_, term in found if apart == found[0][0]][:_MOST_CORRECTIONS]
 
 
 def _candidates(connection: Connection, word: str, allowed: int) -> Iterable[tuple[str, int]]:

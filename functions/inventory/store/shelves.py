@@ -21,12 +21,11 @@ from functions.inventory.read_model import (
     PagePlace,
     Sort,
 )
-from functions.inventory.store import detail, indexing, listing, people, search_terms
+from functions.inventory.store import detail, indexing, listing, people
 from functions.inventory.store.change_log import newest_change
-from functions.inventory.store.search import FullText, question
+from functions.inventory.store.search import FullText, question, suggestion
 from functions.inventory.store.tables import listings
 from functions.inventory.store.walk import After
-from functions.inventory.words import words
 from shared.sql.database import Database
 
 
@@ -98,8 +97,7 @@ class SqlView:
         return page, approximate
 
     def suggestion(self, text: str) -> str | None:
-        found = tuple(words(text))
-        return search_terms.corrected(self._connection, found) if found else None
+        return suggestion(self._connection, self._full_text, text)
 
     def counts(self, text: str | None, filters: Filters) -> Counts:
         if text is None:
