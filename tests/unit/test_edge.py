@@ -1,180 +1,24 @@
 """The HTTP edge, called as a Functions worker calls it."""
 
-import asyncio
 import json
 import logging
 import threading
 from collections.abc import Mapping
-from datetime import date
-from types import SimpleNamespace
-from typing import Annotated, Any
 
 import azure.functions as func
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from shared.auth import InvalidToken, Principal
-from shared.http.calls import Answer, Call, Nothing, RawBody
-from shared.http.edge import Edge
-from shared.kit.errors import Conflict, NotConfigured
+from shared.http.calls import Answer, Call, Nothing
+from shared.kit.errors import NotConfigured
 from shared.kit.provider import Provider
 from shared.telemetry import get_correlation_id
-
-
-class Isbn(BaseModel):
-    isbn: Annotated[str, Field(max_length=20)]
-
-
-class Listing(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    q: str | None = None
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-
-
-class Line(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    sku: str
-    quantity: Annotated[int, Field(ge=1, le=99)]
-
-
-class Order(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    lines: list[Line]
-    wanted_on: date | None = None
-    note: Any = None
-
-
-class Reason(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    reason: str = "none"
-
-
-class OnlyAlice:
-    """A verifier for which the token is the caller's name."""
-
-    def __init__(self) -> None:
-        self.threads: list[int] = []
-
-    def verify(self, token: str) -> Principal:
-        self.threads.append(threading.get_ident())
-        if token not in {"alice", "bob"}:
-            raise InvalidToken("The token is not valid.")
-        roles = frozenset({"catalogue.write"} if token == "alice" else ())
-        return Principal(subject=token, roles=roles, email=None)
-
-
-class App:
-    """A small app on one edge; `send` is one request to one of its functions."""
-
-    def __init__(self) -> None:
-        self.verifier = OnlyAlice()
-        self.edge = Edge(Provider(lambda: self.verifier))
-        self.api = self.edge.api("shop")
-        self._functions: dict[str, Any] | None = None
-
-    def send(
-        self,
-        name: str,
-        *,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
-        path: Mapping[str, str] | None = None,
-        body: bytes = b"",
-        raw_query: str = "",
-    ) -> func.HttpResponse:
-        request = func.HttpRequest(
-            method,
-            f"http://shop.example/api/x?{raw_query}",
-            headers=headers or {},
-            params=query or {},
-            route_params=path or {},
-            body=body,
-        )
-        context = SimpleNamespace(
-            trace_context=SimpleNamespace(trace_parent=None, trace_state=None)
-        )
-        result = self._function(name)(request, context)
-        if asyncio.iscoroutine(result):
-            result = asyncio.run(result)
-        assert isinstance(result, func.HttpResponse)
-        return result
-
-    def post(self, name: str, body: bytes, **more: Any) -> func.HttpResponse:
-        headers = {"content-type": "application/json", **more.pop("headers", {})}
-        return self.send(name, method="POST", headers=headers, body=body, **more)
-
-    def _function(self, name: str) -> Any:
-        if self._functions is None:
-            app = func.FunctionApp()
-            app.register_functions(self.api.blueprint)
-            self._functions = {str(f.get_function_name()): f for f in app.get_functions()}
-        return self._functions[name].get_user_function()
+from tests.support.edge_app import App, OnlyAlice, Reason, an_app, pointers, problem
 
 
 @pytest.fixture
 def app() -> App:
-    app = App()
-    route = app.api.route
-
-    @route("GET", "books", summary="List", query=Listing, answers={200: Listing})
-    def books(call: Call[Nothing, Listing, Nothing]) -> Answer:
-        return Answer(call.query)
-
-    @route("GET", "books/{isbn}", summary="One", path_model=Isbn, answers={200: Isbn}, etag=True)
-    def book(call: Call[Isbn, Nothing, Nothing]) -> Answer:
-        return Answer(call.path, etag='"m1-s1"', cache="max-age=5")
-
-    @route(
-        "POST", "orders", summary="Order", body=Order, answers={201: Order}, largest_body=200_000
-    )
-    def order(call: Call[Nothing, Nothing, Order]) -> Answer:
-        return Answer(call.body, status=201)
-
-    @route("POST", "cancel", summary="Cancel", body=Reason, answers={200: Reason})
-    def cancel(call: Call[Nothing, Nothing, Reason]) -> Answer:
-        return Answer(call.body)
-
-    @route("PUT", "cover", summary="Cover", body=RawBody, takes=("image/png",), answers={204: None})
-    def cover(call: Call[Nothing, Nothing, RawBody]) -> Answer:
-        return Answer(status=204, headers={"x-size": str(len(call.body.content))})
-
-    @route("PATCH", "admin", summary="Admin", answers={200: Reason}, role="catalogue.write",
-           body=Reason, idempotent=True, if_match=True)  # fmt: skip
-    def admin(call: Call[Nothing, Nothing, Reason]) -> Answer:
-        seen = f"{call.signed_in.subject} {call.idempotency_key} {sorted(call.if_match)}"
-        return Answer(Reason(reason=seen))
-
-    @route("GET", "me", summary="Me", answers={200: Reason}, sign_in="optional")
-    async def me(call: Call[Nothing, Nothing, Nothing]) -> Answer:
-        return Answer(Reason(reason=call.principal.subject if call.principal else "nobody"))
-
-    @route("GET", "broken", summary="Broken", answers={200: None})
-    def broken(call: Call[Nothing, Nothing, Nothing]) -> Answer:
-        raise RuntimeError("password=hunter2")
-
-    @route("GET", "conflict", summary="Conflict", answers={200: None})
-    async def conflict(call: Call[Nothing, Nothing, Nothing]) -> Answer:
-        raise Conflict("No.", extensions={"available": 3}, headers={"Retry-After": "1"})
-
-    return app
-
-
-def problem(response: func.HttpResponse, status: int, kind: str) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(response.get_body())
-    assert (response.status_code, content["type"]) == (status, f"/problems/{kind}"), content
-    assert response.mimetype == "application/problem+json"
-    assert content["status"] == status
-    assert content["correlation_id"] == response.headers["x-correlation-id"]
-    return content
-
-
-def pointers(response: func.HttpResponse) -> list[tuple[str, str]]:
-    return [(item["in"], item["pointer"]) for item in problem(response, 400, "bad-input")["errors"]]
+    return an_app()
 
 
 def test_a_call_reaches_its_handler_with_checked_values(app: App) -> None:
@@ -228,118 +72,6 @@ def test_a_request_model_that_would_swallow_unknown_fields_cannot_be_registered(
 
 def test_an_unknown_parameter_is_refused_where_a_route_takes_none(app: App) -> None:
     assert pointers(app.send("shop_broken", query={"debug": "1"})) == [("query", "#/debug")]
-
-
-GOOD_LINE = b'{"lines":[{"sku":"a","quantity":1}],"note":%s}'
-
-
-@pytest.mark.parametrize(
-    ("body", "pointer", "says"),
-    [
-        (b"", "#", "is missing"),
-        (b"{", "#", "is not JSON: expecting property name"),
-        (b"\xef\xbb\xbf{}", "#", "byte order mark"),
-        (b'{"note":"\xff"}', "#", "is not valid UTF-8 at byte 9"),
-        (b'{"note":"\xed\xa0\x80"}', "#", "is not valid UTF-8"),
-        (b'"\x01"', "#", "is not JSON: invalid control character"),
-        (b"[]", "#", "should be"),
-        (b"null", "#", "should be"),
-        (b"{}", "#/lines", "is missing"),
-        (b'{"lines":[],"x":1}', "#/x", "is not known here"),
-        (b'{"lines":[{"sku":"a","quantity":0}]}', "#/lines/0/quantity", "greater than or equal"),
-        (b'{"lines":[{"sku":"a","quantity":"1"}]}', "#/lines/0/quantity", "valid integer"),
-        (b'{"lines":[{"sku":"a","quantity":1%s}]}' % (b"0" * 30), "#/lines/0/quantity", "large"),
-        (b'{"lines":[{"sku":"a","quantity":1%s}]}' % (b"0" * 5000), "#", "too many digits"),
-        (b'{"lines":[{"sku":"a","quantity":1e400}]}', "#/lines/0/quantity", "large"),
-        (GOOD_LINE % b"NaN", "#", "NaN is not a JSON number"),
-        (GOOD_LINE % b"-Infinity", "#", "-Infinity is not a JSON number"),
-        (GOOD_LINE % b"-9223372036854775809", "#/note", "large"),
-        (GOOD_LINE % b'{"a/b":["x","\\u0000"]}', "#/note/a~1b/1", "NUL"),
-        (GOOD_LINE % b'"\\ud800"', "#/note", "unpaired surrogate"),
-        (GOOD_LINE % b'{"\\ud800":1}', "#/note", "name with NUL or an unpaired surrogate"),
-        (GOOD_LINE % b'{"a":1,"b":2,"a":3}', "#", 'the name "a" twice'),
-        (GOOD_LINE % (b"[" * 10_000 + b"]" * 10_000), "#", "nested too deeply"),
-        (b"[" * 90_000, "#", "nested too deeply"),
-        (b'{"a":' * 20_000, "#", "nested too deeply"),
-        (GOOD_LINE % (b"[" * 300 + b"]" * 300), "#", "nested too deeply"),
-    ],
-)
-def test_a_bad_body_is_a_400_that_names_the_field(
-    app: App, body: bytes, pointer: str, says: str
-) -> None:
-    response = app.post("shop_order", body)
-    first = problem(response, 400, "bad-input")["errors"][0]
-    assert (first["in"], first["pointer"]) == ("body", pointer)
-    assert says in first["detail"]
-
-
-def test_deep_nesting_is_refused_in_a_worker_thread_too(app: App) -> None:
-    answers: list[func.HttpResponse] = []
-    thread = threading.Thread(
-        target=lambda: answers.append(app.post("shop_order", GOOD_LINE % (b"[" * 10_000)))
-    )
-    thread.start()
-    thread.join()
-    problem(answers[0], 400, "bad-input")
-
-
-@pytest.mark.parametrize(
-    "note",
-    [b'"\\ud83d\\ude00 \\u00e9"', b"9223372036854775807", b"1.5e30", b'"e99"', b"[[[[[[1]]]]]]"],
-)
-def test_unusual_but_sound_json_is_taken(app: App, note: bytes) -> None:
-    response = app.post("shop_order", GOOD_LINE % note)
-    assert response.status_code == 201
-    assert json.loads(response.get_body())["note"] == json.loads(note)
-
-
-def test_values_that_json_writes_as_text_are_read_in_strict_models(app: App) -> None:
-    body = b'{"lines":[{"sku":"a","quantity":1}],"wanted_on":"2026-12-24"}'
-    response = app.post("shop_order", body)
-    assert json.loads(response.get_body())["wanted_on"] == "2026-12-24"
-
-
-def test_a_crowd_of_faults_is_counted_not_listed(app: App) -> None:
-    response = app.post("shop_order", b'{"lines":[%s 1]}' % (b"1," * 5000))
-    errors = problem(response, 400, "bad-input")["errors"]
-    assert errors == [{"pointer": "#", "detail": "has 5001 faults, too many to list", "in": "body"}]
-
-
-def test_a_body_over_the_limit_is_a_413(app: App) -> None:
-    content = problem(app.post("shop_order", b" " * 200_001), 413, "body-too-large")
-    assert "200000 bytes" in content["detail"]
-
-
-@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])
-def test_a_body_of_another_type_is_a_415(app: App, content_type: str) -> None:
-    headers = {"content-type": content_type}
-    problem(app.post("shop_order", b"{}", headers=headers), 415, "unsupported-media-type")
-
-
-def test_a_compressed_body_is_a_415(app: App) -> None:
-    headers = {"content-encoding": "gzip"}
-    problem(app.post("shop_order", b"{}", headers=headers), 415, "unsupported-media-type")
-
-
-def test_the_content_type_may_have_parameters_and_any_case(app: App) -> None:
-    headers = {"Content-Type": "Application/JSON; charset=utf-8"}
-    response = app.send("shop_order", method="POST", headers=headers, body=b'{"lines":[]}')
-    assert response.status_code == 201
-
-
-def test_an_empty_body_stands_for_no_fields_where_none_is_required(app: App) -> None:
-    response = app.send("shop_cancel", method="POST")
-    assert json.loads(response.get_body()) == {"reason": "none"}
-
-
-def test_a_raw_body_comes_as_it_was_sent(app: App) -> None:
-    sent = b"\x89PNG\xff\x00"
-    response = app.send(
-        "shop_cover", method="PUT", headers={"content-type": "image/png"}, body=sent
-    )
-    assert (response.status_code, response.headers["x-size"]) == (204, "6")
-    refused = app.send("shop_cover", method="PUT", headers={"content-type": "text/html"}, body=sent)
-    problem(refused, 415, "unsupported-media-type")
 
 
 def admin(app: App, headers: Mapping[str, str], body: bytes = b"{}") -> func.HttpResponse:
