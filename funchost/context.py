@@ -7,6 +7,7 @@ import os
 import random
 import threading
 from contextvars import ContextVar
+from functools import cached_property
 from typing import Any
 
 __all__ = [
@@ -69,11 +70,15 @@ class TraceContext:
     def __init__(self, invocation: Invocation) -> None:
         self.trace_parent = _child_of(invocation.traceparent)
         self.trace_state = invocation.tracestate
-        self.attributes = {
+        self._function_name = invocation.function_name
+
+    @cached_property
+    def attributes(self) -> dict[str, str]:
+        return {
             "ProcessId": str(os.getpid()),
             "HostInstanceId": HOST_INSTANCE_ID,
-            "CategoryName": f"Host.Triggers.{invocation.function_name}",
-            "OperationName": invocation.function_name,
+            "CategoryName": f"Host.Triggers.{self._function_name}",
+            "OperationName": self._function_name,
         }
 
     # The names before 1.0 of the trace context, which apps still use.
@@ -135,7 +140,7 @@ class Out:
 
 def _child_of(traceparent: str) -> str:
     """Keeps the trace id and flags of a valid W3C `traceparent`; anything else starts a trace."""
-    parts = traceparent.strip().split("-")
+    parts = traceparent.strip().split("-") if traceparent else []
     if (
         len(parts) >= 4
         and [len(part) for part in parts[:4]] == [2, 32, 16, 2]

@@ -255,8 +255,8 @@ class FunctionServer:
         """The function's own `date` or `server` replaces the host's; of CORS the policy decides."""
         host_headers = self.default_headers + self._options.headers
         if len(given) > 1 or self._options.headers:
-            names = {name for name, _ in given}
-            host_headers = [header for header in host_headers if header[0] not in names]
+            by_name = dict(given)
+            host_headers = [header for header in host_headers if header[0] not in by_name]
         if self._cors is None or "origin" not in request:
             return host_headers + given
         cors = self._cors.headers(request)

@@ -48,7 +48,7 @@ AnyIsbn = Annotated[
 """An ISBN-13 or ISBN-10, hyphens or not, read as its thirteen digits."""
 
 
-def etag(version: int, stock_version: int) -> str:
+def etag(version: int, stock_version: int | str) -> str:
     """Of a book: the versions of its metadata and of its stock."""
     return f'"m{version}-s{stock_version}"'
 

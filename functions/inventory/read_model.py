@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -72,6 +73,11 @@ Cursor = Annotated[str, Field(min_length=1, max_length=2048)]
 
 class Query(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @cached_property
+    def text(self) -> str:
+        """The same for queries that ask the same."""
+        return self.model_dump_json(exclude_none=True)
 
 
 class Contribution(BaseModel):

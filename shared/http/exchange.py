@@ -23,6 +23,8 @@ log = get_logger("http")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,128}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+_LONGEST_REMEMBERED = 256
+_MOST_REMEMBERED = 2048
 _READS = frozenset({"GET", "HEAD"})
 _NOTHING = Nothing()
 
@@ -53,16 +55,21 @@ class Exchange:
 
     def observed(self, context: func.Context) -> Span:
         bind_correlation_id(self.correlation_id)
-        route = f"/api/{self.operation.path}"
+        route = self.operation.route
         trace = context.trace_context
+        is_hosted = bool(trace.trace_parent)
         self.span = span(
-            f"{self.operation.method} {route}",
+            self.operation.span_name,
             kind="server",
-            traceparent=trace.trace_parent or self.headers.get("traceparent"),
-            tracestate=trace.trace_state or self.headers.get("tracestate"),
+            traceparent=trace.trace_parent if is_hosted else self._header("traceparent"),
+            tracestate=trace.trace_state if is_hosted else self._header("tracestate"),
             attributes={"http.request.method": self.request.method, "http.route": route},
         )
         return self.span
+
+    def _header(self, name: str) -> str | None:
+        """`name` in lower case. Asking first is cheap; the mapping's own `get` raises within."""
+        return self.headers[name] if name in self.headers else None  # noqa: SIM401
 
     @property
     def brings_token(self) -> bool:
@@ -90,7 +97,7 @@ class Exchange:
         if operation.if_match:
             self._check_if_match()
         return Call(
-            path=_checked(operation.path_model, self.request.route_params, "path"),
+            path=self._path(),
             query=self._query(),
             body=self._body() if operation.takes_body else _NOTHING,
             headers=self.headers,
@@ -98,11 +105,26 @@ class Exchange:
             idempotency_key=key,
         )
 
+    def _path(self) -> BaseModel:
+        values = self.request.route_params
+        if not values:
+            return _checked(self.operation.path_model, values, "path")
+        known, raw = self.operation.checked_paths, "/".join(values.values())
+        path = known.get(raw)
+        if path is None:
+            path = _checked(self.operation.path_model, values, "path")
+            _remember(known, raw, path)
+        return path
+
     def _query(self) -> BaseModel:
         _, _, raw = self.request.url.partition("?")
-        if raw:
+        known = self.operation.checked_queries
+        query = known.get(raw)
+        if query is None:
             check_raw_query(raw, self.operation.query_names)
-        return _checked(self.operation.query_model, self.request.params, "query")
+            query = _checked(self.operation.query_model, self.request.params, "query")
+            _remember(known, raw, query)
+        return query
 
     def _idempotency_key(self) -> str:
         key = self.headers.get("idempotency-key")
@@ -155,7 +177,7 @@ class Exchange:
         etag = answer.etag
         if etag is not None:
             headers["ETag"] = etag
-            known = self.headers.get("if-none-match")
+            known = self._header("if-none-match")
             if (
                 known is not None
                 and self.operation.method == "GET"
@@ -204,10 +226,19 @@ def problem_response(error: AppError, correlation_id: str) -> func.HttpResponse:
 
 def correlation_id_of(headers: Mapping[str, str]) -> str:
     """The caller's, where it is harmless to log; else a new one of 128 random bits."""
-    given = headers.get("x-correlation-id")
-    if given is not None and _CORRELATION_ID.fullmatch(given):
-        return given
+    if "x-correlation-id" in headers:
+        given = headers["x-correlation-id"]
+        if _CORRELATION_ID.fullmatch(given):
+            return given
     return f"{random.getrandbits(128):032x}"
+
+
+def _remember(known: dict[str, BaseModel], raw: str, checked: BaseModel) -> None:
+    """What was right once is not checked again: the same text cannot mean anything else."""
+    if len(raw) <= _LONGEST_REMEMBERED:
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        known[raw] = checked
 
 
 def _checked(model: type[BaseModel], values: Mapping[str, str], place: Place) -> BaseModel:

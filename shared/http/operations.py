@@ -1,7 +1,7 @@
 """One route as registered: what the edge enforces and what the OpenAPI document says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pydantic import BaseModel, RootModel
@@ -47,6 +47,15 @@ class Operation:
     etag: bool
     largest_body: int
     media_type: str
+    route: str = field(init=False)
+    span_name: str = field(init=False)
+    checked_paths: dict[str, BaseModel] = field(init=False, default_factory=dict)
+    checked_queries: dict[str, BaseModel] = field(init=False, default_factory=dict)
+    """What was found right lately, by its raw text. The models are frozen."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "route", f"/api/{self.path}")
+        object.__setattr__(self, "span_name", f"{self.method} {self.route}")
 
     @property
     def methods(self) -> list[str]:

@@ -1,12 +1,14 @@
 """Spans and W3C trace context (https://www.w3.org/TR/trace-context/).
 
 The ids are ours, kept in a context variable, whether or not anything exports them: logs, events and
-outgoing calls always have a valid trace to name. Where an exporter is configured it takes part in
-each span and gives the ids, so that both views agree.
+outgoing calls always have a valid trace to name. They are made when something first names them,
+which most requests never do. Where an exporter is configured it takes part in each span and gives
+the ids, so that both views agree.
 """
 
 import random
 import re
+import threading
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
@@ -60,8 +62,9 @@ class Recorder(Protocol):
         ...
 
 
-_current: ContextVar[TraceContext | None] = ContextVar("bookstore_trace", default=None)
+_current: ContextVar["Span | None"] = ContextVar("bookstore_span", default=None)
 _recorder: Recorder | None = None
+_naming = threading.RLock()
 
 
 def record_with(recorder: Recorder | None) -> None:
@@ -73,32 +76,50 @@ def record_with(recorder: Recorder | None) -> None:
 class Span:
     """One timed step. Entered and left in the same task or thread; begin it with `span(...)`."""
 
-    __slots__ = ("_attributes", "_kind", "_name", "_parent", "_recording", "_token", "context")
+    __slots__ = (
+        "_attributes", "_context", "_kind", "_name", "_outer", "_recording", "_token",
+        "_traceparent", "_tracestate",
+    )  # fmt: skip
 
     def __init__(
         self,
         name: str,
         kind: Kind,
-        parent: TraceContext | None,
+        traceparent: str | None,
+        tracestate: str | None,
         attributes: Mapping[str, object] | None,
     ) -> None:
         self._name = name
         self._kind = kind
-        self._parent = parent
+        self._traceparent = traceparent
+        self._tracestate = tracestate
         self._attributes = attributes
+        self._context: TraceContext | None = None
+        self._outer: Span | None = None
         self._recording: Recording | None = None
-        self._token: Token[TraceContext | None] | None = None
-        self.context: TraceContext
+        self._token: Token[Span | None] | None = None
+
+    @property
+    def context(self) -> TraceContext:
+        """The same whichever thread asks first."""
+        if self._context is None:
+            with _naming:
+                if self._context is None:
+                    parent = parse_traceparent(self._traceparent, self._tracestate)
+                    if parent is None and self._outer is not None:
+                        parent = self._outer.context
+                    self._context = _next_context(parent)
+        return self._context
 
     def __enter__(self) -> Self:
-        if _recorder is None:
-            self.context = _next_context(self._parent or _current.get())
-        else:
+        self._outer = _current.get()
+        if _recorder is not None:
+            remote = parse_traceparent(self._traceparent, self._tracestate)
             self._recording = _recorder.begin(
-                self._name, self._kind, self._parent, self._attributes or {}
+                self._name, self._kind, remote, self._attributes or {}
             )
-            self.context = self._recording.context
-        self._token = _current.set(self.context)
+            self._context = self._recording.context
+        self._token = _current.set(self)
         return self
 
     def __exit__(
@@ -131,29 +152,34 @@ def span(
     one is ignored, as the recommendation asks. Without them the parent is the current span, else
     the span starts a trace of its own. An exception that leaves the block marks the span as failed.
     """
-    return Span(name, kind, parse_traceparent(traceparent, tracestate), attributes)
+    return Span(name, kind, traceparent, tracestate, attributes)
 
 
 def current_traceparent() -> str:
     """For outgoing calls and events. Outside of any span each call names a new trace."""
-    return (_current.get() or _next_context(None)).traceparent
+    return (_current_context() or _next_context(None)).traceparent
 
 
 def current_tracestate() -> str | None:
-    context = _current.get()
+    context = _current_context()
     return context.tracestate if context else None
 
 
 def current_trace_id() -> str | None:
     """32 hex digits; None outside of any span."""
-    context = _current.get()
+    context = _current_context()
     return context.trace_id if context else None
 
 
 def current_span_id() -> str | None:
     """16 hex digits; None outside of any span."""
-    context = _current.get()
+    context = _current_context()
     return context.span_id if context else None
+
+
+def _current_context() -> TraceContext | None:
+    current = _current.get()
+    return None if current is None else current.context
 
 
 def parse_traceparent(header: str | None, tracestate: str | None = None) -> TraceContext | None:

@@ -2,13 +2,14 @@
 
 import itertools
 import json
+import re
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from functions.inventory.model import NewBook, UnknownBook
+from functions.inventory.model import BookPatch, NewBook, UnknownBook
 from functions.inventory.read_model import (
     SORTS,
     AuthorQuery,
@@ -20,7 +21,7 @@ from functions.inventory.read_model import (
 from functions.inventory.service.browse import Browse
 from functions.inventory.words import title_key
 from shared.kit.errors import BadInput
-from tests.support.inventory import Shelves, a_book, isbn, lines
+from tests.support.inventory import SOON, Shelves, a_book, isbn, lines
 from tests.support.reading import browse_of, read
 
 TODAY = date(2026, 3, 1)
@@ -210,9 +211,28 @@ def test_a_book_is_shown_in_full_with_its_other_formats(shelves: Shelves) -> Non
     assert (book.series.title, book.series.volume) == ("Novels", "2")
     assert [one.id for one in book.categories] == ["crime"]
     assert (book.availability.status, book.availability.available) == ("in_stock", 10)
-    assert entry.etag == '"m1-s1"'
     with pytest.raises(UnknownBook):
         browse.book(isbn(404))
+
+
+def test_an_entity_tag_moves_with_all_that_is_shown_and_with_nothing_else(
+    shelves: Shelves,
+) -> None:
+    shelves.put(a_book(1, title="Emma"), a_book(2, title="Dune"))
+    browse = browse_of(shelves)
+    assert browse.book(isbn(1)).etag == browse.availability(isbn(1)).etag == '"m1-s1"'
+    shelves.put(a_book(3, title="Emma", format="ebook", stock=2))
+    tags = [browse.book(isbn(1)).etag]
+    assert re.fullmatch(r'"m1-s1[0-9]{10}"', tags[0])
+    shelves.stock.reserve("r1", lines((3, 1)), SOON)
+    tags.append(browse.book(isbn(1)).etag)
+    shelves.catalogue.patch(isbn(3), BookPatch({"price": {"amount": 1, "currency": "GBP"}}), ["*"])
+    tags.append(browse.book(isbn(1)).etag)
+    shelves.catalogue.withdraw(isbn(3), ["*"])
+    tags.append(browse.book(isbn(1)).etag)
+    assert len(set(tags)) == 4
+    shelves.stock.reserve("r2", lines((2, 1)), SOON)
+    assert browse.book(isbn(1)).etag == tags[-1] == '"m1-s1"'
 
 
 def test_what_cannot_be_sold_says_why(shelves: Shelves) -> None:

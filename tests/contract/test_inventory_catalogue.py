@@ -220,7 +220,7 @@ def test_a_withdrawn_book_leaves_the_lists_and_stays_readable(shelves: Shelves) 
     shelves.stock.reserve("r1", lines((1, 2)), SOON)
     shelves.catalogue.withdraw(isbn(1), ['"m1-s1"'])
     assert shelves.scalar(select(func.count()).select_from(listings)) == 1
-    assert versions(shelves, 2) == (before[0], before[1] + 1)
+    assert versions(shelves, 2) == before
     shelves.catalogue.withdraw(isbn(1), ["*"])
     shown = patched(shelves, {"pages": 3})
     assert shown["availability"] == {"status": "withdrawn", "available": 0}

@@ -250,16 +250,6 @@ def test_extending_never_makes_the_time_shorter(shelves: Shelves) -> None:
         shelves.stock.extend("r2", later)
 
 
-def test_selling_the_last_copy_changes_what_other_formats_show(shelves: Shelves) -> None:
-    shelves.put(a_book(1, title="Emma", stock=2), a_book(2, title="Emma", format="ebook"))
-    version = select(stock.c.version).where(stock.c.isbn == int(isbn(2)))
-    before = shelves.scalar(version)
-    shelves.stock.reserve("r1", lines((1, 1)), SOON)
-    assert shelves.scalar(version) == before
-    shelves.stock.reserve("r2", lines((1, 1)), SOON)
-    assert shelves.scalar(version) == before + 1
-
-
 @pytest.mark.parametrize(
     ("column", "value", "rules"),
     [

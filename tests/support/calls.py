@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlencode
 
 import azure.functions as func
 
@@ -52,7 +53,7 @@ class Caller:
             sent["authorization"] = f"Bearer {token}"
         request = func.HttpRequest(
             operation.method,
-            f"http://shop.test/api/{operation.path}",
+            f"http://shop.test/api/{operation.path}?{urlencode(query or {})}",
             headers=sent,
             params=query or {},
             route_params=path or {},

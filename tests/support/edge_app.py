@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from types import SimpleNamespace
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field
@@ -86,7 +87,7 @@ class App:
     ) -> func.HttpResponse:
         request = func.HttpRequest(
             method,
-            f"http://shop.example/api/x?{raw_query}",
+            f"http://shop.example/api/x?{raw_query or urlencode(query or {})}",
             headers=headers or {},
             params=query or {},
             route_params=path or {},

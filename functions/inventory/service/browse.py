@@ -6,6 +6,7 @@ Every answer comes as bytes, from the cache where it is new enough.
 import hashlib
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 
 from functions.inventory.model import UnknownBook
@@ -37,8 +38,7 @@ class Browse:
         self._shelves = shelves
         self._answers = answers
         self._clock = clock
-        self._cdn = cdn
-        self._day: date | None = None
+        self._of_today = Renderer(cdn, date.min)
         self._dawn = threading.Lock()
 
     def books(self, query: BookQuery) -> Entry:
@@ -47,8 +47,7 @@ class Browse:
         def build(view: ShelfView) -> tuple[bytes, str, str]:
             return _list_of(BookList(view, renderer, query, Pager(query)).body())
 
-        key = f"books:{renderer.today}:{query.model_dump_json(exclude_none=True)}"
-        return self._answer(_short(key), _LIST_LIFETIME, build)
+        return self._answer(_short(f"books:{renderer.today}:{query.text}"), _LIST_LIFETIME, build)
 
     def book(self, isbn: Isbn) -> Entry:
         """Raises UnknownBook. A withdrawn edition is shown, as withdrawn."""
@@ -58,8 +57,7 @@ class Browse:
             found = view.details([int(isbn)]).get(int(isbn))
             if found is None:
                 raise UnknownBook(isbn)
-            etag = f'"m{found.version}-s{found.stock_version}"'
-            return renderer.detail(found).encode(), etag, str(found.book.work_id)
+            return renderer.detail(found).encode(), renderer.etag(found), str(found.book.work_id)
 
         return self._answer(f"book:{renderer.today}:{isbn}", _BOOK_LIFETIME, build)
 
@@ -72,8 +70,8 @@ class Browse:
             if found is None:
                 raise UnknownBook(isbn)
             level = renderer.availability(found.book, withdrawn=found.withdrawn)
-            etag = f'"m{found.version}-s{found.stock_version}"'
-            return compact({"isbn": isbn, **level}).encode(), etag, str(found.book.work_id)
+            body = compact({"isbn": isbn, **level}).encode()
+            return body, renderer.etag(found), str(found.book.work_id)
 
         return self._answer(f"availability:{renderer.today}:{isbn}", _BOOK_LIFETIME, build)
 
@@ -96,7 +94,7 @@ class Browse:
             )
             return _list_of(page.model_dump_json().encode())
 
-        key = f"authors:{query.model_dump_json(exclude_none=True)}"
+        key = f"authors:{query.text}"
         return self._answer(_short(key), _LIST_LIFETIME, build)
 
     def author(self, number: int) -> Entry:
@@ -131,13 +129,13 @@ class Browse:
 
     def _renderer(self) -> Renderer:
         today = self._clock.business_now().date()
-        if today != self._day:
+        if today != self._of_today.today:
             # The first reader of a day puts its new books on sale, so that filters know.
             with self._dawn:
-                if today != self._day:
+                if today != self._of_today.today:
                     self._shelves.end_embargoes(today)
-                    self._day = today
-        return Renderer(self._cdn, today)
+                    self._of_today = replace(self._of_today, today=today)
+        return self._of_today
 
 
 def _list_of(body: bytes) -> tuple[bytes, str, str]:

@@ -37,8 +37,8 @@ def claim(transaction: Transaction, isbn: Isbn, former: StoredEdition, *, withdr
 def shown(transaction: Transaction, isbn: Isbn, cdn: str) -> WrittenBook:
     """A known edition as its readers get it."""
     found = transaction.editions.detail(isbn)
-    body = Renderer(cdn, transaction.now.date()).detail(found)
-    return WrittenBook(isbn=isbn, etag=etag(found.version, found.stock_version), body=body)
+    renderer = Renderer(cdn, transaction.now.date())
+    return WrittenBook(isbn=isbn, etag=renderer.etag(found), body=renderer.detail(found))
 
 
 def _stale(former: StoredEdition) -> PreconditionFailed:

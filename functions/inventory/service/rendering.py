@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from zlib import crc32
 
-from functions.inventory.model import Availability
+from functions.inventory.model import Availability, etag
 from functions.inventory.read_model import (
     DETAILS,
     Category,
@@ -42,6 +43,15 @@ class Renderer:
             }
         )
         return f"{self.summary(found.book, withdrawn=found.withdrawn)[:-1]},{rest[1:]}"
+
+    def etag(self, found: Detail) -> str:
+        """The versions of metadata and stock; behind the latter, where other editions are shown or
+        a day changes the status, a checksum of what moves without either."""
+        moving = ""
+        if found.others or found.book.embargoed_until is not None:
+            level = self.availability(found.book, withdrawn=found.withdrawn)
+            moving = f"{crc32(compact([level, self._others(found)]).encode()):010d}"
+        return etag(found.version, f"{found.stock_version}{moving}")
 
     def selected(self, book: str, fields: Iterable[str]) -> str:
         content = json.loads(book)

@@ -16,7 +16,7 @@ from functions.inventory.store import references
 from functions.inventory.store.bulk_indexing import index_editions
 from functions.inventory.store.detail import details
 from functions.inventory.store.details import read_details
-from functions.inventory.store.stock import touch, touch_siblings
+from functions.inventory.store.stock import touch
 from functions.inventory.store.tables import (
     edition_categories,
     edition_contributors,
@@ -120,7 +120,6 @@ class SqlEditions:
         self.show(covers)
 
     def withdrawn(self, isbn: Isbn) -> None:
-        touch_siblings(self._connection, [int(isbn)])
         self.show([isbn])
 
     def without_cover(self, after: Isbn, limit: int) -> Sequence[Isbn]:
@@ -205,13 +204,11 @@ class SqlEditions:
     ) -> None:
         """Brings the works, the other editions of each, and what readers see up to date.
 
-        Other editions show this one's price and format. Where the work itself changed, so did what
-        admins edit of them.
+        Where the work itself changed, so did what admins edit of the other editions.
         """
         changed = references.update_works(
             self._connection, [(in_work[isbn], said[isbn]) for isbn in said], only_fill=only_fill
         )
-        touch_siblings(self._connection, _numbers(said))
         siblings = [isbn for isbn in self._editions_of(changed) if isbn not in said]
         self.show(said)
         for some in references.batches(siblings):

@@ -1,6 +1,5 @@
 """Stock on the primary: each change is one conditional UPDATE, its row says whether it happened."""
 
-from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -34,7 +33,7 @@ class SqlStock:
         )
         if level is not None:
             self._enter(isbn, kind, delta, reason, actor=actor)
-            self._show(level, available_by=delta)
+            self._show(level)
         return level
 
     def hold(self, line: Line) -> StockLevel | None:
@@ -49,7 +48,7 @@ class SqlStock:
             ),
         )
         if level is not None:
-            self._show(level, available_by=-line.quantity)
+            self._show(level)
         return level
 
     def shortage(self, line: Line) -> Shortage:
@@ -82,7 +81,7 @@ class SqlStock:
             stock.c.reserved >= line.quantity,
         )
         assert level is not None, "held copies are reserved"
-        self._show(level, available_by=line.quantity)
+        self._show(level)
         return level
 
     def sell(self, line: Line, reference: str) -> StockLevel:
@@ -97,7 +96,7 @@ class SqlStock:
         )
         assert level is not None, "held copies are reserved"
         self._enter(line.isbn, "sold", -line.quantity, "sold", reference=reference)
-        self._show(level, available_by=0)
+        self._show(level)
         return level
 
     def _change(
@@ -133,14 +132,8 @@ class SqlStock:
             )
         )
 
-    def _show(self, level: StockLevel, *, available_by: int) -> None:
-        """Brings what readers see up to date.
-
-        Other editions of the work show whether this one is in stock, so their version moves too
-        where that changed.
-        """
-        if (level.available > 0) != (level.available - available_by > 0):
-            touch_siblings(self._connection, [int(level.isbn)])
+    def _show(self, level: StockLevel) -> None:
+        """Brings what readers see up to date."""
         index_stock(self._connection, int(level.isbn), self._now.date())
 
 
@@ -156,15 +149,6 @@ def touch(connection: Connection, where: ColumnElement[bool]) -> None:
     `If-Match` does not look at that part, so that their editors are not disturbed.
     """
     connection.execute(update(stock).where(where).values(version=stock.c.version + 1))
-
-
-def touch_siblings(connection: Connection, isbns: Sequence[int]) -> None:
-    """`touch` for the other editions of the same works."""
-    changed = select(editions.c.work_id).where(editions.c.isbn.in_(isbns))
-    siblings = select(editions.c.isbn).where(
-        editions.c.work_id.in_(changed), editions.c.isbn.not_in(isbns)
-    )
-    touch(connection, stock.c.isbn.in_(siblings))
 
 
 def _level(row: Row[Any, Any, Any, Any]) -> StockLevel:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from functions.inventory.model import AnyIsbn, UnknownBook
 from functions.inventory.read_model import (
@@ -28,10 +28,14 @@ _SHORTLY = "public, max-age=5"
 
 
 class BookPath(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
     isbn: AnyIsbn
 
 
 class AuthorPath(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
     id: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=2**31 - 1)]
 
 
