@@ -53,7 +53,7 @@ class Caller:
             sent["authorization"] = f"Bearer {token}"
         request = func.HttpRequest(
             operation.method,
-            f"http://shop.test/api/{operation.path}?{urlencode(query or {})}",
+            f"http://shop.test/api/{operation.path}?{urlencode(query or {}, errors='surrogatepass')}",
             headers=sent,
             params=query or {},
             route_params=path or {},
