@@ -36,6 +36,7 @@ _BODILESS = frozenset({204, 205, 304})
 # Kestrel writes these itself, whatever the function says.
 _OWN_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VISIBLE = re.compile("[\t -~]*")
 _COOKIE_DATE = "%a, %d %b %Y %H:%M:%S GMT"
 _SAME_SITE = frozenset({"lax", "strict", "none"})
 
@@ -156,22 +157,19 @@ def _read_response_headers(
     headers: list[tuple[bytes, bytes]] = []
     if not given:
         return headers, content_type
-    values: dict[str, str] = {}
+    values: dict[bytes, tuple[str, str]] = {}
     cookies: list[str] = []
     for name, value in given:
-        if name.lower() == "set-cookie":
-            cookies.append(value)
-        else:
-            values[name] = value
-    seen = set()
-    for name, value in values.items():
         key = header_name(name)
-        if key in seen or key in _OWN_HEADERS:
-            continue
-        seen.add(key)
+        if key == b"set-cookie":
+            cookies.append(value)
+        elif key not in values or values[key][0] == name:
+            # Of two spellings of a name the first counts, of one spelling the last value.
+            values[key] = (name, value)
+    for key, (_, value) in values.items():
         if key == b"content-type":
             content_type = header_value(value)
-        else:
+        elif key not in _OWN_HEADERS:
             headers.append((key, header_value(value)))
     for cookie in cookies:
         # A text that cannot be parsed gives no cookie at all, as in the worker.
@@ -198,7 +196,7 @@ def header_name(name: str) -> bytes:
 
 def header_value(value: str) -> bytes:
     text = str(value)
-    if not text.isascii() or not text.replace("\t", "").isprintable():
+    if not _VISIBLE.fullmatch(text):
         raise ValueError(f"Invalid non-ASCII or control character in header value {text!r}.")
     return text.encode()
 
