@@ -41,29 +41,30 @@ def words_of(book: BookRecord) -> str:
         "series": f"{edition.series_title or ''} {edition.series_volume or ''}",
         "category": " ".join(one.name for one in book.ancestry),
     }
-    found: dict[str, None] = {}
+    plain: list[str] = []
+    marks: list[str] = []
     for place, text in texts.items():
-        own = searchable(text).split()
-        found |= dict.fromkeys(own)
-        found |= dict.fromkeys(marked(place, word) for word in own)
-    found |= dict.fromkeys(searchable(edition.description or "").split())
+        own = searchable(text) if text.strip() else []
+        plain += own
+        mark = _MARK + _PLACES[place]
+        marks += [mark + word for word in own]
+    if edition.description:
+        plain += searchable(edition.description)
     wholes = [edition.title, title_key(edition.title), edition.series_title or "", *names]
-    found |= dict.fromkeys(marked("whole", whole(text)) for text in wholes if text)
-    found |= dict.fromkeys(marked("digits", group) for group in _isbn_groups(edition.isbn))
-    found |= dict.fromkeys(
-        [
-            tag("language", edition.language),
-            tag("format", edition.format),
-            *(tag("category_id", one.id) for one in book.ancestry),
-            *(tag("contributor_id", one.id) for one in book.contributors),
-        ]
-    )
-    return " ".join(found)
+    marks += [marked("whole", whole(text)) for text in wholes if text]
+    marks += [marked("digits", group) for group in _isbn_groups(edition.isbn)]
+    marks += [
+        tag("language", edition.language),
+        tag("format", edition.format),
+        *(tag("category_id", one.id) for one in book.ancestry),
+        *(tag("contributor_id", one.id) for one in book.contributors),
+    ]
+    return " ".join(dict.fromkeys(plain + marks))
 
 
-def plain_words(document: str) -> set[str]:
-    """Those that stand there as a reader would type them."""
-    return {word for word in document.split() if not word.startswith(_MARK)}
+def plain_words(document: str) -> list[str]:
+    """Those that stand there as a reader would type them, each once; marked ones come behind."""
+    return document.partition(f" {_MARK}")[0].split()
 
 
 def marked(place: Place, word: str) -> str:

@@ -4,7 +4,19 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, insert, literal, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from functions.inventory.model import LedgerKind, Line, Shortage, StockLevel
 from functions.inventory.store.indexing import index_stock
@@ -14,6 +26,14 @@ from shared.kit.isbn import Isbn
 _MOST_ON_HAND = 1_000_000_000
 
 _LEVEL = (stock.c.isbn, stock.c.on_hand, stock.c.reserved, stock.c.version)
+_CHANGED: BindParameter[Any] = bindparam("isbns", expanding=True)
+_SIBLINGS = select(editions.c.isbn).where(
+    editions.c.work_id.in_(select(editions.c.work_id).where(editions.c.isbn.in_(_CHANGED))),
+    editions.c.isbn.not_in(_CHANGED),
+)
+_TOUCH_SIBLINGS = (
+    update(stock).where(stock.c.isbn.in_(_SIBLINGS)).values(version=stock.c.version + 1)
+)
 
 
 class SqlStock:
@@ -160,11 +180,7 @@ def touch(connection: Connection, where: ColumnElement[bool]) -> None:
 
 def touch_siblings(connection: Connection, isbns: Sequence[int]) -> None:
     """`touch` for the other editions of the same works."""
-    changed = select(editions.c.work_id).where(editions.c.isbn.in_(isbns))
-    siblings = select(editions.c.isbn).where(
-        editions.c.work_id.in_(changed), editions.c.isbn.not_in(isbns)
-    )
-    touch(connection, stock.c.isbn.in_(siblings))
+    connection.execute(_TOUCH_SIBLINGS, {"isbns": isbns})
 
 
 def _level(row: Row[Any, Any, Any, Any]) -> StockLevel:
