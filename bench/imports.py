@@ -22,6 +22,7 @@ from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.service.importing import Importer
 from functions.inventory.service.imports import begin_file
 from functions.inventory.store.transactions import SqlTransactions
+from local.read_ahead import open_ahead
 from local.seed import starting_categories
 from shared.kit.clock import MachineClock
 from shared.kit.isbn import from_ten
@@ -86,7 +87,7 @@ def measure(form: FileFormat, size: int, folder: Path) -> dict[str, Any]:
     transactions = SqlTransactions(database, clock)
     catalogue = Catalogue(transactions, "GBP", "http://cdn.test")
     catalogue.put_categories(starting_categories())
-    importer = Importer(transactions, catalogue, clock, "GBP")
+    importer = Importer(transactions, catalogue, clock, "GBP", open_ahead)
     gc.freeze()  # as the command does
     gc.set_threshold(20_000, 10, 10)
     rates = []
