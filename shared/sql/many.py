@@ -7,6 +7,9 @@ from typing import Any
 from sqlalchemy import Connection, Delete, Dialect, Insert, Update
 from sqlalchemy.sql.compiler import SQLCompiler
 
+COMPILED_FROM = "compiled_from"
+"""The execution option that tells observers the statement, and the names of its parameters."""
+
 
 def execute_many(
     connection: Connection, statement: Insert | Update | Delete, rows: Sequence[Mapping[str, Any]]
@@ -18,7 +21,11 @@ def execute_many(
     """
     compiled = _compiled(statement, connection.dialect, tuple(rows[0]))
     columns = [_column(compiled, name, rows) for name in compiled.positiontup or ()]
-    connection.exec_driver_sql(str(compiled), list(zip(*columns, strict=True)))
+    connection.exec_driver_sql(
+        str(compiled),
+        list(zip(*columns, strict=True)),
+        execution_options={COMPILED_FROM: (statement, tuple(rows[0]))},
+    )
 
 
 @lru_cache(maxsize=256)

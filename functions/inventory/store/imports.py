@@ -190,6 +190,29 @@ class SqlImports:
         )
         return gone.rowcount < _FORGOTTEN_AT_ONCE
 
+    def old(self, states: Collection[ImportState], before: datetime, limit: int) -> Sequence[str]:
+        rows = self._connection.scalars(
+            select(imports.c.id)
+            .where(imports.c.state.in_(states), imports.c.updated_at < before)
+            .order_by(imports.c.updated_at)
+            .limit(limit)
+        )
+        return list(rows)
+
+    def forget(self, import_id: str, states: Collection[ImportState]) -> bool:
+        mine = imports.c.id == import_id
+        claimed = self._connection.execute(
+            update(imports)
+            .where(mine, imports.c.state.in_(states))
+            .values(epoch=imports.c.epoch + 1)
+        )
+        if claimed.rowcount == 0:
+            return False
+        for table in (import_refusals, import_isbns):
+            self._connection.execute(delete(table).where(table.c.import_id == import_id))
+        self._connection.execute(delete(imports).where(mine))
+        return True
+
 
 def _nobody_works(machine_now: datetime) -> ColumnElement[bool]:
     return or_(
