@@ -1,6 +1,8 @@
 """Imports of generated feeds, each in a process of its own: records a second and memory.
 
-The same shop takes a delivery in, then takes the same one in again.
+The same shop takes a delivery in, then takes the same one in again. Records have a title of four
+words, a person, a price, stock, a format, a language, a date, pages, a publisher and a subject, and
+either no description or one of 100 words, as publishers' own feeds have.
 """
 
 import gc
@@ -13,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from functions.inventory.import_model import FileFormat, ImportOptions
 from functions.inventory.imports.inspection import inspect
@@ -22,6 +24,7 @@ from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.service.importing import Importer
 from functions.inventory.service.imports import begin_file
 from functions.inventory.store.transactions import SqlTransactions
+from local.read_ahead import open_ahead
 from local.seed import starting_categories
 from shared.kit.clock import MachineClock
 from shared.kit.isbn import from_ten
@@ -30,13 +33,18 @@ from shared.sql.migrations import upgrade
 
 _ROOT = Path(__file__).parent.parent
 _SIZES = {True: (1_000, 10_000), False: (10_000, 100_000, 1_000_000)}
+_FEEDS: tuple[tuple[FileFormat, int], ...] = (("csv", 0), ("csv", 100), ("onix", 0), ("onix", 100))
 _LETTERS = "aaeeiioubcdfghklmnprstvw"
 _ONIX_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <ONIXMessage release="3.0" xmlns="http://ns.editeur.org/onix/3.0/reference">
 <Header><Sender><SenderName>The Warehouse</SenderName></Sender><SentDateTime>20260301</SentDateTime>
 </Header>
 """
-_PRODUCT = """<Product><RecordReference>w.{isbn}</RecordReference><NotificationType>03
+_DESCRIPTION = """<CollateralDetail><TextContent><TextType>03</TextType>
+<ContentAudience>00</ContentAudience><Text textformat="05"><p>{words}</p></Text></TextContent>
+</CollateralDetail>"""
+_PRODUCT = (
+    """<Product><RecordReference>w.{isbn}</RecordReference><NotificationType>03
 </NotificationType><ProductIdentifier><ProductIDType>15</ProductIDType><IDValue>{isbn}</IDValue>
 </ProductIdentifier><DescriptiveDetail><ProductComposition>00</ProductComposition>
 <ProductForm>BC</ProductForm><Measure><MeasureType>01</MeasureType><Measurement>198</Measurement>
@@ -51,8 +59,9 @@ _PRODUCT = """<Product><RecordReference>w.{isbn}</RecordReference><NotificationT
 </Extent><Subject><MainSubject/><SubjectSchemeIdentifier>93</SubjectSchemeIdentifier>
 <SubjectCode>{thema}</SubjectCode></Subject><Audience><AudienceCodeType>01</AudienceCodeType>
 <AudienceCodeValue>01</AudienceCodeValue></Audience></DescriptiveDetail>
-<CollateralDetail><TextContent><TextType>03</TextType><ContentAudience>00</ContentAudience>
-<Text textformat="05"><p>{words}</p></Text></TextContent></CollateralDetail>
+"""
+    + _DESCRIPTION
+    + """
 <PublishingDetail><Imprint><ImprintName>{imprint}</ImprintName></Imprint><Publisher>
 <PublishingRole>01</PublishingRole><PublisherName>{imprint}</PublisherName></Publisher>
 <PublishingStatus>04</PublishingStatus><PublishingDate><PublishingDateRole>01</PublishingDateRole>
@@ -62,31 +71,34 @@ _PRODUCT = """<Product><RecordReference>w.{isbn}</RecordReference><NotificationT
 <PriceType>02</PriceType><PriceAmount>{price}</PriceAmount><CurrencyCode>GBP</CurrencyCode></Price>
 </SupplyDetail></ProductSupply></Product>
 """
+)
 
 
 def run(quick: bool) -> list[dict[str, Any]]:
-    """Rows of {feed, records, mib, first_per_s, again_per_s, rss_mib}."""
+    """Rows of {feed, description_words, records, mib, first_per_s, again_per_s, rss_mib}.
+
+    `rss_mib` is of the process that writes; a second one reads.
+    """
     found = []
-    forms: tuple[FileFormat, ...] = ("csv", "onix")
-    for form in forms:
+    for form, described in _FEEDS:
         for size in _SIZES[quick]:
             with tempfile.TemporaryDirectory() as folder:
-                command = [sys.executable, "-m", "bench.imports", form, str(size), folder]
-                row = subprocess.check_output(command, cwd=_ROOT, text=True)
+                command = [sys.executable, "-m", "bench.imports", form, str(described), str(size)]
+                row = subprocess.check_output([*command, folder], cwd=_ROOT, text=True)
             found.append(json.loads(row))
     return found
 
 
-def measure(form: FileFormat, size: int, folder: Path) -> dict[str, Any]:
+def measure(form: FileFormat, described: int, size: int, folder: Path) -> dict[str, Any]:
     feed = folder / "feed"
-    write_feed(feed, form, size)
+    write_feed(feed, form, described, size)
     database = Database(f"sqlite:///{(folder / 'shop.db').as_posix()}")
     upgrade(database, LOCATION)
     clock = MachineClock()
     transactions = SqlTransactions(database, clock)
     catalogue = Catalogue(transactions, "GBP", "http://cdn.test")
     catalogue.put_categories(starting_categories())
-    importer = Importer(transactions, catalogue, clock, "GBP")
+    importer = Importer(transactions, catalogue, clock, "GBP", open_ahead)
     gc.freeze()  # as the command does
     gc.set_threshold(20_000, 10, 10)
     rates = []
@@ -102,6 +114,7 @@ def measure(form: FileFormat, size: int, folder: Path) -> dict[str, Any]:
     database.dispose()
     return {
         "feed": form,
+        "description_words": described,
         "records": size,
         "mib": feed.stat().st_size / 2**20,
         "first_per_s": rates[0],
@@ -110,20 +123,22 @@ def measure(form: FileFormat, size: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def write_feed(file: Path, form: FileFormat, size: int) -> None:
+def write_feed(file: Path, form: FileFormat, described: int, size: int) -> None:
+    """`described` is how many words each description has."""
     chance = random.Random(size)
     with file.open("w", encoding="utf-8") as out:
         if form == "csv":
             out.write("isbn,title,author,price,stock,format,language,publication date,pages,")
             out.write("publisher,thema,description\n")
-            out.writelines(_row(book) for book in _books(size, chance))
+            out.writelines(_row(book) for book in _books(size, described, chance))
         else:
             out.write(_ONIX_HEAD)
-            out.writelines(_PRODUCT.format(**book) for book in _books(size, chance))
+            product = _PRODUCT if described else _PRODUCT.replace(_DESCRIPTION, "")
+            out.writelines(product.format(**book) for book in _books(size, described, chance))
             out.write("</ONIXMessage>\n")
 
 
-def _books(size: int, chance: random.Random) -> Iterator[dict[str, Any]]:
+def _books(size: int, described: int, chance: random.Random) -> Iterator[dict[str, Any]]:
     """Words and names repeat as they do in a trade's feeds: few are frequent, most are rare."""
     names = [_word(chance).title() for _ in range(2_000)]
     words = [_word(chance) for _ in range(30_000)]
@@ -132,7 +147,7 @@ def _books(size: int, chance: random.Random) -> Iterator[dict[str, Any]]:
             "isbn": from_ten(f"{number * 7919 % 10**9:09d}"),
             "title": " ".join(_some(words, chance, 4)).title(),
             "author": f"{names[int(2_000 * chance.random() ** 2)]}, {chance.choice(names)}",
-            "words": " ".join(_some(words, chance, 40)),
+            "words": " ".join(_some(words, chance, described)),
             "imprint": f"{names[int(200 * chance.random() ** 2)]} Press",
             "thema": chance.choice(["FBA", "FF", "FL", "FM", "NH", "DNB", "YFB", "WB"]),
             "pages": chance.randint(80, 900),
@@ -157,5 +172,5 @@ def _word(chance: random.Random) -> str:
 
 
 if __name__ == "__main__":
-    form: Literal["csv", "onix"] = "csv" if sys.argv[1] == "csv" else "onix"
-    print(json.dumps(measure(form, int(sys.argv[2]), Path(sys.argv[3]))))
+    form: FileFormat = "csv" if sys.argv[1] == "csv" else "onix"
+    print(json.dumps(measure(form, int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))))

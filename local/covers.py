@@ -31,8 +31,8 @@ from shared.kit.isbn import Isbn
 from shared.sql.database import Database
 from shared.sql.faults import DatabaseBusy
 
-_AT_ONCE = 20
-_MOST_PAINTERS = 2
+_AT_ONCE = 40
+_MOST_PAINTERS = 8
 _LOWER_PRIORITY = 10
 """In steps of POSIX's nice: shoppers come first."""
 _LOOK_EVERY_SECONDS = 5.0
@@ -113,7 +113,7 @@ def _draw_since(
         newest = newest_change(connection)
     if newest != known and catalogue.without_cover(Isbn("0" * 13), 1):
         with ProcessPoolExecutor(
-            max_workers=max(1, min(_MOST_PAINTERS, (os.cpu_count() or 1) - 1)),
+            max_workers=min(_MOST_PAINTERS, os.cpu_count() or 1),
             # A child that is forked from a process with threads may never wake up.
             mp_context=multiprocessing.get_context("spawn"),
             initializer=_end_with_parent,

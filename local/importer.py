@@ -33,6 +33,7 @@ from functions.inventory.service.imports import begin_file
 from functions.inventory.store.transactions import SqlTransactions
 from local.environment import embedded
 from local.migrate import migrate
+from local.read_ahead import open_ahead
 from shared.config.settings import Settings, SettingsError
 from shared.kit.clock import MachineClock, SharedOffsetClock
 from shared.kit.errors import AppError
@@ -104,10 +105,11 @@ def _import(
     bar = Bar(os.fstat(file.fileno()).st_size)
     try:
         shape = inspect(file, bar.inspected)
+        importer = Importer(transactions, catalogue, clock, currency, open_ahead)
         lease, went_on = begin_file(transactions, clock, shape, name, asked)
         if went_on:
             bar.say("This import was broken off before; it goes on where it stopped.")
-        ended = Importer(transactions, catalogue, clock, currency).run(lease, file, watch=bar.show)
+        ended = importer.run(lease, file, watch=bar.show)
         bar.close()
         outputs: list[TextIO] = [sys.stdout]
         if report is not None:

@@ -120,7 +120,8 @@ class AnnouncedImport(ImportOptions):
     content_type: Annotated[OneLine | None, Field(max_length=100)] = None
 
 
-class Position(Record):
+@dataclass(frozen=True, slots=True)
+class Position:
     """Where the next record begins: its byte, its line, and how many came before it."""
 
     offset: int = 0

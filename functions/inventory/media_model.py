@@ -3,9 +3,12 @@
 AppError
 ├── MediaMismatch          415  the body is not what its Content-Type says
 ├── PictureTooLarge        413  the picture has more pixels than are taken
-└── MediaRefused           422  it is broken, cut short, too small, or moves
+├── MediaRefused           422  it is broken, cut short, too small, or moves
+└── MediaLeaving           503  the same file, long replaced, is being deleted at this moment
 """
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import quote, unquote
 
@@ -30,6 +33,12 @@ SAMPLE_TYPES = {"text/plain": ".txt", "application/pdf": ".pdf"}
 MOST_PIXELS = 40_000_000
 SHORTEST_SIDE = 200
 """In pixels: less is no cover that anyone could read."""
+KEPT_SHOWN = timedelta(days=365)
+"""How long a public blob outlives its replacement: as long as caches may keep it, and what names
+it."""
+KEPT_UPLOADS = timedelta(days=30)
+"""How long an original outlives its replacement, should the exchange have been a mistake."""
+_COVERS = "covers/"
 _SUBJECT = "/blobServices/default/containers/{container}/blobs/"
 
 
@@ -49,6 +58,26 @@ class MediaRefused(AppError):
     status = 422
     kind = "media-refused"
     title = "The file cannot be used"
+
+
+class MediaLeaving(AppError):
+    status = 503
+    kind = "media-leaving"
+    title = "The same file is being deleted"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The same file was replaced long ago and is being deleted now; send it again then.",
+            headers={"Retry-After": "60"},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """`container` is `UPLOADS` or `PUBLIC`; a public cover's name stands for all of its sizes."""
+
+    container: str
+    name: str
 
 
 class CreatedBlob(BaseModel):
@@ -81,3 +110,12 @@ class BlobCreated(BaseModel):
         if not self.subject.startswith(beginning):
             return None
         return unquote(self.subject.removeprefix(beginning))
+
+
+def public_cover(cover: str) -> StoredBlob:
+    """`cover` is what the names of its pictures begin with."""
+    return StoredBlob(PUBLIC, f"{_COVERS}{cover}")
+
+
+def cover_name(name: str) -> str:
+    return name.removeprefix(_COVERS)

@@ -13,6 +13,7 @@ from functions.inventory.import_model import (
     RefusedRecord,
     StoredImport,
 )
+from functions.inventory.media_model import StoredBlob
 from functions.inventory.model import (
     BookDetails,
     Cover,
@@ -188,6 +189,25 @@ class MediaRows(Protocol):
 
     def put_sample(self, isbn: Isbn, name: str) -> None: ...
 
+    def retire(self, blob: StoredBlob) -> None:
+        """It was replaced now; harmless where something else shows it still."""
+        ...
+
+    def keep(self, blob: StoredBlob) -> bool:
+        """It is wanted after all; False where it is being deleted."""
+        ...
+
+    def leaving(self, container: str, before: datetime, limit: int) -> Sequence[StoredBlob]:
+        """Marks blobs that were retired before then and are shown nowhere, to be deleted next.
+
+        Those whose deletion was broken off come again. What is shown is retired no longer.
+        """
+        ...
+
+    def gone(self, blobs: Collection[StoredBlob]) -> None:
+        """They were deleted."""
+        ...
+
 
 class ImportRows(Protocol):
     """Deliveries and how far each is."""
@@ -251,6 +271,14 @@ class ImportRows(Protocol):
 
     def forget_met(self, import_id: str) -> bool:
         """Some of them at a time; True when none is left."""
+        ...
+
+    def old(self, states: Collection[ImportState], before: datetime, limit: int) -> Sequence[str]:
+        """Those in one of the states that last changed before then."""
+        ...
+
+    def forget(self, import_id: str, states: Collection[ImportState]) -> bool:
+        """With all that it refused; False where it is in another state by now."""
         ...
 
 

@@ -8,27 +8,27 @@ import re
 import unicodedata
 from functools import lru_cache
 
-_LETTERS = str.maketrans(
-    {
-        "ß": "ss",
-        "æ": "ae",
-        "œ": "oe",
-        "ø": "o",
-        "ł": "l",
-        "đ": "d",
-        "ð": "d",
-        "þ": "th",
-        "ħ": "h",
-        "ı": "i",
-        "ŋ": "n",
-        "ŧ": "t",
-    }
-)
+_LETTERS = {
+    "ß": "ss",
+    "æ": "ae",
+    "œ": "oe",
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "þ": "th",
+    "ħ": "h",
+    "ı": "i",
+    "ŋ": "n",
+    "ŧ": "t",
+}
 _WORD = re.compile(r"[^\W_]+")
-_APOSTROPHE = re.compile(r"(?<=[^\W_])['’ʼ`](?=[^\W_])")
+_APOSTROPHES = "’ʼ`"
+_APOSTROPHE = re.compile(r"(?<=[^\W_])'(?=[^\W_])")
 _UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 """Japanese and Chinese write words without spaces between: each sign counts as a word."""
 _ARTICLE = re.compile(r"(?:the|an?|les?|la|l|el|los|las|der|die|das|il|lo|gli|de|het)\b\s*")
+_NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
 _LONGEST_WORD = 60
 _REMEMBERED = 4_096
 """Of titles and names: one that is written down is asked for several times."""
@@ -38,25 +38,41 @@ def fold(text: str) -> str:
     """Lower case without accents; `Łódź` becomes `lodz`."""
     if text.isascii():
         return text.lower()
-    lowered = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
-    return "".join(sign for sign in lowered if not unicodedata.combining(sign))
+    folded = unicodedata.normalize("NFKD", text.casefold())
+    # A text has few different signs that are foreign to ASCII, however long it is.
+    for sign in set(folded):
+        if sign in _LETTERS:
+            folded = folded.replace(sign, _LETTERS[sign])
+        elif not sign.isascii() and unicodedata.combining(sign):
+            folded = folded.replace(sign, "")
+    return folded
 
 
 def words(text: str) -> list[str]:
     """The words that a searcher means, in order."""
     folded = fold(text)
     if not folded.isascii():
-        folded = _UNSPACED.sub(r" \1 ", folded)
-    return [word[:_LONGEST_WORD] for word in _WORD.findall(folded)]
+        for sign in set(folded):
+            if not sign.isalnum():
+                folded = folded.replace(sign, " ")
+    if folded.isascii():
+        found = folded.translate(_NO_WORD).split()
+    else:
+        found = _WORD.findall(_UNSPACED.sub(r" \1 ", folded))
+    if len(folded) <= _LONGEST_WORD:
+        return found
+    return [word[:_LONGEST_WORD] for word in found]
 
 
-def searchable(text: str) -> str:
-    """The words under which a text is found: `O'Brien` under `o brien obrien`."""
+def searchable(text: str) -> list[str]:
+    """The words under which a text is found: `O'Brien` under `o`, `brien` and `obrien`."""
     found = words(text)
-    joined = _APOSTROPHE.sub("", text)
-    if joined != text:
-        found += [word for word in words(joined) if word not in found]
-    return " ".join(found)
+    for sign in _APOSTROPHES:
+        text = text.replace(sign, "'")
+    if "'" in text:
+        parted = (part for part in text.split() if "'" in part)
+        found += words(" ".join(_APOSTROPHE.sub("", part) for part in parted))
+    return list(dict.fromkeys(found))
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -1,6 +1,7 @@
 """International Standard Book Numbers (ISO 2108): parsing, check digits, from 10 digits to 13."""
 
 import re
+from operator import mul
 from typing import NewType
 
 Isbn = NewType("Isbn", str)
@@ -8,6 +9,7 @@ Isbn = NewType("Isbn", str)
 
 _SEPARATORS = re.compile(r"[\s\-‐‑‒–]")
 _TEN = re.compile(r"[0-9]{9}[0-9Xx]")
+_WEIGHTS = range(10, 1, -1)
 _THIRTEEN = re.compile(r"97[89][0-9]{10}")
 
 
@@ -48,11 +50,10 @@ def to_ten(isbn: str) -> str | None:
 
 
 def _check_13(stem: str) -> str:
-    total = sum(map(int, stem[::2])) + 3 * sum(map(int, stem[1::2]))
-    return str(-total % 10)
+    digits = list(map(int, stem))
+    return str(-(sum(digits[::2]) + 3 * sum(digits[1::2])) % 10)
 
 
 def _check_10(stem: str) -> str:
-    total = sum(int(digit) * (10 - place) for place, digit in enumerate(stem))
-    rest = -total % 11
+    rest = -sum(map(mul, map(int, stem), _WEIGHTS)) % 11
     return "X" if rest == 10 else str(rest)

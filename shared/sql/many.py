@@ -1,10 +1,14 @@
 """One statement for many rows, without what SQLAlchemy does for each of them."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Insert, Update
+from sqlalchemy import Connection, Delete, Dialect, Insert, Update
 from sqlalchemy.sql.compiler import SQLCompiler
+
+COMPILED_FROM = "compiled_from"
+"""The execution option that tells observers the statement, and the names of its parameters."""
 
 
 def execute_many(
@@ -13,16 +17,26 @@ def execute_many(
     """What `connection.execute(statement, rows)` does, in less time; no result is given.
 
     All rows have the names of the first, and say everything: defaults that Python would compute are
-    refused.
+    refused. A statement that is a constant is put into words once.
     """
-    names = list(rows[0])
-    compiled = statement.compile(connection, column_keys=names, for_executemany=True)
+    compiled = _compiled(statement, connection.dialect, tuple(rows[0]))
+    columns = [_column(compiled, name, rows) for name in compiled.positiontup or ()]
+    connection.exec_driver_sql(
+        str(compiled),
+        list(zip(*columns, strict=True)),
+        execution_options={COMPILED_FROM: (statement, tuple(rows[0]))},
+    )
+
+
+@lru_cache(maxsize=256)
+def _compiled(
+    statement: Insert | Update | Delete, dialect: Dialect, names: tuple[str, ...]
+) -> SQLCompiler:
+    compiled = statement.compile(dialect=dialect, column_keys=list(names), for_executemany=True)
     assert isinstance(compiled, SQLCompiler)
-    order = compiled.positiontup
-    if order is None or compiled.insert_prefetch or compiled.update_prefetch:
+    if not compiled.positiontup or compiled.insert_prefetch or compiled.update_prefetch:
         raise ValueError("the statement takes values that its rows do not name")
-    columns = [_column(compiled, name, rows) for name in order]
-    connection.exec_driver_sql(str(compiled), list(zip(*columns, strict=True)))
+    return compiled
 
 
 def _column(compiled: SQLCompiler, name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -30,4 +44,8 @@ def _column(compiled: SQLCompiler, name: str, rows: Sequence[Mapping[str, Any]])
     own = name in rows[0]
     values = [row[name] for row in rows] if own else [compiled.params[name]] * len(rows)
     process: Any = compiled._bind_processors.get(name)
-    return values if process is None else [process(value) for value in values]
+    if process is None:
+        return values
+    if values.count(values[0]) == len(values):
+        return [process(values[0])] * len(values)
+    return [process(value) for value in values]

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
-from functions.inventory.store.indexing import index_edition
+from functions.inventory.store.bulk_indexing import index_editions
 from functions.inventory.store.tables import (
     category_counts,
     category_listings,
@@ -40,7 +40,7 @@ def test_many_new_editions_are_indexed_as_each_would_be(shelves: Shelves) -> Non
     with shelves.database.write() as connection:
         in_bulk = shown(connection)
         for number in numbers:
-            index_edition(connection, number, today)
+            index_editions(connection, [number], today)
         assert shown(connection) == in_bulk
 
 

@@ -26,14 +26,14 @@ WRITER = """
 import sys
 from datetime import date
 from sqlalchemy import update
-from functions.inventory.store.indexing import index_edition
+from functions.inventory.store.bulk_indexing import index_editions
 from functions.inventory.store.tables import editions
 from shared.sql.database import Database
 
 with Database(sys.argv[1]).write() as connection:
     number = int(sys.argv[2])
     connection.execute(update(editions).where(editions.c.isbn == number), {"price_amount": 1})
-    index_edition(connection, number, date(2026, 3, 1))
+    index_editions(connection, [number], date(2026, 3, 1))
 """
 
 

@@ -20,13 +20,16 @@ OTHERS = ("alembic_version", "book_search", "sqlite_")
 
 
 def schema(engine: Engine) -> dict[str, list[str]]:
-    """Each table and index with the parts of its definition, in no order."""
+    """Each table and index with the parts of its definition, in no order.
+
+    SQLite puts a column that was added later behind the rest, in the last line.
+    """
     with engine.connect() as connection:
         made = connection.execute(
             text("SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'index')")
         )
         return {
-            name: sorted(part.strip(" ,") for part in re.split(r"[\n\t]", sql))
+            name: sorted(filter(None, (part.strip(" )") for part in re.split(r"[\n\t,]", sql))))
             for name, sql in made
             if sql and not name.startswith(OTHERS)
         }

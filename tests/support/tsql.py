@@ -11,6 +11,8 @@ from sqlalchemy import ClauseElement, Connection, Engine, event
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.sql.ddl import ExecutableDDLElement
 
+from shared.sql.many import COMPILED_FROM
+
 SQLITE_ONLY = "sqlite_only"
 """The execution option of a statement whose SQL Server twin stands beside it."""
 
@@ -57,11 +59,28 @@ def every_statement_is_tsql() -> Iterator[set[str]]:
                 shapes.add(shape)
                 seen.add(_compiled(dialect, statement, parameters))
 
+    def note_many(
+        _connection: Connection,
+        _cursor: Any,
+        _sql: str,
+        _parameters: Any,
+        context: Any,
+        _executemany: bool,
+    ) -> None:
+        if made := context.execution_options.get(COMPILED_FROM):
+            statement, names = made
+            rows = [dict.fromkeys(names)] * 2
+            if (shape := _shape(statement, rows)) not in shapes:
+                shapes.add(shape)
+                seen.add(_compiled(dialect, statement, rows))
+
     event.listen(Engine, "before_execute", note)
+    event.listen(Engine, "before_cursor_execute", note_many)
     try:
         yield seen
     finally:
         event.remove(Engine, "before_execute", note)
+        event.remove(Engine, "before_cursor_execute", note_many)
     for sql in seen:
         parse(sql)
 

@@ -141,7 +141,7 @@ def test_nul_and_other_control_characters_are_refused() -> None:
         ("isbn,title\n".encode("utf-32"), "UTF-32"),
         (b"name,colour\nA,red\n", "No column"),
         (b"\n\n\n", "missing|No column"),
-        (b"<html><body>Not found</body></html>", "html, not ONIXMessage"),
+        (b"<html><body>Not found</body></html>", "web page"),
     ],
 )
 def test_a_file_that_is_no_csv_is_refused_with_its_reason(content: bytes, reason: str) -> None:

@@ -92,6 +92,7 @@ def test_a_whole_product_is_read_alike_in_every_form(
         ("Extent", "type 09 in unit 05 is not used"),
         ("Price", "in EUR is not used"),
         ("PriceDate", "a price from 2026-04-01 on is not yet used"),
+        ("ProductFormDetail", "B501 is not used"),
         ("RelatedProduct", "relation 03 is not used"),
         ("Subject", "scheme 20 is not used"),
         ("SupportingResource", "a cover is not fetched"),
@@ -330,3 +331,35 @@ def test_a_product_without_an_isbn_is_refused_with_its_own_name() -> None:
     (record,) = read(onix.message(onix.product("9780140328722")))
     assert record.fault == "the ISBN 9780140328722 has a wrong check digit"
     assert record.reference == "shop.test.9780140328722"
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "note"),
+    [
+        ("<ProductComposition>00", "<ProductComposition>10", "ProductComposition"),
+        (
+            "</ProductForm>",
+            "</ProductForm><ProductFormDetail>B206</ProductFormDetail>",
+            "ProductFormDetail",
+        ),
+        ("<TitleText>", "<PartNumber>2</PartNumber><TitleText>", "PartNumber"),
+        (
+            "</TitleElement>",
+            "</TitleElement><TitleElement><TitleElementLevel>02</TitleElementLevel>"
+            "<TitleText>Works</TitleText></TitleElement>",
+            "TitleElement",
+        ),
+        (
+            "</Price>",
+            "<Territory><CountriesIncluded>IE</CountriesIncluded></Territory></Price>",
+            "Territory",
+        ),
+    ],
+)
+def test_what_has_no_place_in_the_catalogue_is_noted(said: str, instead: str, note: str) -> None:
+    blocks = onix.DESCRIPTION + onix.SUPPLY
+    assert said in blocks
+    (record,) = read(onix.message(onix.product(ISBN, blocks.replace(said, instead))))
+    assert record.said is not None
+    assert record.said.fields["title"] == "Northanger Abbey"
+    assert [where.rpartition("/")[2] for where, _ in record.notes] == [note]

@@ -249,6 +249,40 @@ def test_a_picture_that_claims_to_be_huge_is_refused(media_type: str) -> None:
         check(with_size(media_type, 16_000, 16_000), media_type)
 
 
+LYING_STREAMS = {
+    "7000 by 7000": f"00011{0:05b}{15:04b}{15:04b}{6999:016b}{6999:016b}",
+    # Without the short form of the header, every frame may say a size of its own.
+    "4294 megapixels": f"00000{0:02b}{0:05b}{0:017b}{15:04b}{15:04b}{399:016b}{599:016b}",
+}
+
+
+@pytest.mark.parametrize("told", LYING_STREAMS)
+def test_an_avif_whose_boxes_tell_less_than_its_stream_is_refused(told: str) -> None:
+    content = encoded(a_picture(), "image/avif")
+    at = content.index(b"mdat") + 4
+    stream = bytearray(content[at:])
+    assert stream[:3] == b"\x12\0\x0a", "a temporal delimiter, then the sequence header"
+    header = int(LYING_STREAMS[told].ljust(96, "0"), 2).to_bytes(12, "big")
+    stream[3 : 4 + len(header)] = bytes([len(header)]) + header
+    with pytest.raises(PictureTooLarge, match=told):
+        check(content[:at] + bytes(stream), "image/avif")
+
+
+def test_a_webp_whose_canvas_is_smaller_than_its_picture_is_refused() -> None:
+    inner = with_size("image/webp", 16_000, 16_000)[12:]
+    canvas = b"VP8X" + struct.pack("<I", 10) + b"\0\0\0\0" + (b"\x8f\x01\0" + b"\x57\x02\0")
+    content = b"RIFF" + struct.pack("<I", 4 + len(canvas) + len(inner)) + b"WEBP" + canvas + inner
+    with pytest.raises(PictureTooLarge, match="16000 by 16000"):
+        check(content, "image/webp")
+
+
+def test_a_png_with_a_second_header_is_measured_by_the_larger_one() -> None:
+    pixels = chunk(b"IDAT", zlib.compress(b"\0" * 301 * 300))
+    second = chunk(b"IHDR", struct.pack(">IIBBBBB", 16_000, 16_000, 8, 0, 0, 0, 0))
+    with pytest.raises((PictureTooLarge, MediaRefused)):
+        check(png(300, 300, second, pixels), "image/png")
+
+
 @pytest.mark.parametrize("media_type", ["image/png", "image/jpeg", "image/webp"])
 def test_a_picture_that_has_less_than_it_claims_is_refused(media_type: str) -> None:
     with pytest.raises(MediaRefused, match="broken or cut short"):

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from functions.inventory.covers.avif import coded_sizes
+
 _MOST_PARTS: Final = 1_000
 """Of a file before its picture begins; more is there to keep a reader busy."""
 _MOST_SCANS: Final = 100
@@ -23,11 +25,15 @@ _VP8X_ANIMATED: Final = 0x02
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`size` is width and height as stored, before any turn; None where the file is broken."""
+    """`size` is width and height as stored, before any turn; None where the file is broken.
+
+    `room` counts the pixels that a decoder may make room for, where that can be more than `size`.
+    """
 
     media_type: str
     size: tuple[int, int] | None
     animated: bool = False
+    room: int = 0
 
     def promises_more_than(self, length: int) -> bool:
         """True where so few bytes cannot hold a picture of that size; told of JPEG alone, since
@@ -89,29 +95,48 @@ def _png_chunks(content: bytes) -> Iterator[bytes]:
 
 
 def _webp(content: bytes) -> Header:
-    kind, data = content[12:16], content[20:30]
-    size, animated = None, False
-    if len(data) == 10:
+    """The size is the largest of the canvas and of what lies on it."""
+    sizes: list[tuple[int, int]] = []
+    animated = False
+    at = 12
+    for _ in range(_MOST_PARTS):
+        kind, data = content[at : at + 4], content[at + 8 : at + 18]
+        if len(data) < 10:
+            break
         if kind == b"VP8X":
-            size = _little(data[4:7]) + 1, _little(data[7:10]) + 1
+            sizes.append((_little(data[4:7]) + 1, _little(data[7:10]) + 1))
             animated = bool(data[0] & _VP8X_ANIMATED)
         elif kind == b"VP8 ":
-            size = _little(data[6:8]) & 0x3FFF, _little(data[8:10]) & 0x3FFF
+            sizes.append((_little(data[6:8]) & 0x3FFF, _little(data[8:10]) & 0x3FFF))
         elif kind == b"VP8L":
             bits = _little(data[1:5])
-            size = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    return Header("image/webp", size, animated)
+            sizes.append(((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1))
+        length = _little(content[at + 4 : at + 8])
+        at += 8 + length + length % 2
+    return Header("image/webp", _largest(sizes), animated)
 
 
 def _avif(content: bytes) -> Header | None:
-    """The size is the largest of all that the file speaks of."""
+    """The size is the largest of all that the file speaks of, in its boxes or its streams."""
     end = min(_big(content[:4]), 256)
     brands = [content[8:12], *(content[at : at + 4] for at in range(16, end, 4))]
     if not any(brand in _AVIF_BRANDS for brand in brands):
         return None
-    sizes = [(_big(width), _big(height)) for width, height in _AVIF_SIZE.findall(content)]
-    largest = max(sizes, key=lambda size: size[0] * size[1], default=None)
-    return Header("image/avif", largest, _AVIF_BRANDS.get(brands[0], False))
+    if _AVIF_BRANDS.get(brands[0], False):
+        return Header("image/avif", (0, 0), animated=True)
+    try:
+        coded = coded_sizes(content)
+    except ValueError:
+        return Header("image/avif", None)
+    shown = [(_big(width), _big(height)) for width, height in _AVIF_SIZE.findall(content)]
+    if not shown or not coded:
+        return Header("image/avif", None)
+    sizes = [*shown, *((one.width, one.height) for one in coded)]
+    return Header("image/avif", _largest(sizes), room=sum(one.room for one in coded))
+
+
+def _largest(sizes: list[tuple[int, int]]) -> tuple[int, int] | None:
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
 def _big(data: bytes) -> int:

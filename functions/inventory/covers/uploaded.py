@@ -29,6 +29,8 @@ _FORMATS: Final = {
     "image/avif": "AVIF",
 }
 _LARGEST: Final = SIZES["large"]
+_MOST_ROOM: Final = 2 * MOST_PIXELS
+"""A picture with its transparency, or one of tiles, is decoded in several parts."""
 _SPARE: Final = 2
 """Pictures are first brought to this many times the largest size, cheaply, then to size, finely."""
 _SIDEWAYS: Final = 5
@@ -59,11 +61,16 @@ def check(content: bytes, media_type: str) -> None:
         raise MediaMismatch(f"The body is {header.media_type}, not {media_type}.")
     if header.size is None:
         raise MediaRefused("The picture is broken: its header does not tell its size.")
-    _check_size(header.size)
-    if header.promises_more_than(len(content)):
-        raise MediaRefused(_BROKEN)
     if header.animated:
         raise MediaRefused("The picture is animated; a cover must stand still.")
+    _check_size(header.size)
+    if header.room > _MOST_ROOM:
+        raise PictureTooLarge(
+            f"The picture may take {header.room // 1_000_000} megapixels when it is decoded; at"
+            f" most {_MOST_ROOM // 1_000_000} are taken."
+        )
+    if header.promises_more_than(len(content)):
+        raise MediaRefused(_BROKEN)
     with _opened(content, media_type) as image:
         _check_size(image.size)
         if getattr(image, "n_frames", 1) > 1 and media_type != "image/jpeg":
@@ -91,8 +98,9 @@ def sized(content: bytes, media_type: str) -> Sized:
 @contextmanager
 def _opened(content: bytes, media_type: str) -> Iterator[Image]:
     # Importing Pillow costs time and memory that no other request should pay.
-    from PIL import Image
+    from PIL import AvifImagePlugin, Image
 
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread of the decoder has buffers of its own
     try:
         with Image.open(BytesIO(content), formats=[_FORMATS[media_type]]) as image:
             # JPEG can be decoded at an eighth of its size, at an eighth of the cost.

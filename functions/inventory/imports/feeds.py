@@ -1,6 +1,6 @@
 """A file that was inspected, opened by what it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import BinaryIO, Protocol
 
@@ -23,6 +23,9 @@ class Feed(Protocol):
         Raises UnreadableFile where the file cannot be read further.
         """
         ...
+
+
+OpenFeed = Callable[[BinaryIO, FileShape, ImportOptions, str, date], Feed]
 
 
 def open_feed(

@@ -27,6 +27,7 @@ _NOT_TEXT = {
     b"\x00\x00\xfe\xff": "is in UTF-32: save it as UTF-8",
     b"\xff\xfe\x00\x00": "is in UTF-32: save it as UTF-8",
 }
+_WEB_PAGE = (b"<!doctype html", b"<html")
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
     codecs.BOM_UTF16_LE: "utf-16-le",
@@ -51,6 +52,8 @@ def inspect(file: BinaryIO, seen: Seen = lambda _bytes: None) -> FileShape:
     for magic, what in _NOT_TEXT.items():
         if start.startswith(magic):
             raise UnreadableFile(f"The file {what}.")
+    if start[:2000].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_WEB_PAGE):
+        raise UnreadableFile("The file is a web page (HTML), whatever its name says.")
     encoding = next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
     if _is_markup(start, encoding):
         file.seek(0)

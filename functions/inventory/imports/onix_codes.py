@@ -9,6 +9,9 @@ DELETE = "05"
 ISBN_TYPES = ("15", "03", "02")
 """List 5: ISBN-13, GTIN-13, ISBN-10; in the order in which they are believed."""
 
+SINGLE_ITEM = "00"
+"""List 2."""
+
 _ROLES: dict[Role, str] = {
     "author": "A01 A02 A03 A04 A05 A06 A09 A14 A18 A20 A21 A29 A32 A38 A43",
     "illustrator": "A07 A12 A35 A40",

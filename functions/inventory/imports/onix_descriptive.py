@@ -35,8 +35,11 @@ def describe(block: Composite, fields: dict[str, Any], notes: Notes) -> list[tup
 
     Raises ValueError where the product is no book, or cannot be kept.
     """
-    block.skip(["ProductComposition", "NoCollection", "NoEdition", "NoContributor"])
-    _form(block, fields)
+    block.skip(["NoCollection", "NoEdition", "NoContributor"])
+    composition = block.text("ProductComposition")
+    if composition not in (None, codes.SINGLE_ITEM):
+        notes.append(("ProductComposition", f"{composition}: it is sold as one book"))
+    _form(block, fields, notes)
     _title(block, fields, notes)
     _series(block, fields, notes)
     if people := _people(block, notes):
@@ -49,9 +52,14 @@ def describe(block: Composite, fields: dict[str, Any], notes: Notes) -> list[tup
     return subjects
 
 
-def _form(block: Composite, fields: dict[str, Any]) -> None:
+def _form(block: Composite, fields: dict[str, Any], notes: Notes) -> None:
     form = block.text("ProductForm")
     details = block.texts("ProductFormDetail")
+    notes += [
+        ("ProductFormDetail", f"{detail} is not used")
+        for detail in details
+        if not detail.startswith(codes.AUDIO_DETAIL)
+    ]
     if form is None or form == "00":
         return
     known = codes.FORMS.get(form)
@@ -82,6 +90,13 @@ def _title(block: Composite, fields: dict[str, Any], notes: Notes) -> None:
         if title is None and number is not None:
             title = next(filter(None, (_title_text(one)[0] for one in elements[1:])), None)
             title = f"{title}, {number}" if title else None
+        else:
+            if number is not None:
+                notes.append((f"{elements[0].path}/PartNumber", "is not used"))
+            notes += [
+                (one.path, f"level {_level(one)} is not used: a book has one title")
+                for one in elements[1:]
+            ]
         if title is not None:
             fields["title"] = one_line(title, 500, "title")
         if subtitle is not None:

@@ -115,7 +115,7 @@ class SupplyReader:
         notes += detail.left_over()
 
     def _price(self, price: Composite, prices: list[_Price], notes: Notes) -> None:
-        price.skip(["Territory", "CurrencyZone", "PrintedOnProduct", "PositionOnProduct"])
+        price.skip(["PrintedOnProduct", "PositionOnProduct"])
         price.skip(["PriceStatus", "PriceTypeDescription", "DiscountCoded", "Discount"])
         currency = price.text("CurrencyCode") or self._currency_said
         kind = price.text("PriceType") or self._kind or ""

@@ -29,7 +29,7 @@ from functions.inventory.import_model import (
     UnreadableFile,
 )
 from functions.inventory.imports.csv_fields import settings_in
-from functions.inventory.imports.feeds import open_feed
+from functions.inventory.imports.feeds import OpenFeed, open_feed
 from functions.inventory.imports.inspection import inspect
 from functions.inventory.model import BookExists
 from functions.inventory.ports import Transaction, Transactions
@@ -45,13 +45,21 @@ Watch = Callable[[Progress], None]
 
 
 class Importer:
+    """`feeds` opens a file as `open_feed` does, in whatever process."""
+
     def __init__(
-        self, transactions: Transactions, catalogue: Catalogue, clock: Clock, currency: str
+        self,
+        transactions: Transactions,
+        catalogue: Catalogue,
+        clock: Clock,
+        currency: str,
+        feeds: OpenFeed = open_feed,
     ) -> None:
         self._transactions = transactions
         self._catalogue = catalogue
         self._clock = clock
         self._currency = currency
+        self._feeds = feeds
 
     def check(self, options: ImportOptions) -> None:
         """Raises BadInput where a value that is to be set cannot be read."""
@@ -111,7 +119,7 @@ class Importer:
         shape = progress.shape
         assert shape is not None
         today = self._clock.business_now().date()
-        feed = open_feed(file, shape, stored.options, self._currency, today)
+        feed = self._feeds(file, shape, stored.options, self._currency, today)
         if progress.position is None:
             remarks = tuple(dict.fromkeys((*shape.remarks, *feed.remarks)))
             described = shape.model_copy(update={"remarks": remarks})

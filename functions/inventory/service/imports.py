@@ -18,6 +18,7 @@ from functions.inventory.import_model import (
     FileShape,
     ImportNotStartable,
     ImportOptions,
+    ImportState,
     ImportStatus,
     Lease,
     LeaseLost,
@@ -41,6 +42,13 @@ log = get_logger("imports")
 UPLOAD_TIME = timedelta(hours=1)
 AT_ONCE_SECONDS = 2.0
 _OPEN = ("waiting", "running")
+_KEPT: dict[tuple[ImportState, ...], timedelta] = {
+    ("finished", "failed"): timedelta(days=30),
+    ("awaiting",): timedelta(days=7),
+}
+"""How long an import is remembered after it last changed, in business time. Idempotency keys are
+kept for a week, so none outlives its import."""
+_PURGED_AT_ONCE = 100
 
 
 class _Begun(Record):
@@ -160,6 +168,25 @@ class Imports:
                 return
             for import_id in due:
                 self._work_at(import_id, max(deadline - time.monotonic(), 0.1))
+
+    def purge(self) -> int:
+        """Forgets imports that ended long ago or were never started; how many that were."""
+        count = 0
+        for states, kept in _KEPT.items():
+            while old := self._old(states, kept):
+                for import_id in old:
+                    # Were it the other way round, a crash between would leave the file for ever.
+                    self._uploads.delete(_file_of(import_id))
+                    count += self._forget(import_id, states)
+        return count
+
+    def _old(self, states: tuple[ImportState, ...], kept: timedelta) -> Sequence[str]:
+        return self._transactions.run(
+            lambda it: it.imports.old(states, it.now - kept, _PURGED_AT_ONCE)
+        )
+
+    def _forget(self, import_id: str, states: tuple[ImportState, ...]) -> bool:
+        return self._transactions.run(lambda it: it.imports.forget(import_id, states))
 
     def _due(self) -> Sequence[str]:
         now = self._clock.machine_now()

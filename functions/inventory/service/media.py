@@ -7,17 +7,26 @@ cover that is no longer wanted: only the one that is expected is shown, once.
 
 import re
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 
 from functions.inventory.covers import uploaded
+from functions.inventory.covers.draw import SIZES
 from functions.inventory.media_model import (
+    KEPT_SHOWN,
+    KEPT_UPLOADS,
     PICTURE_TYPES,
+    PUBLIC,
     SAMPLE_TYPES,
     UPLOADS,
     BlobCreated,
     CreatedBlob,
+    MediaLeaving,
     MediaMismatch,
     MediaRefused,
+    StoredBlob,
+    cover_name,
+    public_cover,
 )
 from functions.inventory.model import Cover, WrittenBook
 from functions.inventory.ports import Transaction, Transactions
@@ -25,6 +34,7 @@ from functions.inventory.service.editing import claim, matched, shown
 from shared.blobs.port import IMMUTABLE, BlobStore, content_name
 from shared.kit.isbn import Isbn
 
+_PURGED_AT_ONCE = 100
 _PRIVATE = "private, no-store"
 _COVER = re.compile(r"covers/([0-9]{13})/[0-9a-f]{32}(\.[a-z]+)")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u0080-\u009f]")
@@ -52,13 +62,15 @@ class Media:
     ) -> BlobCreated:
         """Keeps the picture and says so, as the blob store's own event would.
 
-        Raises UnknownBook, PreconditionFailed, MediaMismatch, PictureTooLarge, MediaRefused.
+        Raises UnknownBook, PreconditionFailed, MediaMismatch, PictureTooLarge, MediaRefused,
+        MediaLeaving.
         """
         self._transactions.run(lambda transaction: matched(transaction, isbn, if_match))
         with self._decoding:
             uploaded.check(content, media_type)
         content_hash = content_name(content)
         name = f"covers/{isbn}/{content_hash}{PICTURE_TYPES[media_type]}"
+        self._keep(StoredBlob(UPLOADS, name))
         self._uploads.put(name, content, media_type, _PRIVATE)
 
         def expect(transaction: Transaction) -> None:
@@ -79,7 +91,8 @@ class Media:
     def make_sizes(self, event: BlobCreated) -> None:
         """Shows the cover that was uploaded, unless another is expected by now.
 
-        Raises LookupError where the cover is expected and was not kept, so that it is tried again.
+        Raises LookupError where the cover is expected and was not kept, or MediaLeaving, so that
+        it is tried again.
         """
         name = event.name_in(UPLOADS) or ""
         said = _COVER.fullmatch(name)
@@ -93,24 +106,30 @@ class Media:
             raise LookupError(f"the upload {name} is not there")
         with self._decoding:
             made = uploaded.sized(original.data, original.content_type)
-        cover = Cover(put_cover(self._public, made.pictures), made.colour)
+        cover = Cover(content_name(made.pictures["large"]), made.colour)
+        self._keep(public_cover(cover.name))
+        put_cover(self._public, made.pictures)
 
         def show(transaction: Transaction) -> None:
             if transaction.media.cover_made(isbn, name):
+                former = transaction.editions.stored([isbn])[isbn].cover
                 transaction.editions.put_covers({isbn: cover})
+                if former is not None and former != cover.name:
+                    transaction.media.retire(public_cover(former))
 
         self._transactions.run(show)
 
     def put_sample(
         self, isbn: Isbn, content: bytes, media_type: str, if_match: Collection[str]
     ) -> WrittenBook:
-        """Raises UnknownBook, PreconditionFailed, MediaMismatch, MediaRefused."""
+        """Raises UnknownBook, PreconditionFailed, MediaMismatch, MediaRefused, MediaLeaving."""
         self._transactions.run(lambda transaction: matched(transaction, isbn, if_match))
         kept = (
             content if media_type == "application/pdf" else content.removeprefix(_BYTE_ORDER_MARK)
         )
         _check_sample(kept, media_type)
         name = f"samples/{content_name(kept)}{SAMPLE_TYPES[media_type]}"
+        self._keep(StoredBlob(PUBLIC, name))
         self._public.put(name, kept, media_type, IMMUTABLE)
 
         def work(transaction: Transaction) -> WrittenBook:
@@ -121,6 +140,37 @@ class Media:
             return shown(transaction, isbn, self._cdn)
 
         return self._transactions.run(work)
+
+    def purge(self) -> int:
+        """Deletes what was replaced long enough ago and is shown nowhere; how many that were."""
+        kept = (
+            (PUBLIC, self._public, KEPT_SHOWN),
+            (UPLOADS, self._uploads, KEPT_UPLOADS),
+        )
+        return sum(self._purge(*one) for one in kept)
+
+    def _purge(self, container: str, blobs: BlobStore, kept: timedelta) -> int:
+        count = 0
+        while leaving := self._leaving(container, kept):
+            for blob in leaving:
+                for name in _files(blob):
+                    blobs.delete(name)
+            self._gone(leaving)
+            count += len(leaving)
+        return count
+
+    def _leaving(self, container: str, kept: timedelta) -> Sequence[StoredBlob]:
+        return self._transactions.run(
+            lambda it: it.media.leaving(container, it.now - kept, _PURGED_AT_ONCE)
+        )
+
+    def _gone(self, blobs: Sequence[StoredBlob]) -> None:
+        self._transactions.run(lambda it: it.media.gone(blobs))
+
+    def _keep(self, blob: StoredBlob) -> None:
+        """Before the blob is put. Raises MediaLeaving."""
+        if not self._transactions.run(lambda transaction: transaction.media.keep(blob)):
+            raise MediaLeaving
 
     def book(self, isbn: Isbn) -> WrittenBook:
         """A known edition as its readers get it now."""
@@ -133,6 +183,12 @@ def put_cover(blobs: BlobStore, pictures: Mapping[str, bytes]) -> str:
     for size, picture in pictures.items():
         blobs.put(f"covers/{name}-{size}.webp", picture, "image/webp", IMMUTABLE)
     return name
+
+
+def _files(blob: StoredBlob) -> list[str]:
+    if blob.container == PUBLIC and blob == public_cover(cover_name(blob.name)):
+        return [f"{blob.name}-{size}.webp" for size in SIZES]
+    return [blob.name]
 
 
 def _check_sample(content: bytes, media_type: str) -> None:

@@ -3,9 +3,19 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Update,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from functions.inventory.store.cards import BookRecord
 from functions.inventory.store.indexing import (
@@ -84,6 +94,40 @@ _CATEGORIES = (
     .order_by(categories.c.name, categories.c.id)
 )
 _PARENTS = select(*_CATEGORY).where(categories.c.id.in_(bindparam("ids", expanding=True)))
+_COUNTED = select(category_counts.c.category_id).where(
+    category_counts.c.category_id.in_(bindparam("ids", expanding=True))
+)
+_MORE_BOOKS = (
+    update(category_counts)
+    .where(category_counts.c.category_id == bindparam("key"))
+    .values(books=category_counts.c.books + bindparam("more"))
+)
+_KNOWN_WORDS = select(search_terms.c.term).where(
+    search_terms.c.term.in_(bindparam("words", expanding=True))
+)
+_MORE_DOCUMENTS = (
+    update(search_terms)
+    .where(search_terms.c.term == bindparam("key"))
+    .values(documents=search_terms.c.documents + bindparam("more"))
+)
+_OFF_SHELF = {
+    shelf: delete(shelf).where(
+        shelf.c[owner] == bindparam("owner"), shelf.c.isbn == bindparam("edition")
+    )
+    for shelf, owner, _ in SHELVES
+}
+_OFF = [delete(table).where(table.c.isbn.in_(_ISBNS)) for table in (search_documents, listings)]
+_PUT = {
+    table: insert(table)
+    for table in (
+        listings,
+        search_documents,
+        search_terms,
+        category_counts,
+        changes,
+        *(shelf for shelf, _, _ in SHELVES),
+    )
+}
 
 
 def index_editions(connection: Connection, isbns: Sequence[int], today: date) -> None:
@@ -93,10 +137,12 @@ def index_editions(connection: Connection, isbns: Sequence[int], today: date) ->
     offered = [book for book in books if not book.edition.withdrawn]
     if offered:
         _put_on(connection, offered, known_words, today)
-    touched = sorted({book.edition.work_id for book in books})
-    connection.execute(
-        insert(changes), [{"work_id": work_id, "catalogue": 1} for work_id in touched]
-    )
+    touched = [
+        {"work_id": work_id, "catalogue": 1}
+        for work_id in sorted({book.edition.work_id for book in books})
+    ]
+    if touched:
+        execute_many(connection, _PUT[changes], touched)
 
 
 def _take_off(connection: Connection, isbns: Sequence[int]) -> dict[int, frozenset[str]]:
@@ -104,19 +150,18 @@ def _take_off(connection: Connection, isbns: Sequence[int]) -> dict[int, frozens
     former = connection.execute(_LISTED, {"isbns": isbns}).all()
     if not former:
         return {}
-    for shelf, owner, owners in SHELVES:
+    for shelf, _, owners in SHELVES:
         places = [
             {"owner": int(owner_id), "edition": row.isbn}
             for row in former
             for owner_id in getattr(row, owners).split()
         ]
         if places:
-            here = (shelf.c[owner] == bindparam("owner"), shelf.c.isbn == bindparam("edition"))
-            execute_many(connection, delete(shelf).where(*here), places)
+            execute_many(connection, _OFF_SHELF[shelf], places)
         if shelf is category_listings:
             _count_categories(connection, Counter(place["owner"] for place in places), -1)
-    for table in (search_documents, listings):
-        connection.execute(delete(table).where(table.c.isbn.in_([row.isbn for row in former])))
+    for taken_off in _OFF:
+        connection.execute(taken_off, {"isbns": [row.isbn for row in former]})
     return {row.isbn: frozenset(plain_words(row.words)) for row in former}
 
 
@@ -127,36 +172,37 @@ def _put_on(
     today: date,
 ) -> None:
     rows = [listing_row(book, today) for book in books]
-    execute_many(connection, insert(listings), rows)
+    execute_many(connection, _PUT[listings], rows)
     for shelf, owner, owners in SHELVES:
         placed = [place for row in rows for place in shelf_rows(row, owner, owners)]
         if placed:
-            execute_many(connection, insert(shelf), placed)
+            execute_many(connection, _PUT[shelf], placed)
         if shelf is category_listings:
             _count_categories(connection, Counter(place[owner] for place in placed), +1)
     documents = [search_document(book) for book in books]
     # Full text in SQLite empties its buffer whenever a document comes before the one just added.
-    execute_many(connection, insert(search_documents), sorted(documents, key=lambda one: one["id"]))
-    new_words = Counter(
-        word
-        for document in documents
-        for word in plain_words(document["words"]) - known_words.get(document["isbn"], frozenset())
-    )
+    documents.sort(key=itemgetter("id"))
+    execute_many(connection, _PUT[search_documents], documents)
+    new_words: Counter[str] = Counter()
+    for document in documents:
+        own = plain_words(document["words"])
+        before = known_words.get(document["isbn"])
+        new_words.update(own if before is None else set(own) - before)
     _count_words(connection, new_words)
 
 
 def _read(connection: Connection, isbns: Sequence[int]) -> list[BookRecord]:
-    shelves = list(connection.execute(_CATEGORIES, {"isbns": isbns}))
+    shelves = connection.execute(_CATEGORIES, {"isbns": isbns}).all()
     known = _with_ancestors(connection, shelves)
     own = defaultdict(list)
     for shelf in shelves:
         own[shelf.isbn].append(known[shelf.id])
     people = defaultdict(list)
-    for person in connection.execute(_CONTRIBUTORS, {"isbns": isbns}):
+    for person in connection.execute(_CONTRIBUTORS, {"isbns": isbns}).all():
         people[person.isbn].append(person)
     return [
         BookRecord(row, people[row.isbn], own[row.isbn], _ancestry(own[row.isbn], known))
-        for row in connection.execute(_EDITIONS, {"isbns": isbns})
+        for row in connection.execute(_EDITIONS, {"isbns": isbns}).all()
     ]
 
 
@@ -179,13 +225,10 @@ def _ancestry(own: Sequence[Any], known: dict[int, Any]) -> list[Any]:
 
 
 def _count_categories(connection: Connection, books: Counter[int], sign: int) -> None:
-    counted = category_counts.c.category_id
-    known = set(connection.scalars(select(counted).where(counted.in_(sorted(books)))))
+    known = set(connection.scalars(_COUNTED, {"ids": sorted(books)}))
     _add(
         connection,
-        update(category_counts)
-        .where(counted == bindparam("key"))
-        .values(books=category_counts.c.books + bindparam("more")),
+        _MORE_BOOKS,
         {key: sign * number for key, number in books.items() if key in known},
     )
     new = [
@@ -194,29 +237,22 @@ def _count_categories(connection: Connection, books: Counter[int], sign: int) ->
         if key not in known
     ]
     if new:
-        connection.execute(insert(category_counts), new)
+        execute_many(connection, _PUT[category_counts], new)
 
 
 def _count_words(connection: Connection, added: Counter[str]) -> None:
     words = sorted(added)
-    term = search_terms.c.term
     known: set[str] = set()
     for start in range(0, len(words), _BATCH):
         some = words[start : start + _BATCH]
-        known |= set(connection.scalars(select(term).where(term.in_(some))))
-    _add(
-        connection,
-        update(search_terms)
-        .where(term == bindparam("key"))
-        .values(documents=search_terms.c.documents + bindparam("more")),
-        {word: added[word] for word in words if word in known},
-    )
+        known.update(connection.scalars(_KNOWN_WORDS, {"words": some}).all())
+    _add(connection, _MORE_DOCUMENTS, {word: added[word] for word in words if word in known})
     new = [term_row(word, added[word]) for word in words if word not in known]
     if new:
-        execute_many(connection, insert(search_terms), new)
+        execute_many(connection, _PUT[search_terms], new)
 
 
-def _add(connection: Connection, statement: Any, added: dict[Any, int]) -> None:
+def _add(connection: Connection, statement: Update, added: Mapping[Any, int]) -> None:
     if added:
         execute_many(
             connection, statement, [{"key": key, "more": more} for key, more in added.items()]

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from functions.inventory.model import (
     BookDetails,
@@ -26,6 +26,7 @@ from functions.inventory.store.tables import (
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
 
+_ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
 _EDITIONS = (
     select(
         editions,
@@ -38,27 +39,30 @@ _EDITIONS = (
     .join_from(editions, works)
     .join(stock, stock.c.isbn == editions.c.isbn)
     .outerjoin(series, series.c.id == works.c.series_id)
+    .where(editions.c.isbn.in_(_ISBNS))
+)
+_PEOPLE = (
+    select(edition_contributors.c.isbn, contributors.c.name, edition_contributors.c.role)
+    .join_from(edition_contributors, contributors)
+    .where(edition_contributors.c.isbn.in_(_ISBNS))
+    .order_by(edition_contributors.c.isbn, edition_contributors.c.position)
+)
+_SHELVES = (
+    select(edition_categories.c.isbn, categories.c.slug)
+    .join_from(edition_categories, categories)
+    .where(edition_categories.c.isbn.in_(_ISBNS))
+    .order_by(categories.c.slug)
 )
 
 
 def read_details(connection: Connection, isbns: Collection[Isbn]) -> dict[Isbn, StoredEdition]:
     """At most a thousand; those that are unknown are left out. Categories are named by slug."""
-    numbers = [int(isbn) for isbn in isbns]
+    numbers = {"isbns": [int(isbn) for isbn in isbns]}
     people = defaultdict(list)
-    for isbn, name, role in connection.execute(
-        select(edition_contributors.c.isbn, contributors.c.name, edition_contributors.c.role)
-        .join_from(edition_contributors, contributors)
-        .where(edition_contributors.c.isbn.in_(numbers))
-        .order_by(edition_contributors.c.isbn, edition_contributors.c.position)
-    ):
+    for isbn, name, role in connection.execute(_PEOPLE, numbers).all():
         people[isbn].append(Contributor.model_construct(name=name, role=role))
     shelves = defaultdict(list)
-    for isbn, slug in connection.execute(
-        select(edition_categories.c.isbn, categories.c.slug)
-        .join_from(edition_categories, categories)
-        .where(edition_categories.c.isbn.in_(numbers))
-        .order_by(categories.c.slug)
-    ):
+    for isbn, slug in connection.execute(_SHELVES, numbers).all():
         shelves[isbn].append(slug)
     return {
         Isbn(f"{row.isbn:013d}"): StoredEdition(
@@ -69,7 +73,7 @@ def read_details(connection: Connection, isbns: Collection[Isbn]) -> dict[Isbn, 
             work_id=row.work_id,
             cover=row.cover,
         )
-        for row in connection.execute(_EDITIONS.where(editions.c.isbn.in_(numbers)))
+        for row in connection.execute(_EDITIONS, numbers).all()
     }
 
 

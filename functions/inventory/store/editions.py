@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from functions.inventory.model import BookDetails, Cover, NewBook, NewCategory, StoredEdition
@@ -40,6 +40,15 @@ _COPIED = (
     "on_sale_on",
     "pages",
 )
+_ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
+_WORKS_OF = select(editions.c.isbn, editions.c.work_id).where(editions.c.isbn.in_(_ISBNS))
+_EDITIONS_OF = select(editions.c.isbn).where(
+    editions.c.work_id.in_(bindparam("works", expanding=True))
+)
+_PUT = {
+    table: insert(table)
+    for table in (editions, stock, stock_ledger, edition_contributors, edition_categories)
+}
 
 
 class SqlEditions:
@@ -70,7 +79,7 @@ class SqlEditions:
             for book in books
         ]
         try:
-            execute_many(self._connection, insert(editions), rows)
+            execute_many(self._connection, _PUT[editions], rows)
         except IntegrityError:
             return False
         self._receive(books, reason, actor)
@@ -134,10 +143,8 @@ class SqlEditions:
         return [Isbn(f"{isbn:013d}") for isbn in rows]
 
     def _works_of(self, isbns: Collection[Isbn]) -> dict[Isbn, int]:
-        rows = self._connection.execute(
-            select(editions.c.isbn, editions.c.work_id).where(editions.c.isbn.in_(_numbers(isbns)))
-        )
-        return {Isbn(f"{isbn:013d}"): work_id for isbn, work_id in rows}
+        rows = self._connection.execute(_WORKS_OF, {"isbns": _numbers(isbns)})
+        return {Isbn(f"{isbn:013d}"): work_id for isbn, work_id in rows.all()}
 
     def _works_of_new(self, books: Sequence[NewBook]) -> dict[Isbn, int]:
         named = self._works_of([book.work_of for book in books if book.work_of])
@@ -159,7 +166,7 @@ class SqlEditions:
         shelf = {"reserved": 0, "sold": 0, "version": 1}
         execute_many(
             self._connection,
-            insert(stock),
+            _PUT[stock],
             [{"isbn": int(book.isbn), "on_hand": book.stock, **shelf} for book in books],
         )
         entry = {"kind": "received", "reason": reason, "actor": actor, "at": self._now}
@@ -167,7 +174,7 @@ class SqlEditions:
             {"isbn": int(book.isbn), "delta": book.stock, **entry} for book in books if book.stock
         ]
         if received:
-            execute_many(self._connection, insert(stock_ledger), received)
+            execute_many(self._connection, _PUT[stock_ledger], received)
 
     def _link(self, said: Mapping[Isbn, BookDetails]) -> None:
         people = references.contributor_ids(
@@ -176,7 +183,7 @@ class SqlEditions:
         )
         execute_many(
             self._connection,
-            insert(edition_contributors),
+            _PUT[edition_contributors],
             [
                 {
                     "isbn": int(isbn),
@@ -197,7 +204,7 @@ class SqlEditions:
             for shelf in {shelves[name] for name in details.categories}
         ]
         if placed:
-            execute_many(self._connection, insert(edition_categories), placed)
+            execute_many(self._connection, _PUT[edition_categories], placed)
 
     def _follow(
         self, said: Mapping[Isbn, BookDetails], in_work: Mapping[Isbn, int], *, only_fill: bool
@@ -219,9 +226,7 @@ class SqlEditions:
         index_editions(self._connection, _numbers(isbns), self._now.date())
 
     def _editions_of(self, work_ids: Collection[int]) -> list[Isbn]:
-        rows = self._connection.scalars(
-            select(editions.c.isbn).where(editions.c.work_id.in_(work_ids))
-        )
+        rows = self._connection.scalars(_EDITIONS_OF, {"works": list(work_ids)})
         return [Isbn(f"{isbn:013d}") for isbn in rows]
 
 

@@ -4,7 +4,17 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from functions.inventory.import_model import (
     ImportOptions,
@@ -19,6 +29,11 @@ from shared.kit.isbn import Isbn
 from shared.sql.many import execute_many
 
 _FORGOTTEN_AT_ONCE = 10_000
+_MET = select(import_isbns.c.isbn, import_isbns.c.line).where(
+    import_isbns.c.import_id == bindparam("id"),
+    import_isbns.c.isbn.in_(bindparam("isbns", expanding=True)),
+)
+_MEET = insert(import_isbns)
 
 
 class SqlImports:
@@ -155,10 +170,7 @@ class SqlImports:
 
     def met_before(self, import_id: str, isbns: Collection[Isbn]) -> Mapping[Isbn, int]:
         rows = self._connection.execute(
-            select(import_isbns.c.isbn, import_isbns.c.line).where(
-                import_isbns.c.import_id == import_id,
-                import_isbns.c.isbn.in_([int(isbn) for isbn in isbns]),
-            )
+            _MET, {"id": import_id, "isbns": [int(isbn) for isbn in isbns]}
         )
         return {Isbn(f"{isbn:013d}"): line for isbn, line in rows}
 
@@ -168,7 +180,7 @@ class SqlImports:
             for isbn, line in lines.items()
         ]
         if rows:
-            execute_many(self._connection, insert(import_isbns), rows)
+            execute_many(self._connection, _MEET, rows)
 
     def forget_met(self, import_id: str) -> bool:
         mine = import_isbns.c.import_id == import_id
@@ -177,6 +189,29 @@ class SqlImports:
             delete(import_isbns).where(mine, import_isbns.c.isbn.in_(some))
         )
         return gone.rowcount < _FORGOTTEN_AT_ONCE
+
+    def old(self, states: Collection[ImportState], before: datetime, limit: int) -> Sequence[str]:
+        rows = self._connection.scalars(
+            select(imports.c.id)
+            .where(imports.c.state.in_(states), imports.c.updated_at < before)
+            .order_by(imports.c.updated_at)
+            .limit(limit)
+        )
+        return list(rows)
+
+    def forget(self, import_id: str, states: Collection[ImportState]) -> bool:
+        mine = imports.c.id == import_id
+        claimed = self._connection.execute(
+            update(imports)
+            .where(mine, imports.c.state.in_(states))
+            .values(epoch=imports.c.epoch + 1)
+        )
+        if claimed.rowcount == 0:
+            return False
+        for table in (import_refusals, import_isbns):
+            self._connection.execute(delete(table).where(table.c.import_id == import_id))
+        self._connection.execute(delete(imports).where(mine))
+        return True
 
 
 def _nobody_works(machine_now: datetime) -> ColumnElement[bool]:

@@ -8,13 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 
-from functions.inventory.store import search_terms as terms
-from functions.inventory.store.cards import BookRecord, card, read_book
+from functions.inventory.store.cards import BookRecord, card
 from functions.inventory.store.popularity import document_id, sold_key
-from functions.inventory.store.search_words import plain_words, words_of
+from functions.inventory.store.search_words import words_of
 from functions.inventory.store.tables import (
     NO_DATE,
-    category_counts,
     category_listings,
     changes,
     contributor_listings,
@@ -32,7 +30,6 @@ SHELVES: tuple[tuple[Table, str, str], ...] = (
     (category_listings, "category_id", "category_ids"),
     (contributor_listings, "contributor_id", "contributor_ids"),
 )
-_CURRENT = select(listings).where(listings.c.isbn == bindparam("isbn"))
 _STOCK = (
     select(
         stock.c.on_hand,
@@ -55,40 +52,10 @@ _STOCK = (
 )
 
 
-def index_edition(connection: Connection, isbn: int, today: date) -> None:
-    """After any change of an edition's metadata, and after it was made or brought back.
-
-    `today` is the business date. A withdrawn edition is taken off the shelves.
-    """
-    book = read_book(connection, isbn)
-    if book is None or book.edition.withdrawn:
-        remove_edition(connection, isbn)
-        return
-    former = connection.execute(_CURRENT, {"isbn": isbn}).one_or_none()
-    row = listing_row(book, today)
-    _recount(connection, "" if former is None else former.category_ids, row["category_ids"])
-    if former is None:
-        connection.execute(insert(listings), row)
-    else:
-        _clear_shelves(connection, former)
-        values = {key: value for key, value in row.items() if key != "isbn"}
-        connection.execute(update(listings).where(listings.c.isbn == isbn), values)
-    for shelf, owner, owners in SHELVES:
-        if placed := shelf_rows(row, owner, owners):
-            connection.execute(insert(shelf), placed)
-    document = search_document(book)
-    connection.execute(delete(search_documents).where(search_documents.c.isbn == isbn))
-    connection.execute(insert(search_documents), document)
-    terms.count(connection, plain_words(document["words"]))
-    _announce(connection, book.edition.work_id, catalogue=True)
-    if former is not None and former.work_id != book.edition.work_id:
-        _announce(connection, former.work_id, catalogue=True)
-
-
 def index_stock(connection: Connection, isbn: int, today: date) -> None:
     """After any change of an edition's stock row; writes little where lists would look the same."""
     now = connection.execute(_STOCK, {"isbn": isbn}).one()
-    _announce(connection, now.work_id, catalogue=False)
+    _announce(connection, now.work_id)
     if now.in_stock is None:
         return
     in_stock = int(now.on_hand > now.reserved and not _embargoed(now.on_sale_on, today))
@@ -105,19 +72,6 @@ def index_stock(connection: Connection, isbn: int, today: date) -> None:
         connection.execute(
             update(search_documents).where(search_documents.c.isbn == isbn), {"id": document}
         )
-
-
-def remove_edition(connection: Connection, isbn: int) -> None:
-    """After a withdrawal: out of every list and search; the edition itself stays."""
-    former = connection.execute(_CURRENT, {"isbn": isbn}).one_or_none()
-    work = connection.scalar(select(editions.c.work_id).where(editions.c.isbn == isbn))
-    if former is not None:
-        _recount(connection, former.category_ids, "")
-        _clear_shelves(connection, former)
-        connection.execute(delete(search_documents).where(search_documents.c.isbn == isbn))
-        connection.execute(delete(listings).where(listings.c.isbn == isbn))
-    if work is not None:
-        _announce(connection, work, catalogue=True)
 
 
 def end_embargoes(connection: Connection, today: date) -> int:
@@ -187,31 +141,8 @@ def search_document(book: BookRecord) -> dict[str, Any]:
     }
 
 
-def _recount(connection: Connection, former: str, now: str) -> None:
-    before, after = set(_ids(former)), set(_ids(now))
-    for category_id in sorted(before ^ after):
-        change = 1 if category_id in after else -1
-        counted = connection.execute(
-            update(category_counts)
-            .where(category_counts.c.category_id == category_id)
-            .values(books=category_counts.c.books + change)
-        )
-        if not counted.rowcount:
-            connection.execute(
-                insert(category_counts), {"category_id": category_id, "books": change}
-            )
-
-
-def _clear_shelves(connection: Connection, former: Any) -> None:
-    for shelf, owner, owners in SHELVES:
-        for owner_id in _ids(getattr(former, owners)):
-            place = (shelf.c[owner] == owner_id) & (shelf.c.isbn == former.isbn)
-            connection.execute(delete(shelf).where(place))
-
-
-def _announce(connection: Connection, work_id: int, *, catalogue: bool) -> None:
-    change = {"work_id": work_id, "catalogue": int(catalogue)}
-    result = connection.execute(insert(changes), change)
+def _announce(connection: Connection, work_id: int) -> None:
+    result = connection.execute(insert(changes), {"work_id": work_id, "catalogue": 0})
     key = result.inserted_primary_key
     if key is not None and key[0] % _PRUNED_EVERY == 0:
         connection.execute(delete(changes).where(changes.c.sequence <= key[0] - _CHANGES_KEPT))

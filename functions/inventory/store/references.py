@@ -7,26 +7,54 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Column,
+    Connection,
+    Table,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from functions.inventory.model import BookDetails, NewCategory
 from functions.inventory.store.tables import categories, contributors, editions, series, works
 from functions.inventory.words import name_key, sort_name, title_key
 from shared.kit.isbn import Isbn
+from shared.sql.many import execute_many
 
 T = TypeVar("T")
 
 _BATCH = 1_000
 """SQL Server takes at most 2,100 parameters in a statement."""
 _RACES = 5
-_SAID_OF_WORKS = (
+_NAMES: BindParameter[Any] = bindparam("names", expanding=True)
+_SAID_OF_WORKS = select(
     works.c.id,
     works.c.original_language,
     works.c.first_published,
     works.c.series_id,
     works.c.series_volume,
+).where(works.c.id.in_(bindparam("ids", expanding=True)))
+_MATCHING = (
+    select(works.c.match_key, func.min(works.c.id))
+    .where(works.c.match_key.in_(_NAMES))
+    .group_by(works.c.match_key)
 )
+_BY_CODE = tuple(
+    select(categories.c.id, categories.c.slug, code.label("reference"))
+    .where(code.in_(_NAMES))
+    .order_by(categories.c.id.desc())
+    for code in (categories.c.bisac, categories.c.thema, categories.c.slug)
+)
+_BY_NAME = {
+    key: select(key, key.table.c.id).where(key.in_(_NAMES))
+    for key in (contributors.c.name_key, series.c.title_key)
+}
+_NEW = {table: insert(table) for table in (contributors, series, works)}
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -37,12 +65,8 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
 def contributor_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
     """The ids by `name_key`. The first spelling of a name stays."""
     rows = {
-        name_key(name): {
-            "name": name,
-            "name_key": name_key(name),
-            "sort_name": sort_name(name),
-        }
-        for name in names
+        (key := name_key(name)): {"name": name, "name_key": key, "sort_name": sort_name(name)}
+        for name in dict.fromkeys(names)
     }
     return _found_or_made(connection, contributors, contributors.c.name_key, rows)
 
@@ -88,12 +112,7 @@ def matching_works(connection: Connection, keys: Iterable[str]) -> dict[str, int
     """The oldest work for each match key that has one."""
     found: dict[str, int] = {}
     for some in batches(sorted(set(keys))):
-        rows = connection.execute(
-            select(works.c.match_key, func.min(works.c.id))
-            .where(works.c.match_key.in_(some))
-            .group_by(works.c.match_key)
-        )
-        found |= {row[0]: row[1] for row in rows}
+        found.update(map(tuple, connection.execute(_MATCHING, {"names": some}).all()))
     return found
 
 
@@ -106,7 +125,7 @@ def make_works(connection: Connection, books: Mapping[str, BookDetails]) -> dict
         {"title": book.title, "match_key": key, **work_values(book, placed)}
         for key, book in books.items()
     ]
-    connection.execute(insert(works), rows)
+    execute_many(connection, _NEW[works], rows)
     return matching_works(connection, books)
 
 
@@ -131,8 +150,8 @@ def update_works(
     placed = series_ids(connection, [one.series.title for _, one in said if one.series])
     known: dict[int, dict[str, Any]] = {}
     for some in batches(sorted({work_id for work_id, _ in said})):
-        rows = connection.execute(select(*_SAID_OF_WORKS).where(works.c.id.in_(some)))
-        known |= {row.id: dict(row._mapping) for row in rows}
+        rows = connection.execute(_SAID_OF_WORKS, {"ids": some})
+        known |= {row["id"]: dict(row) for row in rows.mappings().all()}
     changed = {}
     for work_id, details in said:
         work = known[work_id]
@@ -176,12 +195,8 @@ def _unknown(work: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, An
 def _categories(connection: Connection, references: Iterable[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for some in batches(sorted(set(references))):
-        for code in (categories.c.bisac, categories.c.thema, categories.c.slug):
-            rows = connection.execute(
-                select(categories.c.id, categories.c.slug, code.label("reference"))
-                .where(code.in_(some))
-                .order_by(categories.c.id.desc())
-            )
+        for statement in _BY_CODE:
+            rows = connection.execute(statement, {"names": some})
             found.update({row.reference: row for row in rows})
     return found
 
@@ -189,22 +204,19 @@ def _categories(connection: Connection, references: Iterable[str]) -> dict[str, 
 def _found_or_made(
     connection: Connection, table: Table, key: Column[Any], rows: Mapping[str, dict[str, Any]]
 ) -> dict[str, int]:
-    found = _ids(connection, table, key, rows)
+    found = _ids(connection, key, rows)
     for _ in range(_RACES):
         missing = [row for name, row in rows.items() if name not in found]
         if not missing:
             break
         with suppress(IntegrityError):  # another writer made one meanwhile: it is found now
-            connection.execute(insert(table), missing)
-        found |= _ids(connection, table, key, [row[key.name] for row in missing])
+            execute_many(connection, _NEW[table], missing)
+        found |= _ids(connection, key, [row[key.name] for row in missing])
     return found
 
 
-def _ids(
-    connection: Connection, table: Table, key: Column[Any], names: Iterable[str]
-) -> dict[str, int]:
+def _ids(connection: Connection, key: Column[Any], names: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for some in batches(sorted(set(names))):
-        rows = connection.execute(select(key, table.c.id).where(key.in_(some)))
-        found |= {row[0]: row[1] for row in rows}
+        found.update(map(tuple, connection.execute(_BY_NAME[key], {"names": some}).all()))
     return found

@@ -3,13 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
 from functions.inventory.read_model import RANKED_HITS
 from functions.inventory.store.tables import search_terms
 from functions.inventory.words import distance
 
-_BATCH = 500
 _SHORTEST_PREFIX = 2
 _MOST_ENDINGS = 64
 _TERMS_LOOKED_AT = 5_000
@@ -19,11 +18,6 @@ _LAST = "\U0010ffff"
 
 _KNOWN = select(search_terms.c.term, search_terms.c.documents).where(
     search_terms.c.term.in_(bindparam("terms", expanding=True))
-)
-_ONE_MORE = (
-    update(search_terms)
-    .where(search_terms.c.term.in_(bindparam("terms", expanding=True)))
-    .values(documents=search_terms.c.documents + 1)
 )
 _BEGINNING = (
     select(search_terms.c.term, search_terms.c.documents)
@@ -57,19 +51,6 @@ def _alike(column: Any) -> Any:
 
 
 _ALIKE = (_alike(search_terms.c.term), _alike(search_terms.c.reversed))
-
-
-def count(connection: Connection, words: Iterable[str]) -> None:
-    """Counts the words of a new document; a word that is new becomes known."""
-    found = sorted(words)
-    for start in range(0, len(found), _BATCH):
-        batch = found[start : start + _BATCH]
-        known = _documents(connection, batch)
-        if known:
-            connection.execute(_ONE_MORE, {"terms": sorted(known)})
-        unknown = [word for word in batch if word not in known]
-        if unknown:
-            connection.execute(insert(search_terms), [term_row(word, 1) for word in unknown])
 
 
 def term_row(word: str, documents: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Filters and parts of ISBNs are marked words too. Marks begin with a sign pair th
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 from functions.inventory.store.cards import BookRecord
@@ -14,6 +15,8 @@ from shared.kit.isbn import to_ten
 
 _MARK = "0q"
 _LONGEST_WHOLE = 100
+_REMEMBERED = 4_096
+"""Names of people, series and categories stand in many books."""
 Place = Literal["title", "author", "series", "category", "whole", "digits"]
 _PLACES: dict[Place, str] = {
     "title": "t",
@@ -31,39 +34,51 @@ _FILTERS: dict[Filter, str] = {
     "contributor_id": "p",
 }
 
+_IN_TITLE = _MARK + _PLACES["title"]
+_IN_DIGITS = _MARK + _PLACES["digits"]
+
 
 def words_of(book: BookRecord) -> str:
     edition = book.edition
     names = [person.name for person in book.contributors]
+    series = edition.series_title
+    title = edition.title if not edition.subtitle else f"{edition.title} {edition.subtitle}"
+    plain = searchable(title)
+    marks = [_IN_TITLE + word for word in plain]
     texts: dict[Place, str] = {
-        "title": f"{edition.title} {edition.subtitle or ''}",
         "author": " ".join(names),
-        "series": f"{edition.series_title or ''} {edition.series_volume or ''}",
-        "category": " ".join(one.name for one in book.ancestry),
+        "series": f"{series} {edition.series_volume or ''}" if series else "",
+        "category": " ".join([one.name for one in book.ancestry]),
     }
-    found: dict[str, None] = {}
     for place, text in texts.items():
-        own = searchable(text).split()
-        found |= dict.fromkeys(own)
-        found |= dict.fromkeys(marked(place, word) for word in own)
-    found |= dict.fromkeys(searchable(edition.description or "").split())
-    wholes = [edition.title, title_key(edition.title), edition.series_title or "", *names]
-    found |= dict.fromkeys(marked("whole", whole(text)) for text in wholes if text)
-    found |= dict.fromkeys(marked("digits", group) for group in _isbn_groups(edition.isbn))
-    found |= dict.fromkeys(
-        [
-            tag("language", edition.language),
-            tag("format", edition.format),
-            *(tag("category_id", one.id) for one in book.ancestry),
-            *(tag("contributor_id", one.id) for one in book.contributors),
-        ]
-    )
-    return " ".join(found)
+        if text:
+            own, marked_own = _placed(place, text)
+            plain += own
+            marks += marked_own
+    if edition.description:
+        plain += searchable(edition.description)
+    marks += [
+        marked("whole", whole(edition.title)),
+        marked("whole", whole(title_key(edition.title))),
+    ]
+    marks += [marked("whole", whole(text)) for text in (series, *names) if text]
+    marks += [_IN_DIGITS + group for group in _isbn_groups(edition.isbn)]
+    marks += [tag("language", edition.language), tag("format", edition.format)]
+    marks += [tag("category_id", one.id) for one in book.ancestry]
+    marks += [tag("contributor_id", one.id) for one in book.contributors]
+    return " ".join(dict.fromkeys(plain + marks))
 
 
-def plain_words(document: str) -> set[str]:
-    """Those that stand there as a reader would type them."""
-    return {word for word in document.split() if not word.startswith(_MARK)}
+@lru_cache(maxsize=_REMEMBERED)
+def _placed(place: Place, text: str) -> tuple[list[str], list[str]]:
+    """The words of a text, plain and marked."""
+    own = searchable(text)
+    return own, [marked(place, word) for word in own]
+
+
+def plain_words(document: str) -> list[str]:
+    """Those that stand there as a reader would type them, each once; marked ones come behind."""
+    return document.partition(f" {_MARK}")[0].split()
 
 
 def marked(place: Place, word: str) -> str:
@@ -74,6 +89,7 @@ def tag(name: Filter, value: str | int) -> str:
     return f"{_MARK}{_FILTERS[name]}{value}"
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def whole(text: str) -> str:
     """A title or a name as one word, so that what was typed in full is told from a part."""
     return "".join(words(text))[:_LONGEST_WHOLE]

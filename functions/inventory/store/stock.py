@@ -3,7 +3,17 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
 from functions.inventory.model import LedgerKind, Line, Shortage, StockLevel
 from functions.inventory.store.indexing import index_stock

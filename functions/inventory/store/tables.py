@@ -145,9 +145,21 @@ edition_media = Table(
     Column("isbn", ForeignKey("editions.isbn"), primary_key=True, autoincrement=False),
     Column("expected_cover", String(200)),
     Column("sample", String(200)),
+    Column("shown_cover", String(200)),
 )
 """Blobs that were sent in for an edition. `expected_cover` is an upload whose pictures are still to
-be made; then it becomes the edition's `cover`."""
+be made; then they become the edition's `cover`, and the upload is the `shown_cover`."""
+
+retired_blobs = Table(
+    "retired_blobs",
+    metadata,
+    Column("container", String(20), primary_key=True),
+    Column("name", String(200), primary_key=True),
+    Column("retired_at", Utc, nullable=False, index=True),
+    Column("leaving", SmallInteger, nullable=False),
+)
+"""Blobs in whose place others came. They are kept while pages that name them may be in caches, and
+`leaving` while they are being deleted. A cover stands here once, for all of its sizes."""
 
 NO_DATE = date(1, 1, 1)
 SORT_KEYS = ("sort_title", "price_amount", "published", "sold")

@@ -26,7 +26,7 @@ class SqlTransaction:
         self.editions = SqlEditions(connection, now)
         self.stock = SqlStock(connection, now)
         self.reservations = SqlReservations(connection, now)
-        self.media = SqlMedia(connection)
+        self.media = SqlMedia(connection, now)
         self.imports = SqlImports(connection, now)
         self.deliveries = SqlDeliveries(connection, idempotency_keys, now)
 

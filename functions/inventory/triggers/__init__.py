@@ -30,6 +30,6 @@ def blueprint(
     imports.register(api, deliveries)
     if uploads is not None:
         imports.register_uploads(api, deliveries, uploads)
-        imports.register_timer(api.blueprint, deliveries)
-    timers.register(api.blueprint, stock)
+        imports.register_timers(api.blueprint, deliveries)
+    timers.register(api.blueprint, stock, media)
     return api.blueprint

@@ -117,12 +117,18 @@ def register(api: Api, imports: Provider[Imports]) -> None:
         return Answer(imports().status(call.path.id))
 
 
-def register_timer(blueprint: func.Blueprint, imports: Provider[Imports]) -> None:
+def register_timers(blueprint: func.Blueprint, imports: Provider[Imports]) -> None:
     @blueprint.function_name("inventory_run_imports")
     @blueprint.timer_trigger(schedule="*/5 * * * * *", arg_name="timer")
     def run_imports(timer: func.TimerRequest) -> None:
         """Goes on with imports that were begun, a slice at a time."""
         imports().work(_SLICE_SECONDS)
+
+    @blueprint.function_name("inventory_purge_imports")
+    @blueprint.timer_trigger(schedule="0 15 3 * * *", arg_name="timer")
+    def purge_imports(timer: func.TimerRequest) -> None:
+        """Imports that ended long ago, or were never started, are forgotten with their files."""
+        imports().purge()
 
 
 def register_uploads(api: Api, imports: Provider[Imports], uploads: FolderUploads) -> None:
