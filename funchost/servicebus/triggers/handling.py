@@ -1,5 +1,6 @@
 """Runs the function for a message or a batch, and settles what it was given."""
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 
 from funchost.convert import Datum
@@ -17,7 +18,7 @@ from funchost.servicebus.conversion import (
 )
 from funchost.servicebus.messages import ReceivedMessage
 from funchost.servicebus.options import ServiceBusOptions
-from funchost.servicebus.sources.port import MessageReceiver, Receiver, SourceError
+from funchost.servicebus.sources.port import MessageReceiver, Receiver
 from funchost.servicebus.triggers.renewal import LockRenewal
 
 __all__ = ["Handling"]
@@ -120,13 +121,15 @@ class Handling:
             return True
         action = "Complete" if succeeded else "Abandon"
         settle = receiver.complete if succeeded else receiver.abandon
-        settled = [await self._attempt(action, settle(message)) for message in messages]
+        settled = await asyncio.gather(
+            *(self._attempt(action, settle(message)) for message in messages)
+        )
         return succeeded and all(settled)
 
     async def _attempt(self, action: str, settlement: Awaitable[None]) -> bool:
         try:
             await settlement
-        except SourceError as error:
+        except Exception as error:
             self.report(action, error)
             return False
         return True

@@ -15,7 +15,6 @@ from funchost.servicebus.entities import entity_use
 from funchost.servicebus.messages import ReceivedMessage
 from funchost.servicebus.options import ServiceBusOptions
 from funchost.servicebus.providers import Providers
-from funchost.servicebus.sources.port import SourceError
 from funchost.servicebus.triggers.batches import BatchDispatcher
 from funchost.servicebus.triggers.dispatch import Dispatcher
 from funchost.servicebus.triggers.handling import Handling
@@ -79,7 +78,8 @@ class ServiceBusTrigger:
             started = loop.time()
             try:
                 await self._run_until(moved, connection)
-            except SourceError as error:
+            except Exception as error:
+                # Whatever it is, the other messages of the entity must not wait for a restart.
                 self._handling.report("Receive", error)
                 if loop.time() - started > _SOUND_SECONDS:
                     pause = _FIRST_PAUSE_SECONDS
