@@ -56,7 +56,11 @@ class ClaimsNode:
             return "MalformedToken: The token has no expiry."
         if int(expiry[:15]) < now:
             return "ExpiredToken: The token is expired."
-        if not _covers(fields.get("sr", ""), name):
+        try:
+            is_covered = _covers(fields.get("sr", ""), name)
+        except ValueError:  # Not an address.
+            is_covered = False
+        if not is_covered:
             return "InvalidAudience: The token is for something else."
         return None
 

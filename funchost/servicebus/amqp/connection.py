@@ -17,7 +17,6 @@ from funchost.servicebus.amqp.frames import (
     SASL_HEADER,
     SASL_INIT,
     close_frame,
-    end_frame,
     open_frame,
     read_performative,
     sasl_mechanisms_frame,
@@ -43,7 +42,10 @@ keep-alive finds dead peers."""
 _SHORTEST_HEARTBEAT_SECONDS: Final = 0.25
 _GREETING_SECONDS: Final = 60.0
 _HIGH_WATER: Final = 1 << 20
+_UNREAD_BYTES: Final = 8 << 20
 _HELD_BYTES: Final = 4 << 20
+_GATHERED_BYTES: Final = 64 << 20
+_LAST_WORDS_SECONDS: Final = 10.0
 _SMALLEST_FRAME: Final = 512
 _LARGEST_FRAME: Final = 1 << 20
 _SASL_OK: Final = 0
@@ -73,8 +75,10 @@ class Connection(asyncio.Protocol):
         self._is_authenticated = False
         self._is_open = False
         self._is_closing = False
+        self._is_lost = False
         self._out: list[bytes] = []
         self._held = 0
+        self._gathered = 0
         self._is_paused = False
         self._under_way: set[asyncio.Future[Any]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -94,13 +98,15 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._close_sessions()
-        self._on_end(self)
+        self._is_lost = True
+        self._leave()
 
     def pause_writing(self) -> None:
         self.is_writable = False
 
     def resume_writing(self) -> None:
         self.is_writable = True
+        self._resume()
         for session in list(self._sessions.values()):
             session.resume()
 
@@ -120,7 +126,7 @@ class Connection(asyncio.Protocol):
         except DecodeError as error:
             self.fail("amqp:decode-error", str(error))
         except AmqpError as error:
-            self.fail(error.condition, error.description)
+            self.fail(error.condition, str(error))
         except Exception:
             _LOG.exception("The AMQP listener failed over what a client sent")
             self.fail("amqp:internal-error", "The broker failed; its log says how.")
@@ -135,18 +141,40 @@ class Connection(asyncio.Protocol):
         out, self._out = self._out, []
         if out and not self._transport.is_closing():
             self._transport.write(b"".join(out))
+            if self._transport.get_write_buffer_size() > _UNREAD_BYTES:
+                # It asks for more than it reads of the answers.
+                self._pause()
+
+    def gather(self, size: int) -> None:
+        """Counts the parts of deliveries that have not come whole yet."""
+        self._gathered += size
+        if self._gathered > _GATHERED_BYTES:
+            text = "too many deliveries are sent in parts at the same time"
+            raise ConnectionFault("amqp:resource-limit-exceeded", text)
 
     def hold(self, size: int) -> None:
         """Counts what a client has sent and the broker has not stored yet; beyond a limit the
         client is not read from."""
         self._held += size
-        if self._held > _HELD_BYTES and not self._is_paused and not self._transport.is_closing():
-            self._is_paused = True
-            self._transport.pause_reading()
+        if self._held > _HELD_BYTES:
+            self._pause()
 
     def let_go(self, size: int) -> None:
         self._held -= size
-        if self._is_paused and self._held < _HELD_BYTES // 2 and not self._transport.is_closing():
+        self._resume()
+
+    def _pause(self) -> None:
+        if not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def _resume(self) -> None:
+        if (
+            self._is_paused
+            and self.is_writable
+            and self._held < _HELD_BYTES // 2
+            and not self._transport.is_closing()
+        ):
             self._is_paused = False
             self._transport.resume_reading()
 
@@ -163,16 +191,22 @@ class Connection(asyncio.Protocol):
         """Calls `then` when the future is done, at once if it is."""
 
         def done(finished: "asyncio.Future[Any]") -> None:
-            self._under_way.discard(finished)
             self._report(finished)
             then(finished)
+            self._under_way.discard(finished)
+            self._leave()
 
         self._under_way.add(future)
         future.add_done_callback(done)
 
     def _finished(self, task: "asyncio.Task[None]") -> None:
-        self._under_way.discard(task)
         self._report(task)
+        self._under_way.discard(task)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._is_lost and not self._under_way:
+            self._on_end(self)
 
     def _report(self, future: "asyncio.Future[Any]") -> None:
         error = None if future.cancelled() else future.exception()
@@ -205,6 +239,9 @@ class Connection(asyncio.Protocol):
             self.write(close_frame(error))
         self._flush()
         self._transport.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(_LAST_WORDS_SECONDS, self._transport.abort)
 
     def forget(self, session: Session) -> None:
         self._sessions.pop(session.channel, None)
@@ -284,7 +321,7 @@ class Connection(asyncio.Protocol):
             try:
                 self._dispatch(session, code, fields, frame, offset, end)
             except SessionFault as fault:
-                session.end(fault)
+                session.end((fault.condition, str(fault)))
 
     def _dispatch(
         self, session: Session, code: int, fields: list[Any], frame: bytes, start: int, end: int
@@ -301,9 +338,7 @@ class Connection(asyncio.Protocol):
             case frames.DETACH:
                 session.on_detach(fields)
             case frames.END:
-                session.close()
-                self.forget(session)
-                self.write(end_frame(session.channel))
+                session.end(None)
             case _:
                 raise ConnectionFault("amqp:not-allowed", f"0x{code:02x} is not expected here")
 

@@ -250,7 +250,7 @@ def _array(layout: Struct) -> _Read:
         constructor = data[offset] if count or offset < end else 0x40
         offset += 1
         while constructor == 0 and offset < end and len(descriptors) < MAXIMUM_DEPTH:
-            descriptor, offset = _READERS[data[offset]](data, offset + 1, depth)
+            descriptor, offset = _descriptor(data, offset, depth)
             descriptors.append(descriptor)
             constructor = data[offset]
             offset += 1
@@ -277,9 +277,17 @@ def _described(data: bytes, offset: int, depth: int) -> tuple[Described, int]:
     if depth >= MAXIMUM_DEPTH:
         raise DecodeError(f"values are nested more than {MAXIMUM_DEPTH} deep")
     depth += 1
-    descriptor, offset = _READERS[data[offset]](data, offset + 1, depth)
+    descriptor, offset = _descriptor(data, offset, depth)
     value, offset = _READERS[data[offset]](data, offset + 1, depth)
     return Described(descriptor, value), offset
+
+
+def _descriptor(data: bytes, offset: int, depth: int) -> tuple[int | Symbol, int]:
+    """The standard allows any value, and uses numbers and symbols."""
+    descriptor, offset = _READERS[data[offset]](data, offset + 1, depth)
+    if type(descriptor) not in (int, Symbol):
+        raise DecodeError("a descriptor is neither a number nor a symbol")
+    return descriptor, offset
 
 
 _KNOWN: dict[int, _Read] = {

@@ -10,12 +10,11 @@ __all__ = ["AmqpError", "ConnectionFault", "LinkFault", "SessionFault"]
 
 
 class AmqpError(Exception):
-    """`condition` is the symbol that clients go by, `description` is for people."""
+    """`condition` is the symbol that clients go by, the text is for people."""
 
     def __init__(self, condition: str, description: str) -> None:
-        super().__init__(f"{condition}: {description}")
+        super().__init__(description)
         self.condition = condition
-        self.description = description
 
 
 class ConnectionFault(AmqpError):

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from asyncio import Future
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,14 +16,14 @@ from funchost.servicebus.amqp.frames import (
     rejected,
 )
 from funchost.servicebus.amqp.sections import BATCH_FORMAT, split_batch
-from funchost.servicebus.amqp.values import DecodeError
+from funchost.servicebus.amqp.values import DecodeError, Symbol
 from funchost.servicebus.broker.errors import BrokerError
 from funchost.servicebus.broker.interface import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from funchost.servicebus.amqp.session import Session
 
-__all__ = ["Attach", "Delivery", "EntityTarget", "IncomingLink", "Link"]
+__all__ = ["Attach", "Delivery", "EntityTarget", "IncomingLink", "Link", "OutgoingLink"]
 
 _CREDIT: Final = 1000
 _OVERHEAD: Final = 512
@@ -68,46 +68,86 @@ class Link(ABC):
         self.name = attach.name
         self.handle = attach.handle
         self.is_ended = False
+        self.is_attached = False
         self._attach = attach
 
     @abstractmethod
     def start(self) -> None:
         """Answers the attach, now or later. Raises LinkFault and BrokerError to refuse it."""
 
-    @abstractmethod
-    def on_flow(self, delivery_count: int | None, credit: int | None, *, drain: bool) -> None: ...
-
-    def resume(self) -> None:
-        """The client takes data again, after the session was blocked."""
-
-    def stop_delivering(self) -> None:
-        """The server is about to end."""
-
     def close(self) -> None:
         """The link is over, whoever ended it: nothing is sent from here on."""
         self.is_ended = True
 
-    def end(self, condition: str, description: str) -> None:
-        """Ends the link from our side."""
-        if not self.is_ended:
-            self.close()
-            self.session.forget(self)
-            self.session.write(
-                detach_frame(self.session.channel, self.handle, (condition, description))
-            )
+    def detach(self, error: tuple[str, str] | None, *, is_closed: bool = True) -> None:
+        """Ends the link, from our side or in answer to the client. An attach that was not answered
+        yet is answered first, without termini, for a detach alone confuses clients."""
+        if self.is_ended:
+            return
+        if not self.is_attached:
+            self._write_attach(None, None)
+        self.close()
+        self.session.forget(self)
+        channel = self.session.channel
+        self.session.write(detach_frame(channel, self.handle, error, is_closed=is_closed))
 
-    def refuse(self, condition: str, description: str) -> None:
-        """As `end`, before the attach was answered: an attach without termini, then a detach."""
-        if not self.is_ended:
-            attach = attach_frame(
+    def _write_attach(
+        self,
+        source: bytes | None,
+        target: bytes | None,
+        properties: Mapping[Symbol, Any] | None = None,
+        maximum_message: int = MAX_MESSAGE_BYTES,
+    ) -> None:
+        self.is_attached = True
+        self.session.write(
+            attach_frame(
                 self.session.channel,
                 self.handle,
                 self.name,
                 is_receiver=not self._attach.client_receives,
                 settle_modes=self._attach.settle_modes,
+                source=source,
+                target=target,
+                maximum_message=maximum_message,
+                properties=properties,
             )
-            self.session.write(attach)
-            self.end(condition, description)
+        )
+
+
+class OutgoingLink(Link):
+    """Sends within the client's credit, which is absolute: so much beyond a delivery-count."""
+
+    def __init__(self, session: "Session", attach: Attach) -> None:
+        super().__init__(session, attach)
+        self._delivery_count = 0
+        self._limit = 0
+        self._drains = False
+
+    @property
+    def _remaining(self) -> int:
+        return max(0, self._limit - self._delivery_count)
+
+    def on_flow(self, delivery_count: int | None, credit: int | None, *, drain: bool) -> None:
+        if credit is not None:
+            # A client that has not seen our attach yet does not know our count, which is 0 then.
+            self._limit = (delivery_count or 0) + credit
+        self._drains = drain
+        self.resume()
+
+    @abstractmethod
+    def resume(self) -> None:
+        """There may be credit, or room: both are to be looked at."""
+
+    @abstractmethod
+    def stop_delivering(self) -> None:
+        """The server is about to end."""
+
+    def _answer_drain(self) -> None:
+        """Gives up what is left of the credit."""
+        self._drains = False
+        self._delivery_count = max(self._delivery_count, self._limit)
+        link, window = (self.handle, self._delivery_count, 0), self.session.window()
+        self.session.write(flow_frame(self.session.channel, window, link, is_drained=True))
 
 
 @dataclass(slots=True)
@@ -140,27 +180,14 @@ class IncomingLink(Link):
         """A whole delivery, to be given back by `finish`."""
 
     def start(self) -> None:
-        self.session.write(
-            attach_frame(
-                self.session.channel,
-                self.handle,
-                self.name,
-                is_receiver=True,
-                settle_modes=self._attach.settle_modes,
-                source=self._attach.source,
-                target=self._attach.target,
-                maximum_message=self.maximum_message,
-            )
-        )
+        attach = self._attach
+        self._write_attach(attach.source, attach.target, maximum_message=self.maximum_message)
         self.grant()
 
     def grant(self) -> None:
         self._credit = _CREDIT
         link = (self.handle, self._delivery_count, _CREDIT)
         self.session.write(flow_frame(self.session.channel, self.session.window(), link))
-
-    def on_flow(self, delivery_count: int | None, credit: int | None, *, drain: bool) -> None:
-        """What a sender says about its credit is of no interest here."""
 
     def on_transfer(self, fields: list[Any], payload: bytes) -> None:
         _, number, _, message_format, settled, more, _, _, _, aborted, _ = fields
@@ -175,9 +202,8 @@ class IncomingLink(Link):
         self._size += len(payload)
         if self._size <= self.maximum_message:
             self._parts.append(payload)
-            held = len(payload) + _OVERHEAD
-            delivery.held += held
-            self.session.connection.hold(held)
+            delivery.held += len(payload) + _OVERHEAD
+            self.session.connection.gather(len(payload) + _OVERHEAD)
         if more is True and aborted is not True:
             return
         delivery.payload = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
@@ -186,9 +212,11 @@ class IncomingLink(Link):
         self._credit -= 1
         if self._credit <= _CREDIT // 2:
             self.grant()
+        self.session.connection.gather(-delivery.held)
         if aborted is True:
-            self.session.connection.let_go(delivery.held)
-        elif size > self.maximum_message:
+            return
+        self.session.connection.hold(delivery.held)
+        if size > self.maximum_message:
             limit = f"The message has {size} bytes; the limit is {self.maximum_message}."
             self.finish(delivery, rejected("amqp:link:message-size-exceeded", limit))
         else:
@@ -203,7 +231,7 @@ class IncomingLink(Link):
     def close(self) -> None:
         super().close()
         if self._delivery is not None:
-            self.session.connection.let_go(self._delivery.held)
+            self.session.connection.gather(-self._delivery.held)
             self._delivery = None
 
 

@@ -52,8 +52,8 @@ class _Body:
     def get(self, name: str, *kinds: type) -> Any:
         """None where it is absent or null."""
         value = self._fields.get(name)
-        if value is not None and (type(value) not in kinds):
-            raise ArgumentOutOfRange(f"'{name}' may not be a {type(value).__name__}.")
+        if value is not None and (type(value) not in kinds or _is_too_large(value)):
+            raise ArgumentOutOfRange(f"'{name}' may not be this {type(value).__name__}.")
         return value
 
     def need(self, name: str, *kinds: type) -> Any:
@@ -64,9 +64,13 @@ class _Body:
 
     def items(self, name: str, kind: type) -> list[Any]:
         values = self.need(name, list)
-        if not values or any(type(value) is not kind for value in values):
+        if not values or any(type(value) is not kind or _is_too_large(value) for value in values):
             raise ArgumentOutOfRange(f"'{name}' is not an array of {kind.__name__}.")
         return list(values)
+
+
+def _is_too_large(value: Any) -> bool:
+    return isinstance(value, int) and not -(1 << 63) <= value < 1 << 63
 
 
 class ManagementNode:

@@ -52,6 +52,3 @@ class _Refused(Link):
 
     def start(self) -> None:
         raise LinkFault("amqp:not-implemented", self._why)
-
-    def on_flow(self, delivery_count: int | None, credit: int | None, *, drain: bool) -> None:
-        """It never has credit."""

@@ -3,18 +3,16 @@
 import asyncio
 from collections.abc import Sequence
 from struct import pack
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from funchost.servicebus.amqp.decoding import skip
 from funchost.servicebus.amqp.delivery import as_received
 from funchost.servicebus.amqp.encoding import encode, encode_list
-from funchost.servicebus.amqp.frames import attach_frame, flow_frame
-from funchost.servicebus.amqp.links import Attach, Link
+from funchost.servicebus.amqp.links import Attach, OutgoingLink
 from funchost.servicebus.amqp.sections import raw_elements
 from funchost.servicebus.amqp.values import Described, Symbol
 from funchost.servicebus.broker.errors import BrokerError, NotAllowed
 from funchost.servicebus.broker.interface import (
-    MAX_MESSAGE_BYTES,
     NEXT_SESSION,
     NextSession,
     ReceiveMode,
@@ -37,7 +35,7 @@ _BURST_MESSAGES: Final = 256
 _FIRST_BURST: Final = 16
 
 
-class EntitySource(Link):
+class EntitySource(OutgoingLink):
     """The broker hands over as much as the client's credit allows, but never more than a burst at
     once, and nothing while the client does not read: what a slow client has not taken stays in the
     broker."""
@@ -52,9 +50,6 @@ class EntitySource(Link):
         self._opening: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._writable = asyncio.Event()
-        self._delivery_count = 0
-        self._limit = 0
-        self._drains = False
         self._burst = _FIRST_BURST
 
     def start(self) -> None:
@@ -64,6 +59,7 @@ class EntitySource(Link):
 
     async def _open(self) -> None:
         timeout = self._attach.properties.get("com.microsoft:timeout")
+        seconds = timeout / 1000 if type(timeout) is int else _SESSION_WAIT_SECONDS
         try:
             receiver = await self.session.broker.open_receiver(
                 self.path,
@@ -71,50 +67,27 @@ class EntitySource(Link):
                 self._on_messages,
                 self._on_closed,
                 session=self._asked_session,
-                timeout=timeout / 1000 if type(timeout) is int else _SESSION_WAIT_SECONDS,
+                wait_seconds=seconds,
             )
         except BrokerError as error:
-            self.refuse(error.condition, str(error))
+            self.detach((error.condition, str(error)))
             return
         if self.is_ended:  # Detached meanwhile.
             await receiver.close()
             return
         self.receiver = receiver
-        self._answer_attach(receiver)
+        self._answer(receiver)
         self._pass_credit_on()
 
-    def _answer_attach(self, receiver: Receiver) -> None:
+    def _answer(self, receiver: Receiver) -> None:
         source = self._attach.source
-        properties: dict[Symbol, Any] = {}
-        if receiver.session_id is not None and source is not None:
-            source = _with_session(source, receiver.session_id)
-            locked_until = receiver.session_locked_until or 0
-            ticks = locked_until * 10_000 + _TICKS_AT_EPOCH
-            properties[Symbol("com.microsoft:locked-until-utc")] = ticks
-        self.session.write(
-            attach_frame(
-                self.session.channel,
-                self.handle,
-                self.name,
-                is_receiver=False,
-                settle_modes=self._attach.settle_modes,
-                source=source,
-                target=self._attach.target,
-                maximum_message=MAX_MESSAGE_BYTES,
-                properties=properties or None,
-            )
-        )
-
-    @property
-    def _remaining(self) -> int:
-        return max(0, self._limit - self._delivery_count)
-
-    def on_flow(self, delivery_count: int | None, credit: int | None, *, drain: bool) -> None:
-        if credit is not None:
-            # A client that has not seen our attach yet does not know our count, which is 0 then.
-            self._limit = (delivery_count or 0) + credit
-        self._drains = drain
-        self._pass_credit_on()
+        target = self._attach.target
+        if receiver.session_id is None or source is None:
+            self._write_attach(source, target)
+            return
+        ticks = (receiver.session_locked_until or 0) * 10_000 + _TICKS_AT_EPOCH
+        properties = {Symbol("com.microsoft:locked-until-utc"): ticks}
+        self._write_attach(_with_session(source, receiver.session_id), target, properties)
 
     def resume(self) -> None:
         self._writable.set()
@@ -124,6 +97,8 @@ class EntitySource(Link):
         self._limit = self._delivery_count
         if self.receiver is not None:
             self.receiver.set_credit(0)
+        elif self._opening is not None:
+            self._opening.cancel()
 
     def _pass_credit_on(self) -> None:
         if self.receiver is None or self.is_ended:
@@ -147,13 +122,8 @@ class EntitySource(Link):
             if self._delivery_count == before:
                 break
         self._draining = None
-        if self.is_ended:
-            return
-        self._drains = False
-        self._delivery_count = max(self._delivery_count, self._limit)
-        link = (self.handle, self._delivery_count, 0)
-        window = self.session.window()
-        self.session.write(flow_frame(self.session.channel, window, link, is_drained=True))
+        if not self.is_ended:
+            self._answer_drain()
 
     def _on_messages(self, messages: Sequence[StoredMessage]) -> None:
         size = 0
@@ -172,7 +142,7 @@ class EntitySource(Link):
             self._pass_credit_on()
 
     def _on_closed(self, error: BrokerError) -> None:
-        self.end(error.condition, str(error))
+        self.detach((error.condition, str(error)))
 
     def close(self) -> None:
         super().close()

@@ -8,8 +8,8 @@ from struct import pack
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from funchost.servicebus.amqp.encoding import encode, encode_described_list
-from funchost.servicebus.amqp.frames import ACCEPTED, attach_frame, flow_frame, rejected
-from funchost.servicebus.amqp.links import Attach, Delivery, IncomingLink, Link
+from funchost.servicebus.amqp.frames import ACCEPTED, rejected
+from funchost.servicebus.amqp.links import Attach, Delivery, IncomingLink, OutgoingLink
 from funchost.servicebus.amqp.sections import (
     APPLICATION_PROPERTIES,
     PROPERTIES,
@@ -115,49 +115,28 @@ def _encode_reply(reply: Reply, message_id: Any) -> bytes:
     )
 
 
-class ResponseLink(Link):
+class ResponseLink(OutgoingLink):
     """Replies wait for credit and for room; who asks without ever reading loses the link."""
 
     def __init__(self, session: "Session", attach: Attach) -> None:
         super().__init__(session, attach)
-        self.addresses = {attach.source_fields[0], attach.target_fields[0]}
+        addresses = (attach.source_fields[0], attach.target_fields[0])
+        self.addresses = {address for address in addresses if isinstance(address, str)}
         self._waiting: deque[bytes] = deque()
         self._waiting_bytes = 0
-        self._delivery_count = 0
-        self._limit = 0
 
     def start(self) -> None:
-        self.session.write(
-            attach_frame(
-                self.session.channel,
-                self.handle,
-                self.name,
-                is_receiver=False,
-                settle_modes=self._attach.settle_modes,
-                source=self._attach.source,
-                target=self._attach.target,
-                maximum_message=_MAXIMUM_REQUEST,
-            )
-        )
-
-    def on_flow(self, delivery_count: int | None, credit: int | None, *, drain: bool) -> None:
-        if credit is not None:
-            self._limit = (delivery_count or 0) + credit
-            self.resume()
-        if drain and not self._waiting and not self.is_ended:
-            self._delivery_count = max(self._delivery_count, self._limit)
-            link, window = (self.handle, self._delivery_count, 0), self.session.window()
-            self.session.write(flow_frame(self.session.channel, window, link, is_drained=True))
+        self._write_attach(self._attach.source, self._attach.target)
 
     def send(self, payload: bytes) -> None:
         self._waiting.append(payload)
         self._waiting_bytes += len(payload) + _OVERHEAD
         self.resume()
         if self._waiting_bytes > _MAXIMUM_WAITING_BYTES:
-            self.end("amqp:resource-limit-exceeded", "Too many replies wait to be read.")
+            self.detach(("amqp:resource-limit-exceeded", "Too many replies wait to be read."))
 
     def resume(self) -> None:
-        while self._waiting and self._delivery_count < self._limit and not self.is_ended:
+        while self._waiting and self._remaining and not self.is_ended:
             if self.session.is_blocked:
                 return
             self._delivery_count += 1
@@ -165,3 +144,8 @@ class ResponseLink(Link):
             payload = self._waiting.popleft()
             self._waiting_bytes -= len(payload) + _OVERHEAD
             self.session.deliver(self, tag, payload, is_settled=True)
+        if self._drains and not self._waiting and not self.is_ended:
+            self._answer_drain()
+
+    def stop_delivering(self) -> None:
+        """Replies to what is under way are still sent."""

@@ -34,7 +34,7 @@ BATCH_FORMAT: Final = 0x80013700
 """The message format of several messages in one transfer, a data section each."""
 
 _ONCE = (HEADER, MESSAGE_ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES)
-_MAXIMUM_SECTIONS = 4096
+_MAXIMUM_SECTIONS = 65_536
 _SYMBOLIC = {
     b"amqp:header:list": HEADER,
     b"amqp:delivery-annotations:map": DELIVERY_ANNOTATIONS,

@@ -6,21 +6,20 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from funchost.servicebus.amqp.decoding import skip
-from funchost.servicebus.amqp.errors import AmqpError, SessionFault
+from funchost.servicebus.amqp.errors import AmqpError, LinkFault, SessionFault
 from funchost.servicebus.amqp.frames import (
     ACCEPTED,
     MODIFIED,
     REJECTED,
     RELEASED,
     begin_frame,
-    detach_frame,
     disposition_frame,
     end_frame,
     flow_frame,
     rejected,
     transfer_frames,
 )
-from funchost.servicebus.amqp.links import Attach, IncomingLink, Link, outcome_of
+from funchost.servicebus.amqp.links import Attach, IncomingLink, Link, OutgoingLink, outcome_of
 from funchost.servicebus.amqp.outcomes import is_transactional, read_outcome
 from funchost.servicebus.amqp.receiving import EntitySource
 from funchost.servicebus.amqp.requests import ResponseLink
@@ -51,6 +50,7 @@ class Session:
         self.channel = channel
         self.links: dict[int, Link] = {}
         self._past_handles: set[int] = set()
+        self._is_ended = False
         self._next_incoming = next_outgoing
         self._frames_since_flow = 0
         self._next_outgoing = _FIRST_ID
@@ -61,7 +61,9 @@ class Session:
         self.write(begin_frame(channel, _FIRST_ID, _WINDOW, HANDLE_MAX))
 
     def write(self, frame: bytes) -> None:
-        self.connection.write(frame)
+        """Nothing is sent any more once the session has ended."""
+        if not self._is_ended:
+            self.connection.write(frame)
 
     def window(self) -> tuple[int, int, int, int]:
         """The session's part of a flow that is sent right now."""
@@ -93,7 +95,7 @@ class Session:
             self._remote_window -= len(frames)
             self._next_outgoing = (self._next_outgoing + len(frames)) % _MODULUS
             for frame in frames:
-                self.connection.write(frame)
+                self.write(frame)
         else:
             self._waiting.extend(frames)
             self._send_waiting()
@@ -141,22 +143,25 @@ class Session:
         self.links.clear()
         self._unsettled.clear()
         self._waiting.clear()
+        self._is_ended = True
 
-    def end(self, error: AmqpError) -> None:
-        """Ends the session from our side."""
+    def end(self, error: tuple[str, str] | None) -> None:
+        """Ends the session, from our side or in answer to the client."""
         self.close()
         self.connection.forget(self)
-        self.write(end_frame(self.channel, (error.condition, error.description)))
+        self.connection.write(end_frame(self.channel, error))
 
     def stop_delivering(self) -> None:
         for link in self.links.values():
-            link.stop_delivering()
+            if isinstance(link, OutgoingLink):
+                link.stop_delivering()
 
     def resume(self) -> None:
         """The client takes data again."""
         if not self.is_blocked:
             for link in list(self.links.values()):
-                link.resume()
+                if isinstance(link, OutgoingLink):
+                    link.resume()
 
     def on_attach(self, fields: list[Any], frame: bytes, offset: int) -> None:
         attach = _read_attach(fields, frame, offset)
@@ -169,7 +174,7 @@ class Session:
         try:
             link.start()
         except (AmqpError, BrokerError) as error:
-            link.refuse(error.condition, getattr(error, "description", str(error)))
+            link.detach((error.condition, str(error)))
 
     def on_flow(self, fields: list[Any]) -> None:
         next_incoming, window, next_outgoing, _, handle, count, credit, _, drain, echo, _ = fields
@@ -184,7 +189,7 @@ class Session:
         if was_blocked:
             self.resume()
         link = None if handle is None else self._link(handle)
-        if link is not None:
+        if isinstance(link, OutgoingLink):
             link.on_flow(
                 count if type(count) is int else None,
                 credit if type(credit) is int else None,
@@ -202,8 +207,8 @@ class Session:
                 raise SessionFault("amqp:not-allowed", "a transfer came on a receiving link")
             try:
                 link.on_transfer(fields, payload)
-            except AmqpError as error:
-                link.end(error.condition, error.description)
+            except LinkFault as fault:
+                link.detach((fault.condition, str(fault)))
         if self._frames_since_flow > _WINDOW // 2:
             self.write(flow_frame(self.channel, self.window()))
 
@@ -225,9 +230,7 @@ class Session:
     def on_detach(self, fields: list[Any]) -> None:
         link = self._link(fields[0])
         if link is not None:
-            link.close()
-            self.forget(link)
-            self.write(detach_frame(self.channel, link.handle, is_closed=fields[1] is True))
+            link.detach(None, is_closed=fields[1] is True)
 
     def _deliveries(self, first: int, last: int) -> Iterable[int]:
         """Those of the range that are unsettled; or a single one even if it is not."""
@@ -271,6 +274,8 @@ class Session:
 
     def _link(self, handle: Any) -> Link | None:
         """None for a link that is over already: the client may not have read so yet."""
+        if type(handle) is not int:
+            raise DecodeError("a frame lacks its handle")
         link = self.links.get(handle)
         if link is None and handle not in self._past_handles:
             raise SessionFault("amqp:session:unattached-handle", f"{handle} is not attached")
