@@ -63,6 +63,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="serve the files of a folder; may be repeated",
     )
     start.add_argument(
+        "--servicebus",
+        type=Path,
+        metavar="FILE",
+        help="entities of the Service Bus broker, in the shape of the official emulator's "
+        "Config.json; default infra/servicebus.json or servicebus.json in the app's folder",
+    )
+    start.add_argument(
         "--drain-seconds",
         type=float,
         default=DEFAULT_DRAIN_SECONDS,
@@ -147,6 +154,7 @@ def _complete(given: argparse.Namespace, app_dir: Path, local: LocalSettings) ->
         mounts=tuple(Mount.parse(text) for text in given.static),
         verbose=given.verbose,
         user_log_level=given.user_log_level,
+        servicebus=None if given.servicebus is None else given.servicebus.resolve(),
         drain_seconds=given.drain_seconds,
     )
 
