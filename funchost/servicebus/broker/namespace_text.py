@@ -63,7 +63,9 @@ def _settings(settings: EntitySettings, kind: EntityKind) -> dict[str, Any]:
 def _rule(rule: Rule) -> dict[str, Any]:
     properties: dict[str, Any]
     if isinstance(rule.condition, CorrelationFilter):
-        correlation: dict[str, Any] = {**rule.condition.system}
+        correlation: dict[str, Any] = {
+            str(key): text for key, text in rule.condition.system.items()
+        }
         if rule.condition.application:
             correlation["Properties"] = dict(rule.condition.application)
         properties = {"FilterType": "Correlation", "CorrelationFilter": correlation}
