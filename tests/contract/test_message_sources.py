@@ -16,7 +16,7 @@ from funchost.servicebus.options import ServiceBusOptions
 from funchost.servicebus.sources.client import ClientProvider
 from funchost.servicebus.sources.direct import DirectProvider
 from funchost.servicebus.sources.port import EntityError, LockLostError, SourceError
-from tests.support.service_bus import queues, running_bus
+from tests.support.running_bus import queues, running_bus
 
 OPTIONS = ServiceBusOptions.read(
     HostJson({"extensions": {"serviceBus": {"clientRetryOptions": {"maxRetries": 0}}}})
