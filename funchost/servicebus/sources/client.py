@@ -2,6 +2,7 @@
 broker of another process."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -36,6 +37,10 @@ _NEVER_YEAR = 9999
 class ClientProvider:
     def __init__(self, connection: Connection, options: ServiceBusOptions) -> None:
         """Within a running loop. Raises SourceError for a connection that the SDK refuses."""
+        # The SDK tells every step of its protocol; an app may still ask for that.
+        logger = logging.getLogger("azure.servicebus")
+        if logger.level == logging.NOTSET:
+            logger.setLevel(logging.WARNING)
         retry = options.retry
         settings: dict[str, Any] = {
             "retry_total": retry.max_retries,
