@@ -111,6 +111,8 @@ async def test_sessions(broker: BrokerProcess, async_client: ServiceBusClient) -
         queue,
         *(ServiceBusMessage(f"{number}", session_id="s") for number in range(5)),
     )
+    listed = [name async for name in async_client.list_queue_sessions(queue, timeout=PATIENCE)]
+    assert listed == ["s"]
     async with async_client.get_queue_receiver(
         queue, session_id=NEXT_AVAILABLE_SESSION, max_wait_time=PATIENCE
     ) as receiver:
@@ -127,8 +129,7 @@ async def test_sessions(broker: BrokerProcess, async_client: ServiceBusClient) -
                 await other.get_queue_receiver(
                     queue, session_id=NEXT_AVAILABLE_SESSION, max_wait_time=1
                 ).__aenter__()
-        listed = [name async for name in async_client.list_queue_sessions(queue, timeout=PATIENCE)]
-        assert listed == ["s"]
+
         for message in messages:
             await receiver.complete_message(message)
 
