@@ -150,7 +150,8 @@ def test_a_lower_credit_is_obeyed(broker: BrokerProcess, raw: RawClient) -> None
     raw.attach_receiver(1, queue)
     raw.flow(1, count=0, credit=5)
     raw.flow(1, count=0, credit=1)
-    fill(raw, queue, 3)
+    with broker.connect() as connection:
+        fill(RawClient(connection), queue, 3)
     assert [body for _, body in take(raw, 1)] == [b"0"]
     # The next transfer is the answer to this, not another message.
     assert ask(raw, "$management", "funchost:list-entities", {}).body_value["entities"]
