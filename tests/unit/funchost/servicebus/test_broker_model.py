@@ -12,12 +12,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
-    consumes,
     initialize,
     invariant,
-    multiple,
+    precondition,
     rule,
 )
 
@@ -34,6 +32,7 @@ from funchost.servicebus.broker.interface import (
     Outcome,
     ReceiveMode,
     Release,
+    StoredMessage,
 )
 from tests.support.broker import Link, one_queue, open_link, settled
 from tests.support.broker_codec import JsonCodec, body, message
@@ -41,6 +40,9 @@ from tests.support.broker_codec import JsonCodec, body, message
 LOCK = 1000
 MAX_DELIVERIES = 2
 DEAD_LETTERS = "q/$DeadLetterQueue"
+OUTCOMES: st.SearchStrategy[Outcome] = st.sampled_from(
+    [Abandon(), Complete(), Release(), Defer(), DeadLetter("r")]
+)
 
 
 @dataclass
@@ -56,8 +58,6 @@ class Model:
 
 
 class QueueMachine(RuleBasedStateMachine):
-    tokens = Bundle("tokens")
-
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
@@ -65,6 +65,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.clock = ManualBrokerClock()
         self.queue: dict[int, Model] = {}
         self.dead: list[str] = []
+        self.spent: list[tuple[UUID, type]] = []
         self.last_sequence = 0
         self.names = 0
         self.broker: Broker
@@ -97,89 +98,81 @@ class QueueMachine(RuleBasedStateMachine):
         self._number(number)
         self.queue[number] = Model(name, "scheduled", due=at)
 
+    @precondition(lambda self: self._any("scheduled"))
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(self._any("scheduled")))
+        self.runner.run(self._cancel(number))
+        del self.queue[number]
+
+    @rule(data=st.data())
+    def cancel_what_is_not_scheduled(self, data: st.DataObject) -> None:
         number = data.draw(st.integers(0, self.last_sequence + 1))
-
-        async def call() -> None:
-            await self.broker.cancel_scheduled("q", [number])
-
-        if number in self.queue and self.queue[number].state == "scheduled":
-            self.runner.run(call())
-            del self.queue[number]
-        else:
+        if number not in self._any("scheduled"):
             with pytest.raises(MessageNotFound):
-                self.runner.run(call())
+                self.runner.run(self._cancel(number))
 
-    @rule(target=tokens, credit=st.integers(1, 3))
-    def receive(self, credit: int) -> object:
+    @rule(credit=st.integers(1, 3))
+    def receive(self, credit: int) -> None:
         got = self.runner.run(self.link.available(credit))
-        ready = [number for number in sorted(self.queue) if self.queue[number].state == "ready"]
-        assert [each.sequence_number for each in got] == ready[:credit]
+        assert [each.sequence_number for each in got] == self._any("ready")[:credit]
         for each in got:
-            self._deliver(each.sequence_number, "locked", each.delivery_count, each.lock_token)
-        return multiple(*[each.lock_token for each in got])
+            self._deliver(each, "locked")
 
-    @rule(target=tokens, data=st.data())
-    def receive_deferred(self, data: st.DataObject) -> object:
-        number = data.draw(st.integers(1, self.last_sequence + 1))
-        model = self.queue.get(number)
+    @precondition(lambda self: self._any("ready"))
+    @rule(outcome=OUTCOMES)
+    def receive_and_settle(self, outcome: Outcome) -> None:
+        self.receive(1)
+        (token,) = self.link.tokens()[-1:]
+        self._settle(token, outcome)
 
-        async def call() -> object:
-            (got,) = await self.broker.receive_deferred("q", [number], ReceiveMode.PEEK_LOCK)
-            assert model is not None
-            self._deliver(number, "deferred-locked", got.delivery_count, got.lock_token)
-            return got.lock_token
-
-        if model is not None and model.state == "deferred" and not self._is_expired(model):
-            return self.runner.run(call())
-        with pytest.raises(MessageNotFound):
-            self.runner.run(call())
-        if model is not None and model.state == "deferred":
+    @precondition(lambda self: self._any("deferred"))
+    @rule(data=st.data(), outcome=st.none() | OUTCOMES)
+    def receive_deferred(self, data: st.DataObject, outcome: Outcome | None) -> None:
+        number = data.draw(st.sampled_from(self._any("deferred")))
+        if self._is_expired(self.queue[number]):
+            with pytest.raises(MessageNotFound):
+                self.runner.run(self._receive_deferred(number))
             self._bury(number)
-        return multiple()
-
-    @rule(
-        token=consumes(tokens),
-        outcome=st.sampled_from([Abandon(), Complete(), Release(), Defer(), DeadLetter("r")]),
-    )
-    def settle(self, token: UUID, outcome: Outcome) -> None:
-        async def call() -> None:
-            await self.broker.settle("q", [token], outcome)
-
-        number = next((n for n, each in self.queue.items() if each.token == token), None)
-        if number is None:
-            with pytest.raises(MessageLockLost):
-                self.runner.run(call())
             return
-        self.runner.run(call())
-        match outcome:
-            case Complete():
-                del self.queue[number]
-            case DeadLetter():
-                self._bury(number)
-            case Defer():
-                model = self.queue[number]
-                model.state, model.token, model.due = "deferred", None, None
-            case Release():
-                self.queue[number].deliveries -= 1
-                self._unlock(number, counts=False)
-            case Abandon():
-                self._unlock(number)
-        self._pass_time()
+        (got,) = self.runner.run(self._receive_deferred(number))
+        self._deliver(got, "deferred-locked")
+        assert got.lock_token is not None
+        if outcome is not None:
+            self._settle(got.lock_token, outcome)
 
-    @rule(token=tokens)
-    def renew(self, token: UUID) -> None:
-        async def call() -> list[int]:
-            return await self.broker.renew_locks("q", [token])
+    @rule(data=st.data())
+    def receive_what_is_not_deferred(self, data: st.DataObject) -> None:
+        number = data.draw(st.integers(0, self.last_sequence + 1))
+        if number not in self._any("deferred"):
+            with pytest.raises(MessageNotFound):
+                self.runner.run(self._receive_deferred(number))
 
-        model = next((each for each in self.queue.values() if each.token == token), None)
-        if model is None:
-            with pytest.raises(MessageLockLost):
-                self.runner.run(call())
-        else:
-            model.due = self.clock.now() + LOCK
-            assert self.runner.run(call()) == [model.due]
+    @precondition(lambda self: self._any("locked", "deferred-locked"))
+    @rule(data=st.data(), outcome=OUTCOMES)
+    def settle(self, data: st.DataObject, outcome: Outcome) -> None:
+        number = data.draw(st.sampled_from(self._any("locked", "deferred-locked")))
+        token = self.queue[number].token
+        assert token is not None
+        self._settle(token, outcome)
+
+    @precondition(lambda self: self._any("locked", "deferred-locked"))
+    @rule(data=st.data())
+    def renew(self, data: st.DataObject) -> None:
+        model = self.queue[data.draw(st.sampled_from(self._any("locked", "deferred-locked")))]
+        assert model.token is not None
+        model.due = self.clock.now() + LOCK
+        assert self.runner.run(self._renew(model.token)) == [model.due]
+
+    @precondition(lambda self: self.spent)
+    @rule(data=st.data())
+    def use_a_token_that_is_spent(self, data: st.DataObject) -> None:
+        token, last = data.draw(st.sampled_from(self.spent))
+        other = DeadLetter() if last is Complete else Complete()
+        with pytest.raises(MessageLockLost):
+            self.runner.run(self._settle_now(token, other))
+        with pytest.raises(MessageLockLost):
+            self.runner.run(self._renew(token))
 
     @rule(milliseconds=st.sampled_from([1, 400, LOCK, 5000]))
     def advance(self, milliseconds: int) -> None:
@@ -230,6 +223,40 @@ class QueueMachine(RuleBasedStateMachine):
     async def _send(self, messages: list[object]) -> list[int]:
         return await self.broker.send("q", messages)  # type: ignore[arg-type]
 
+    async def _cancel(self, number: int) -> None:
+        await self.broker.cancel_scheduled("q", [number])
+
+    async def _receive_deferred(self, number: int) -> list[StoredMessage]:
+        return await self.broker.receive_deferred("q", [number], ReceiveMode.PEEK_LOCK)
+
+    async def _settle_now(self, token: UUID, outcome: Outcome) -> None:
+        await self.broker.settle("q", [token], outcome)
+
+    async def _renew(self, token: UUID) -> list[int]:
+        return await self.broker.renew_locks("q", [token])
+
+    def _settle(self, token: UUID, outcome: Outcome) -> None:
+        (number,) = [n for n, each in self.queue.items() if each.token == token]
+        self.runner.run(self._settle_now(token, outcome))
+        match outcome:
+            case Complete():
+                del self.queue[number]
+            case DeadLetter():
+                self._bury(number)
+            case Defer():
+                model = self.queue[number]
+                model.state, model.token, model.due = "deferred", None, None
+            case Release():
+                self.queue[number].deliveries -= 1
+                self._unlock(number, counts=False)
+            case Abandon():
+                self._unlock(number)
+        self.spent.append((token, type(outcome)))
+        self._pass_time()
+
+    def _any(self, *states: str) -> list[int]:
+        return [number for number, each in sorted(self.queue.items()) if each.state in states]
+
     def _name(self) -> str:
         self.names += 1
         return str(self.names)
@@ -241,13 +268,13 @@ class QueueMachine(RuleBasedStateMachine):
     def _is_expired(self, model: Model) -> bool:
         return model.expires is not None and model.expires <= self.clock.now()
 
-    def _deliver(self, number: int, state: object, count: int, token: UUID | None) -> None:
-        model = self.queue[number]
-        assert (count, token is None) == (model.deliveries, False)
+    def _deliver(self, got: StoredMessage, state: Literal["locked", "deferred-locked"]) -> None:
+        model = self.queue[got.sequence_number]
+        assert (got.delivery_count, got.lock_token is None) == (model.deliveries, False)
         assert not self._is_expired(model)
         model.deliveries += 1
-        model.token, model.due = token, self.clock.now() + LOCK
-        model.state = state  # type: ignore[assignment]
+        model.token, model.due = got.lock_token, self.clock.now() + LOCK
+        model.state = state
 
     def _bury(self, number: int) -> None:
         self.dead.append(self.queue.pop(number).name)
@@ -272,14 +299,16 @@ class QueueMachine(RuleBasedStateMachine):
                 del self.queue[number]
                 continue
             if model.state in ("locked", "deferred-locked"):
+                assert model.token is not None
+                self.spent.append((model.token, type(None)))
                 self._unlock(number)
             if number in self.queue and model.state == "ready" and self._is_expired(model):
                 self._bury(number)
 
 
 QueueMachine.TestCase.settings = settings(
-    max_examples=30,
-    stateful_step_count=30,
+    max_examples=25,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
