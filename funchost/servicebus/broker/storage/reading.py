@@ -1,7 +1,7 @@
 """Looks at what is committed, beside the writer."""
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from funchost.servicebus.broker.catalogue import Container
 from funchost.servicebus.broker.interface import EntityCounts, StoredMessage
@@ -12,9 +12,10 @@ from funchost.servicebus.broker.storage.transaction import State, message_id
 __all__ = ["count", "next_session", "peek", "sessions"]
 
 _PEEK_BYTES = 4 << 20
+_ACTIVE = (State.READY, State.LOCKED)
 _SESSIONS_AFTER = (
     "SELECT session FROM message INDEXED BY message_session WHERE session IS NOT NULL"
-    " AND container = ? AND state = 0 AND session {} ? ORDER BY session LIMIT 1"
+    " AND container = ? AND state = ? AND session {} ? ORDER BY session LIMIT 1"
 )
 
 
@@ -81,23 +82,30 @@ def _first_session(
 
 
 def _following_session(
-    connection: sqlite3.Connection, container: Container, after: str | None
+    connection: sqlite3.Connection,
+    container: Container,
+    after: str | None,
+    *,
+    states: Sequence[State] = (State.READY,),
 ) -> str | None:
     # Leaps from one session to the next in the index, however many messages each of them has.
-    row = connection.execute(
-        _SESSIONS_AFTER.format(">=" if after is None else ">"), (container.number, after or "")
-    ).fetchone()
-    return None if row is None else row[0]
+    statement = _SESSIONS_AFTER.format(">=" if after is None else ">")
+    rows = [
+        connection.execute(statement, (container.number, state, after or "")).fetchone()
+        for state in states
+    ]
+    return min((row[0] for row in rows if row is not None), default=None)
 
 
 def sessions(
-    connection: sqlite3.Connection, container: Container, skip: int, top: int
+    connection: sqlite3.Connection, container: Container, skip: int, top: int | None
 ) -> list[str]:
+    """`top` None means all."""
     found: list[str] = []
-    session = _following_session(connection, container, None)
-    while session is not None and len(found) < skip + top:
+    session = _following_session(connection, container, None, states=_ACTIVE)
+    while session is not None and (top is None or len(found) < skip + top):
         found.append(session)
-        session = _following_session(connection, container, session)
+        session = _following_session(connection, container, session, states=_ACTIVE)
     return found[skip:]
 
 
@@ -108,16 +116,11 @@ def count(connection: sqlite3.Connection, container: Container) -> EntityCounts:
             (message_id(container, 0), message_id(container, (1 << SEQUENCE_BITS) - 1)),
         )
     )
-    number_of_sessions = 0
-    if container.entity.requires_session:
-        session = _following_session(connection, container, None)
-        while session is not None:
-            number_of_sessions += 1
-            session = _following_session(connection, container, session)
+    listed = sessions(connection, container, 0, None) if container.entity.requires_session else []
     return EntityCounts(
         entity=container.entity,
         active=states.get(State.READY, 0) + states.get(State.LOCKED, 0),
         deferred=states.get(State.DEFERRED, 0) + states.get(State.DEFERRED_LOCKED, 0),
         scheduled=states.get(State.SCHEDULED, 0),
-        sessions=number_of_sessions,
+        sessions=len(listed),
     )

@@ -126,7 +126,7 @@ def unlock(
     )
     transaction.effects.at(due)
     if ready:
-        transaction.effects.ready[container.number, session] += 1
+        transaction.effects.announce(container.number, session)
 
 
 def expire(transaction: Transaction, container: Container, row: int) -> None:

@@ -2,9 +2,11 @@
 
 import os
 import sqlite3
-from collections import Counter, OrderedDict
+from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import chain
 from uuid import UUID
 
 from funchost.servicebus.broker.catalogue import Container
@@ -28,6 +30,7 @@ __all__ = [
 _LOCK_BITS = 64
 _SEQUENCE_MASK = (1 << SEQUENCE_BITS) - 1
 _REMEMBERED_TOKENS = 20_000
+_ROWS_PER_STATEMENT = 20
 
 
 class State(IntEnum):
@@ -49,8 +52,12 @@ class Effects:
     """`ready` counts messages that became available; `due` is the earliest time at which something
     that the operation wrote ends by itself."""
 
-    ready: Counter[FeedKey] = field(default_factory=Counter)
+    ready: dict[FeedKey, int] = field(default_factory=dict)
     due: int | None = None
+
+    def announce(self, container: int, session: str | None) -> None:
+        key = (container, session)
+        self.ready[key] = self.ready.get(key, 0) + 1
 
     def at(self, due: int | None) -> None:
         if due is not None and (self.due is None or due < self.due):
@@ -148,22 +155,36 @@ class Transaction:
         )
         self.effects.at(due)
         if state is State.READY:
-            self.effects.ready[container.number, session] += 1
+            self.effects.announce(container.number, session)
 
     def flush(self) -> None:
         if self._messages:
-            self.connection.executemany(
-                "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._messages
-            )
-            self.connection.executemany(
-                "INSERT INTO body VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", self._bodies
-            )
+            _insert(self.connection, "message", self._messages)
+            _insert(self.connection, "body", self._bodies)
             self._messages.clear()
             self._bodies.clear()
 
     def delete(self, row: int) -> None:
         self.connection.execute("DELETE FROM message WHERE id = ?", (row,))
         self.connection.execute("DELETE FROM body WHERE id = ?", (row,))
+
+
+def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Many rows in one statement: every step of a statement lets go of the interpreter and must get
+    it back from a loop that is busy."""
+    values = f"({', '.join('?' * len(rows[0]))})"
+    full = len(rows) - len(rows) % _ROWS_PER_STATEMENT
+    if full:
+        statement = f"INSERT INTO {table} VALUES {', '.join([values] * _ROWS_PER_STATEMENT)}"  # noqa: S608
+        connection.executemany(
+            statement,
+            (
+                tuple(chain.from_iterable(rows[start : start + _ROWS_PER_STATEMENT]))
+                for start in range(0, full, _ROWS_PER_STATEMENT)
+            ),
+        )
+    if full < len(rows):
+        connection.executemany(f"INSERT INTO {table} VALUES {values}", rows[full:])  # noqa: S608
 
 
 def message_id(container: Container, sequence: int) -> int:

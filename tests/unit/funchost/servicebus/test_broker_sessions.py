@@ -307,8 +307,10 @@ async def test_only_sessions_with_active_messages_are_listed(
         assert await broker.sessions("s", skip=1, top=2) == ["1", "2"]
         assert await broker.sessions("s", skip=9, top=2) == []
         assert await broker.sessions("plain", skip=0, top=100) == []
-        link = await open_link(broker, "s", DELETE, session="2")
+        link = await open_link(broker, "s", session="2")
         await link.take(3)
+        assert await broker.sessions("s", skip=0, top=100) == ["0", "1", "2", "3", "4"]
+        await broker.settle("s", link.tokens(), Complete())
         assert await broker.sessions("s", skip=0, top=100) == ["0", "1", "3", "4"]
         (counts, *_) = await broker.counts()
         assert (counts.active, counts.sessions) == (12, 4)
