@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 
 from funchost.settings import connection_setting
 
-__all__ = ["Connection", "ConnectionSettingError", "find_connection", "local_ports"]
+__all__ = [
+    "Connection",
+    "ConnectionSettingError",
+    "find_connection",
+    "local_connection_string",
+    "local_ports",
+    "parse_connection_string",
+]
 
 DEFAULT_AMQP_PORT = 5672
 DEFAULT_SETTING = "ServiceBus"
@@ -78,6 +85,14 @@ def parse_connection_string(setting: str, text: str) -> Connection:
     is_emulator = parts.get("usedevelopmentemulator") == "true"
     local_port = (port or DEFAULT_AMQP_PORT) if is_emulator and _is_loopback(host) else None
     return Connection(setting, rest.partition("/")[0], text.strip(), local_port)
+
+
+def local_connection_string(port: int) -> str:
+    """Of a broker on this machine, which asks for no particular key."""
+    return (
+        f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=local;SharedAccessKey=local;"
+        "UseDevelopmentEmulator=true"
+    )
 
 
 def local_ports(environment: Mapping[str, str] = os.environ) -> dict[int, str]:

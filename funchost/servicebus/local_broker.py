@@ -15,17 +15,28 @@ from funchost.servicebus.broker.instance_lock import InstanceLock
 from funchost.servicebus.broker.interface import Broker
 from funchost.servicebus.broker.namespace import Namespace
 from funchost.servicebus.loops import LoopThread
+from funchost.state import write_private
 
-__all__ = ["LocalBroker", "broker_folder", "broker_lock"]
+__all__ = ["LocalBroker", "broker_folder", "broker_lock", "is_listening", "listening_port"]
 
 _CATEGORY = "Host.ServiceBus"
 _ADDRESS = "127.0.0.1"
+_PORT_FILE = "port"
+"""For an operator who knows the state folder alone."""
 _PATIENCE_SECONDS = 15.0
 _ATTEMPT_SECONDS = 0.1
 
 
 def broker_folder(state: Path) -> Path:
     return state / "servicebus"
+
+
+def listening_port(state: Path) -> int | None:
+    """Where the process that holds the lock listens; None before it does."""
+    try:
+        return int((broker_folder(state) / _PORT_FILE).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def broker_lock(state: Path) -> InstanceLock:
@@ -106,6 +117,7 @@ class LocalBroker:
             server = AmqpServer(broker, listening=listening)
             self._servers.append(server)
             await thread.call(server.start)
+        write_private(folder / _PORT_FILE, str(min(ports)))
         for port in sorted(ports):
             self._log.log(
                 _CATEGORY, INFORMATION, f"The Service Bus broker listens at {_ADDRESS}:{port}."
@@ -147,7 +159,7 @@ class LocalBroker:
         for port in self._ports:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_PATIENCE_SECONDS):
-                    while not await _is_listening(port):  # noqa: ASYNC110 - of another process
+                    while not await is_listening(port):  # noqa: ASYNC110 - of another process
                         await asyncio.sleep(_ATTEMPT_SECONDS)
 
 
@@ -155,7 +167,7 @@ def _bind(port: int) -> socket.socket:
     return socket.create_server((_ADDRESS, port), backlog=512)
 
 
-async def _is_listening(port: int) -> bool:
+async def is_listening(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection(_ADDRESS, port)
     except OSError:

@@ -25,7 +25,7 @@ from funchost.servicebus.messages import OutgoingMessage, ReceivedMessage
 from funchost.servicebus.options import ServiceBusOptions
 from funchost.servicebus.sources.port import EntityError, LockLostError, SourceError
 
-__all__ = ["ClientProvider"]
+__all__ = ["ClientProvider", "received_message"]
 
 T = TypeVar("T")
 
@@ -172,7 +172,7 @@ class ClientReceiver:
             self._receiver.receive_messages(max_message_count=asked, max_wait_time=wait)
         )
         self._asked = 2 * asked if len(messages) == asked else 1
-        return [_received(message) for message in messages]
+        return [received_message(message) for message in messages]
 
 
 class ClientSessionReceiver(ClientReceiver):
@@ -217,7 +217,7 @@ async def _translated(operation: Awaitable[T]) -> T:
         raise SourceError(str(error)) from error
 
 
-def _received(message: Any) -> ReceivedMessage:
+def received_message(message: Any) -> ReceivedMessage:
     expires = message.expires_at_utc
     return ReceivedMessage(
         body=_body(message),
