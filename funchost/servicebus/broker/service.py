@@ -239,13 +239,13 @@ class ServiceBroker:
         ]
 
     async def stop(self) -> None:
-        if self._stopped:
-            return
+        # One that was superseded has ended already and has its files to close all the same.
         self._end(BrokerUnavailable("The broker has stopped."))
         await self._writer.stop()
         await asyncio.get_running_loop().run_in_executor(None, self._reader.shutdown)
-        if self._reading is not None:
-            self._reading.close()
+        reading_connection, self._reading = self._reading, None
+        if reading_connection is not None:
+            reading_connection.close()
 
     def _receivable(self, path: str) -> Container:
         container = self._catalogue.find(path)
