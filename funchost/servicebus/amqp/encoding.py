@@ -128,6 +128,9 @@ def _write_array(value: Array) -> bytes:
     writer = _ARRAY_ELEMENTS.get(value.constructor)
     if writer is None:
         raise TypeError(f"arrays of constructor 0x{value.constructor:02x} are not written")
+    if not value:
+        # With a constructor the vendor's decoder stumbles over it, without one others do.
+        raise ValueError("empty arrays are not written")
     body = bytes((value.constructor,)) + b"".join(map(writer, value))
     # Always the wide form, as Service Bus's own arrays are.
     return _SIZED_32.pack(0xF0, len(body) + 4, len(value)) + body
