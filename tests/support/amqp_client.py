@@ -23,6 +23,7 @@ class RawClient:
     def __init__(self, connection: socket.socket, *, window: int = 2048, **opening: Any) -> None:
         self._socket = connection
         self._received = b""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(AMQP_HEADER)
         assert self._take(8) == AMQP_HEADER
         fields = [opening.get("frame"), None, opening.get("idle")]

@@ -1,6 +1,10 @@
-"""A broker with its listener, as a process of its own: `broker_process.py FOLDER ENTITIES PORT`."""
+"""A broker with its listener, as a process of its own: `broker_process.py FOLDER ENTITIES PORT`.
+
+It runs on uvloop, as the host does, unless `PLAIN_LOOP` is set.
+"""
 
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -27,4 +31,10 @@ async def serve(folder: Path, entities: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
+    work = serve(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    if "PLAIN_LOOP" in os.environ:
+        asyncio.run(work)
+    else:
+        import uvloop
+
+        uvloop.run(work)

@@ -77,6 +77,7 @@ ENTITIES = {
 class BrokerProcess:
     folder: Path
     port: int = 0
+    has_plain_loop: bool = False
     process: "subprocess.Popen[bytes] | None" = None
     _numbers: dict[str, "count[int]"] = field(default_factory=dict)
 
@@ -88,6 +89,8 @@ class BrokerProcess:
         command = [sys.executable, str(Path(__file__).with_name("broker_process.py"))]
         command += [str(self.folder), str(entities), str(self.port)]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        if self.has_plain_loop:
+            environment["PLAIN_LOOP"] = "yes"
         with log.open("ab") as output:
             start = output.tell()
             self.process = subprocess.Popen(

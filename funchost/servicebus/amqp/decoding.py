@@ -15,6 +15,7 @@ MAXIMUM_DEPTH = 64
 MAXIMUM_COUNT = 65536
 """Of elements in a list, map or array: what the vendor's own SDKs take."""
 
+_NULL = 0x40
 _U2 = Struct(">H")
 _U4 = Struct(">I")
 _U8 = Struct(">Q")
@@ -209,7 +210,12 @@ def _elements(data: bytes, offset: int, depth: int, layout: Struct) -> tuple[lis
     append = values.append
     depth += 1
     for _ in range(count):
-        value, offset = _READERS[data[offset]](data, offset + 1, depth)
+        constructor = data[offset]
+        if constructor == _NULL:  # Most fields of most performatives and properties are.
+            append(None)
+            offset += 1
+            continue
+        value, offset = _READERS[constructor](data, offset + 1, depth)
         append(value)
     if offset != end:
         raise DecodeError("a list or map is not as long as it says")
@@ -247,7 +253,7 @@ def _array(layout: Struct) -> _Read:
         depth += 1
         descriptors: list[Any] = []
         # An empty array may lack the constructor: the vendor's encoder leaves it out.
-        constructor = data[offset] if count or offset < end else 0x40
+        constructor = data[offset] if count or offset < end else _NULL
         offset += 1
         while constructor == 0 and offset < end and len(descriptors) < MAXIMUM_DEPTH:
             descriptor, offset = _descriptor(data, offset, depth)
@@ -292,7 +298,7 @@ def _descriptor(data: bytes, offset: int, depth: int) -> tuple[int | Symbol, int
 
 _KNOWN: dict[int, _Read] = {
     0x00: _described,
-    0x40: _constant(None),
+    _NULL: _constant(None),
     0x41: _constant(True),
     0x42: _constant(False),
     0x43: _constant(0),

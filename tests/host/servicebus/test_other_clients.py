@@ -150,6 +150,8 @@ def test_a_lower_credit_is_obeyed(broker: BrokerProcess, raw: RawClient) -> None
     raw.attach_receiver(1, queue)
     raw.flow(1, count=0, credit=5)
     raw.flow(1, count=0, credit=1)
+    raw.flow(echo=True)
+    raw.expect(FLOW)
     with broker.connect() as connection:
         fill(RawClient(connection), queue, 3)
     assert [body for _, body in take(raw, 1)] == [b"0"]

@@ -13,10 +13,13 @@ from tests.support.service_bus import PATIENCE, BrokerProcess, nothing_left, rec
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@pytest.fixture
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
-    """One of its own for each test, since it is killed."""
-    running = BrokerProcess(tmp_path_factory.mktemp("broker") / "state")
+@pytest.fixture(params=["uvloop", "asyncio"])
+def broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[BrokerProcess]:
+    """One of its own for each test, since it is killed; on both event loops."""
+    folder = tmp_path_factory.mktemp("broker") / "state"
+    running = BrokerProcess(folder, has_plain_loop=request.param == "asyncio")
     running.start()
     yield running
     running.end()
