@@ -20,6 +20,7 @@ BENCHMARKS = {
     "inventory": "bench.inventory",
     "covers": "bench.covers",
     "imports": "bench.imports",
+    "service bus": "bench.servicebus",
 }
 
 

@@ -1,4 +1,4 @@
-"""`python -m funchost start`, with the options that users of `func start` know."""
+"""`python -m funchost start`, with the options that users of `func start` know, and `bus`."""
 
 import argparse
 import contextlib
@@ -26,7 +26,13 @@ _MAXIMUM_WORKERS = 64
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 after an orderly end, 2 when the host cannot start."""
-    given = _parse(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["bus"]:
+        # Only now: a host that starts need not load what operators use.
+        from funchost.servicebus.operator.command import main as bus
+
+        return bus(words[1:])
+    given = _parse(words)
     try:
         return _start(given)
     except SettingsError as error:
@@ -34,15 +40,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_SETTINGS
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def _parse(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="funchost", description="A local host for Azure Functions apps in Python (v2 model)."
     )
-    words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["host"]:
         # `func host start` is the long form of `func start`.
         del words[0]
     commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("bus", help="look into Service Bus, replay dead letters")
     start = commands.add_parser("start", help="serve the app in a folder")
     start.add_argument("--app-dir", "--script-root", type=Path, default=Path(), metavar="DIR")
     start.add_argument("-p", "--port", type=int, help=f"default {DEFAULT_PORT}; 0 is any free port")
@@ -61,6 +67,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[],
         metavar="/PREFIX=DIR[;immutable]",
         help="serve the files of a folder; may be repeated",
+    )
+    start.add_argument(
+        "--servicebus",
+        type=Path,
+        metavar="FILE",
+        help="entities of the Service Bus broker, in the shape of the official emulator's "
+        "Config.json; default infra/servicebus.json or servicebus.json in the app's folder",
     )
     start.add_argument(
         "--drain-seconds",
@@ -147,6 +160,7 @@ def _complete(given: argparse.Namespace, app_dir: Path, local: LocalSettings) ->
         mounts=tuple(Mount.parse(text) for text in given.static),
         verbose=given.verbose,
         user_log_level=given.user_log_level,
+        servicebus=None if given.servicebus is None else given.servicebus.resolve(),
         drain_seconds=given.drain_seconds,
     )
 

@@ -32,7 +32,7 @@ class Mount:
 @dataclass(frozen=True)
 class Command:
     """Worker processes receive it as it is. `base_url` has no slash at its end; `functions` is an
-    allow-list, empty for all."""
+    allow-list, empty for all; `servicebus` declares the entities of the host's own broker."""
 
     app_dir: Path
     state: Path
@@ -47,4 +47,5 @@ class Command:
     mounts: tuple[Mount, ...]
     verbose: bool
     user_log_level: str | None
+    servicebus: Path | None
     drain_seconds: float

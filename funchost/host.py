@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from funchost.admin import AdminApi
@@ -29,11 +30,13 @@ from funchost.logs import ERROR, WARNING, HostLog, install_user_logging
 from funchost.routing import Route, RouteTable, TemplateError
 from funchost.rules import FunctionErrors, admit, host_function
 from funchost.server import FunctionServer, HttpOptions
+from funchost.servicebus.extension import ServiceBusExtension
+from funchost.servicebus.triggers.listener import manual_event
 from funchost.settings import SettingsError, UnresolvedSettingError, is_true, setting
 from funchost.state import host_id
 from funchost.static import StaticMount
 from funchost.threads import ThreadPool, configured_size
-from funchost.timer_trigger import TimerTrigger, manual_timer_data
+from funchost.timer_trigger import TimerTrigger, manual_timer_event
 
 __all__ = ["Host"]
 
@@ -53,7 +56,9 @@ class Host:
         )
         self._clock = StateClock(command.state, host_zone(os.environ))
         self._keys = _keys(command)
-        self._kinds = _built_in_kinds()
+        self._kinds = _built_in_kinds(
+            ServiceBusExtension(command.app_dir, command.state, command.servicebus, host_json, log)
+        )
         self._services = Services(self._invoker.trigger, self._clock, command.state, host_json, log)
         self._hosted: dict[str, HostedFunction] = {}
         self._listeners: dict[str, TriggerListener] = {}
@@ -66,7 +71,7 @@ class Host:
 
     async def start(self, *, takes_over_logging: bool = True) -> None:
         """Indexes the app, builds the server and starts the listeners. An app that cannot be
-        loaded leaves a host without functions, with the error in the log."""
+        loaded leaves a host without functions, with the error in the log. Raises SettingsError."""
         if takes_over_logging:
             install_user_logging(
                 self._log,
@@ -77,6 +82,8 @@ class Host:
         for name, texts in self.errors.items():
             for text in texts:
                 self._log.log("Host.Startup", ERROR, f"The '{name}' function is in error: {text}")
+        for extension in self._kinds.extensions:
+            await extension.start(list(self._hosted.values()))
         command = self._command
         self.server = FunctionServer(
             self._build_routes(),
@@ -104,8 +111,11 @@ class Host:
             await self._start_listener(name, factory(hosted, self._services))
         self._drain_state = "Disabled"
 
-    def close(self) -> None:
-        """After the last call: ends the threads that wait for work."""
+    async def close(self) -> None:
+        """After the last invocation: ends what the functions lived on, and the threads that wait
+        for work."""
+        for extension in reversed(self._kinds.extensions):
+            await extension.close()
         self._invoker.close()
         self._pool.close()
 
@@ -150,9 +160,9 @@ class Host:
 
     async def run_manually(self, hosted: HostedFunction, text: str) -> None:
         make = self._kinds.manual.get(hosted.trigger_type)
-        data = Datum(text, "string") if make is None else make(text)
+        event = TriggerEvent(Datum(text, "string")) if make is None else make(hosted, text)
         with contextlib.suppress(InvocationFailedError):  # its failure is in the log
-            await self._invoker.trigger(hosted, TriggerEvent(data, reason=HTTP_REASON))
+            await self._invoker.trigger(hosted, replace(event, reason=HTTP_REASON))
 
     async def restart_listeners(self) -> None:
         await self.stop_listeners()
@@ -200,6 +210,8 @@ class Host:
                     RouteTable([self._route(hosted)])
                 elif factory := self._kinds.triggers[hosted.trigger_type]:
                     factory(hosted, self._services)
+                for extension in self._kinds.extensions:
+                    extension.check(hosted)
             except (BindingError, UnresolvedSettingError, TemplateError) as error:
                 self.errors.setdefault(function.name, []).append(str(error))
                 continue
@@ -271,10 +283,17 @@ class Host:
                 self._log.host(f"The listener of '{name}' did not stop: {result}", ERROR)
 
 
-def _built_in_kinds() -> BindingKinds:
+def _built_in_kinds(service_bus: ServiceBusExtension) -> BindingKinds:
     return BindingKinds(
-        triggers={"httptrigger": None, "warmuptrigger": None, "timertrigger": TimerTrigger},
-        manual={"timertrigger": manual_timer_data},
+        triggers={
+            "httptrigger": None,
+            "warmuptrigger": None,
+            "timertrigger": TimerTrigger,
+            "servicebustrigger": service_bus.trigger,
+        },
+        outputs={"servicebus": service_bus.output},
+        manual={"timertrigger": manual_timer_event, "servicebustrigger": manual_event},
+        extensions=[service_bus],
     )
 
 

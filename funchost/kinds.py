@@ -5,7 +5,7 @@ an output, a web hook. HTTP is served by the host itself; a type without an entr
 an error that names it, and every other function goes on working.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from funchost.logs import HostLog
 __all__ = [
     "BindingError",
     "BindingKinds",
+    "Extension",
     "HostedFunction",
     "InputSource",
     "Invoke",
@@ -98,6 +99,20 @@ class OutputSink(Protocol):
     async def __call__(self, binding: Mapping[str, Any], data: Datum) -> None: ...
 
 
+class Extension(Protocol):
+    """What several kinds share and what must live longer than any listener."""
+
+    def check(self, hosted: "HostedFunction") -> None:
+        """Raises BindingError for a function that has a binding of its kinds declared wrongly."""
+
+    async def start(self, hosted: Sequence["HostedFunction"]) -> None:
+        """Before anything of the app runs, with all functions that will. Raises SettingsError,
+        which ends the start of the host."""
+
+    async def close(self) -> None:
+        """After all invocations have ended."""
+
+
 @dataclass
 class BindingKinds:
     """All types by their lower-case name; web hooks by the name of the extension."""
@@ -107,8 +122,9 @@ class BindingKinds:
     inputs: dict[str, InputSource] = field(default_factory=dict)
     outputs: dict[str, OutputSink] = field(default_factory=dict)
     webhooks: dict[str, ASGIApp] = field(default_factory=dict)
-    manual: dict[str, Callable[[str], Datum]] = field(default_factory=dict)
+    manual: "dict[str, Callable[[HostedFunction, str], TriggerEvent]]" = field(default_factory=dict)
     """What a run through `/admin/functions/{name}` hands over; plain text where nothing stands."""
+    extensions: list[Extension] = field(default_factory=list)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from funchost.timers.monitor import SqliteScheduleMonitor
 from funchost.timers.schedule import ScheduleError, parse_schedule
 from funchost.timers.singleton import SingletonLock
 
-__all__ = ["TimerTrigger", "manual_timer_data"]
+__all__ = ["TimerTrigger", "manual_timer_event"]
 
 
 class TimerTrigger:
@@ -76,7 +76,7 @@ class TimerTrigger:
             )
 
 
-def manual_timer_data(_text: str) -> Datum:
+def manual_timer_event(_hosted: HostedFunction, _text: str) -> TriggerEvent:
     """What a run through the management endpoint gives: no status, never past due."""
     payload = {"Schedule": {"AdjustForDST": True}, "ScheduleStatus": None, "IsPastDue": False}
-    return Datum(json.dumps(payload), "json")
+    return TriggerEvent(Datum(json.dumps(payload), "json"))

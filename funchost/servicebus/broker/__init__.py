@@ -1,0 +1,1 @@
+"""The broker itself: entities, durable messages, locks, sessions, rules. It knows no AMQP."""

@@ -1,0 +1,1 @@
+"""Which messages a subscription takes, and what it changes in them."""

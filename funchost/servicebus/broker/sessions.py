@@ -1,0 +1,162 @@
+"""Who holds which session. Only this process knows: a session's lock belongs to a link, and links
+do not outlive the process that they end in."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection
+
+from funchost.servicebus.broker.catalogue import Container
+from funchost.servicebus.broker.clock import BrokerClock
+from funchost.servicebus.broker.errors import (
+    OperationTimedOut,
+    SessionCannotBeLocked,
+    SessionLockLost,
+)
+from funchost.servicebus.broker.receiving import LinkReceiver
+
+__all__ = ["HeldSession", "SessionTable"]
+
+_Find = Callable[[str | None, Collection[str]], Awaitable[str | None]]
+
+
+class HeldSession:
+    """One holding of a session, from the grant until it is free again."""
+
+    def __init__(self, session_id: str, locked_until: int) -> None:
+        self.session_id = session_id
+        self.locked_until = locked_until
+        self.receiver: LinkReceiver | None = None
+        """None until the receiver is made, and again when it has given the session up."""
+        self.freed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.cancel_alarm: Callable[[], None] = lambda: None
+
+
+class SessionTable:
+    """Of one container."""
+
+    def __init__(
+        self,
+        container: Container,
+        clock: BrokerClock,
+        find: _Find,
+        on_expired: Callable[[HeldSession], None],
+    ) -> None:
+        """`find(after, held)` looks for a session with active messages which nobody holds."""
+        self._container = container
+        self._clock = clock
+        self._find = find
+        self._on_expired = on_expired
+        self._held: dict[str, HeldSession] = {}
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._last: str | None = None
+        self._news = 0
+
+    def receiver(self, session_id: str) -> LinkReceiver:
+        """Raises SessionLockLost."""
+        held = self._held.get(session_id)
+        if held is None or held.receiver is None:
+            raise SessionLockLost(
+                f"Nobody holds session '{session_id}' of '{self._container.entity.path}'."
+            )
+        return held.receiver
+
+    async def hold(self, session_id: str) -> HeldSession:
+        """Waits for a holder that is just giving the session up. Raises SessionCannotBeLocked."""
+        while (held := self._held.get(session_id)) is not None:
+            if held.receiver is not None:
+                raise SessionCannotBeLocked(
+                    f"The requested session '{session_id}' cannot be accepted. It may be locked "
+                    "by another receiver."
+                )
+            await asyncio.shield(held.freed)
+        return self._grant(session_id)
+
+    async def hold_next(self, wait_seconds: float | None) -> HeldSession:
+        """Raises OperationTimedOut."""
+        timed_out: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        cancel = self._set_alarm(timed_out, wait_seconds)
+        try:
+            while True:
+                seen = self._news
+                session_id = await self._find(self._last, self._held.keys())
+                if session_id is not None and session_id not in self._held:
+                    self._last = session_id
+                    return self._grant(session_id)
+                if session_id is None and seen == self._news:
+                    await self._wait_for_news(timed_out)
+                if timed_out.done():
+                    raise OperationTimedOut(
+                        f"No session of '{self._container.entity.path}' became available."
+                    )
+        finally:
+            cancel()
+
+    def renew(self, held: HeldSession) -> int:
+        held.cancel_alarm()
+        held.locked_until = self._clock.now() + self._container.settings.lock_duration
+        held.cancel_alarm = self._clock.call_at(held.locked_until, lambda: self._on_expired(held))
+        return held.locked_until
+
+    def give_up(self, held: HeldSession) -> None:
+        """From now on others wait for the session; `free` must follow."""
+        held.receiver = None
+        held.cancel_alarm()
+
+    def free(self, held: HeldSession) -> None:
+        """When its messages are available again."""
+        if self._held.get(held.session_id) is held:
+            del self._held[held.session_id]
+        if not held.freed.done():
+            held.freed.set_result(None)
+        self.announce(held.session_id)
+
+    def announce(self, session_id: str) -> None:
+        """Messages of this session may have become available to one who waits for any."""
+        if session_id not in self._held:
+            self._news += 1
+            self._wake_one()
+
+    def wake_all(self) -> None:
+        """Whoever waits for a session looks again, because the broker ends."""
+        self._news += 1
+        while self._waiters:
+            self._wake_one()
+
+    def _grant(self, session_id: str) -> HeldSession:
+        held = HeldSession(session_id, 0)
+        self._held[session_id] = held
+        self.renew(held)
+        return held
+
+    def _set_alarm(
+        self, timed_out: "asyncio.Future[None]", wait_seconds: float | None
+    ) -> Callable[[], None]:
+        if wait_seconds is None:
+            return lambda: None
+
+        def alarm() -> None:
+            if not timed_out.done():
+                timed_out.set_result(None)
+
+        return self._clock.call_at(self._clock.now() + round(wait_seconds * 1000), alarm)
+
+    async def _wait_for_news(self, timed_out: "asyncio.Future[None]") -> None:
+        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(news)
+        used = False
+        try:
+            await asyncio.wait([news, timed_out], return_when=asyncio.FIRST_COMPLETED)
+            used = not timed_out.done()
+        finally:
+            if not news.done():
+                self._waiters.remove(news)
+            elif not used:
+                # Woken and leaving at the same time: the next one must not miss it.
+                self._wake_one()
+
+    def _wake_one(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return

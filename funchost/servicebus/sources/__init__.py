@@ -1,0 +1,1 @@
+"""How messages reach triggers, and outputs reach entities: one port, two ways."""

@@ -1,0 +1,1 @@
+"""Service Bus triggers: what they take, run and settle."""
