@@ -130,7 +130,8 @@ class InstanceStatus:
 @dataclass(frozen=True)
 class InstanceFilter:
     """All given parts must hold; empty `statuses` means any. `created_from` and `created_to` are
-    inclusive. Entities (`@name@key`) are listed as the real host does, unless told otherwise."""
+    inclusive; `name` is compared without case. Entities (`@name@key`) are listed as the real host
+    does, unless told otherwise. The order is that of creation."""
 
     id_prefix: str | None = None
     name: str | None = None
@@ -138,6 +139,7 @@ class InstanceFilter:
     created_from: datetime | None = None
     created_to: datetime | None = None
     with_entities: bool = True
+    newest_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,7 @@ class DurableClient(Protocol):
     async def query(
         self, wanted: InstanceFilter, *, top: int = 100, continuation: str | None = None
     ) -> InstancePage:
-        """In the order of creation. Raises ArgumentError for a continuation that is not ours."""
+        """Raises ArgumentError for a continuation that is not ours."""
         ...
 
     async def history(self, instance_id: str) -> list[dict[str, Any]]:
@@ -290,7 +292,7 @@ class DurableClient(Protocol):
         self, instance_id: str, revision: int, seconds: float
     ) -> InstanceStatus | None:
         """Returns as soon as the instance's revision differs from `revision`, else after `seconds`
-         of machine time; the status then, None for an id that is not known. Changes that
+        of machine time; the status then, None for an id that is not known. Changes that
         another process makes are noticed within a quarter second."""
         ...
 
