@@ -1,4 +1,5 @@
-"""`python -m funchost start`, with the options that users of `func start` know."""
+"""`python -m funchost start`, with the options that users of `func start` know, and
+`python -m funchost durable` for what is in a state folder."""
 
 import argparse
 import contextlib
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0 after an orderly end, 2 when the host cannot start."""
     given = _parse(arguments)
     try:
-        return _start(given)
+        return _run_durable(given) if given.command == "durable" else _start(given)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_SETTINGS
@@ -43,6 +44,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         # `func host start` is the long form of `func start`.
         del words[0]
     commands = parser.add_subparsers(dest="command", required=True)
+    durable = commands.add_parser("durable", help="look at orchestrations and act upon them")
+    if words[:1] == ["durable"]:
+        # Not before: these modules load azure-functions, and for `start` the app's own goes first.
+        from funchost.durable.api.commands.command_line import add_commands
+
+        add_commands(durable)
     start = commands.add_parser("start", help="serve the app in a folder")
     start.add_argument("--app-dir", "--script-root", type=Path, default=Path(), metavar="DIR")
     start.add_argument("-p", "--port", type=int, help=f"default {DEFAULT_PORT}; 0 is any free port")
@@ -80,6 +87,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     for option in ("--useHttps", "--cert", "--password"):
         start.add_argument(option, nargs="?", const="", help=argparse.SUPPRESS)
     return parser.parse_args(words)
+
+
+def _run_durable(given: argparse.Namespace) -> int:
+    from funchost.durable.api.commands.command_line import run
+
+    return run(given)
 
 
 def _start(given: argparse.Namespace) -> int:

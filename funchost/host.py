@@ -88,6 +88,7 @@ class Host:
             ),
             admin=AdminApi(self, self._keys),
             webhooks=self._kinds.webhooks,
+            admin_pages=self._kinds.admin_pages,
             mounts=[_mounted(mount) for mount in command.mounts],
             keys=self._keys,
             cors=CorsPolicy.from_text(command.cors, with_credentials=command.cors_credentials),
@@ -104,7 +105,7 @@ class Host:
             await self._start_listener(name, factory(hosted, self._services))
         self._drain_state = "Disabled"
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """After the last call: ends the threads that wait for work."""
         self._invoker.close()
         self._pool.close()

@@ -154,7 +154,7 @@ async def serve(
         ending.limit(command.drain_seconds + _GRACE_SECONDS)
         server.should_exit = True
         await asyncio.gather(serving, host.stop_listeners())
-        host.close()
+        await host.close()
         if host.has_running_threads:
             ending.abandon()
     console.flush()

@@ -2,18 +2,19 @@
 hook and the listener of the SDK."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from funchost.convert import Datum
 from funchost.durable.api.links import DEFAULT_CONNECTION, WEB_HOOK_PATH, Links
 from funchost.durable.api.local_rpc import LocalRpc
+from funchost.durable.api.messages import send_response
 from funchost.durable.api.web_hook import ManagementApi
 from funchost.durable.interface import TaskHubs
 from funchost.exchange import ClientGoneError, Exchange, Receive, Scope, Send
 from funchost.http_messages import BadRequestError, Response, read_headers
-from funchost.kinds import TriggerEvent
+from funchost.kinds import BindingKinds, TriggerEvent
 from funchost.logs import HostLog
 
 __all__ = ["EXTENSION", "DurableApi"]
@@ -23,20 +24,19 @@ _BASE_SEGMENTS = WEB_HOOK_PATH.count("/")
 
 
 class DurableApi:
-    """`origin` is where the app is reached from outside; `code` the key of the web hook, None
-    where the host checks no keys, for it has been checked before `web_hook` is called."""
+    """`links` gives those of the default hub from outside, with the key of the web hook where the
+    host checks keys; that has been checked before `web_hook` is called."""
 
-    def __init__(
-        self, hubs: TaskHubs, log: HostLog, *, origin: str, code: str | None = None
-    ) -> None:
+    def __init__(self, hubs: TaskHubs, links: Callable[[], Links], log: HostLog) -> None:
         self._hubs = hubs
-        self._links = Links(origin, hubs.default_hub, code=code)
-        self._api = ManagementApi(hubs, self._links, log)
+        self._links = links
+        self._api = ManagementApi(hubs, links, log)
         self._rpc = LocalRpc(self._api)
-        self._bindings: dict[tuple[str, str | None], str] = {}
+        self._bindings: dict[Links, str] = {}
 
-    async def open(self) -> None:
-        await self._rpc.open()
+    def register(self, kinds: BindingKinds) -> None:
+        kinds.inputs["durableclient"] = self.client_binding
+        kinds.webhooks[EXTENSION] = self.web_hook
 
     async def close(self) -> None:
         """After the last function has ended."""
@@ -44,10 +44,16 @@ class DurableApi:
 
     async def client_binding(self, binding: Mapping[str, Any], event: TriggerEvent) -> Datum:
         """The source of a `durableClient` input."""
-        key = (str(binding.get("taskHub") or ""), binding.get("connectionName") or None)
-        text = self._bindings.get(key)
+        connection = binding.get("connectionName") or None
+        links = replace(
+            self._links(),
+            task_hub=self._hubs.client(str(binding.get("taskHub") or "")).hub,
+            connection=connection or DEFAULT_CONNECTION,
+        )
+        text = self._bindings.get(links)
         if text is None:
-            text = self._bindings[key] = self._binding_text(*key)
+            text = _binding_text(links, connection, await self._rpc.open())
+            self._bindings[links] = text
         return Datum(text, "string")
 
     async def web_hook(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,22 +64,19 @@ class DurableApi:
             response = Response(error.status, [], b"")
         except ClientGoneError:
             return
-        headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        await send_response(send, response)
 
-    def _binding_text(self, task_hub: str, connection: str | None) -> str:
-        hub = self._hubs.client(task_hub).hub
-        links = replace(self._links, task_hub=hub, connection=connection or DEFAULT_CONNECTION)
-        return json.dumps(
-            {
-                "taskHubName": hub,
-                "connectionName": connection,
-                "creationUrls": links.creation(),
-                "managementUrls": links.management(),
-                "baseUrl": links.base,
-                "requiredQueryStringParameters": links.required_query,
-                "rpcBaseUrl": self._rpc.base_url,
-                "httpBaseUrl": None,
-            }
-        )
+
+def _binding_text(links: Links, connection: str | None, rpc_base_url: str) -> str:
+    return json.dumps(
+        {
+            "taskHubName": links.task_hub,
+            "connectionName": connection,
+            "creationUrls": links.creation(),
+            "managementUrls": links.management(),
+            "baseUrl": links.base,
+            "requiredQueryStringParameters": links.required_query,
+            "rpcBaseUrl": rpc_base_url,
+            "httpBaseUrl": None,
+        }
+    )

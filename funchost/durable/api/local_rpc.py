@@ -7,11 +7,11 @@ holds a secret, so that no other user of the machine and no page in a browser ca
 
 import asyncio
 import secrets
-import socket
 
 import uvicorn
 from uvicorn.server import ServerState
 
+from funchost.durable.api.messages import send_response
 from funchost.durable.api.web_hook import ManagementApi
 from funchost.exchange import ClientGoneError, Exchange, Receive, Scope, Send
 from funchost.http_messages import BadRequestError, Response, read_headers
@@ -26,16 +26,20 @@ class LocalRpc:
     def __init__(self, api: ManagementApi) -> None:
         self._api = api
         self._secret = secrets.token_urlsafe(16)
-        self._prefix = f"/{self._secret}/durabletask/".encode()
+        self._prefix = f"/{self._secret}/durabletask/"
         self._state = ServerState()
+        self._opening = asyncio.Lock()
         self._server: asyncio.Server | None = None
-        # Bound at once: the address is part of every client binding.
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self.base_url = (
-            f"http://127.0.0.1:{self._socket.getsockname()[1]}/{self._secret}/durabletask/"
-        )
 
-    async def open(self) -> None:
+    async def open(self) -> str:
+        """The address, with a slash at its end. Listens from the first call on."""
+        async with self._opening:
+            if self._server is None:
+                self._server = await self._listen()
+        port = self._server.sockets[0].getsockname()[1]
+        return f"http://127.0.0.1:{port}{self._prefix}"
+
+    async def _listen(self) -> asyncio.Server:
         config = uvicorn.Config(
             self._answer,
             interface="asgi3",
@@ -50,15 +54,15 @@ class LocalRpc:
             timeout_keep_alive=3600,
         )
         config.load()
-        self._server = await asyncio.get_running_loop().create_server(
+        return await asyncio.get_running_loop().create_server(
             lambda: HostProtocol(config=config, server_state=self._state, app_state={}),
-            sock=self._socket,
+            "127.0.0.1",
+            0,
         )
 
     async def close(self) -> None:
         """Returns when the requests under way have been answered."""
         if self._server is None:
-            self._socket.close()
             return
         self._server.close()
         for connection in list(self._state.connections):
@@ -67,7 +71,7 @@ class LocalRpc:
             await asyncio.wait(self._state.tasks)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not scope["raw_path"].startswith(self._prefix):
+        if not scope["raw_path"].startswith(self._prefix.encode()):
             response = Response(404, [], b"")
         else:
             exchange = Exchange(scope, receive, send, read_headers(scope["headers"]), "")
@@ -77,6 +81,4 @@ class LocalRpc:
                 response = Response(error.status, [], b"")
             except ClientGoneError:
                 return
-        headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        await send_response(send, response)

@@ -13,6 +13,7 @@ from funchost.durable.interface import (
     InstanceExistsError,
     InvalidOperationError,
 )
+from funchost.exchange import Send
 from funchost.http_messages import Response
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "json_response",
     "read_json",
     "refusal",
+    "send_response",
 ]
 
 CONTINUATION = "x-ms-continuation-token"
@@ -109,3 +111,9 @@ def refusal(status: int, message: str, error: Exception | None = None) -> Respon
             "StackTrace": "",
         }
     return json_response(shown, status)
+
+
+async def send_response(send: Send, response: Response) -> None:
+    headers = [*response.headers, (b"content-length", b"%d" % len(response.body))]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

@@ -2,6 +2,7 @@
 the engine's errors to statuses (`HttpApiHandler.cs` of the extension)."""
 
 import traceback
+from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import unquote
 
@@ -27,9 +28,9 @@ _WENT_WRONG = "Something went wrong while processing your request"
 
 
 class ManagementApi:
-    """`links` are those of the default hub, from outside."""
+    """`links` gives those of the default hub, from outside."""
 
-    def __init__(self, hubs: TaskHubs, links: Links, log: HostLog) -> None:
+    def __init__(self, hubs: TaskHubs, links: Callable[[], Links], log: HostLog) -> None:
         self._hubs = hubs
         self._links = links
         self._log = log
@@ -63,7 +64,7 @@ class ManagementApi:
         segments = raw_path.strip("/").split("/")[base_segments:]
         connection = parameters.text("connection") or parameters.text("connectionName")
         links = replace(
-            self._links, task_hub=client.hub, connection=connection or DEFAULT_CONNECTION
+            self._links(), task_hub=client.hub, connection=connection or DEFAULT_CONNECTION
         )
         origin = f"{scope['scheme']}://{exchange.headers.get('host', '')}"
         if is_public:

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from funchost.durable.api.page.detail import instance_page
-from funchost.durable.api.page.layout import PAGE_PATH, Addresses, frame
+from funchost.durable.api.page.layout import Addresses, frame
 from funchost.durable.api.page.lists import entities_page, instances_page
 from funchost.durable.api.page.markup import Child, element
 from funchost.durable.api.parameters import Parameters
@@ -19,6 +19,7 @@ from funchost.http_messages import Response
 __all__ = ["DurablePage"]
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_BASE_SEGMENTS = 2
 _STYLE = Path(__file__).with_name("style.css")
 _COMMON = [
     (b"cache-control", b"no-store"),
@@ -45,8 +46,7 @@ class DurablePage:
         if name.lower() not in _LOOPBACK_NAMES or exchange.scope["method"] not in {"GET", "HEAD"}:
             return Response(404, [], b"")
         raw_path: str = exchange.scope["raw_path"].decode("ascii")
-        below = raw_path[len(PAGE_PATH) :].strip("/")
-        path = [unquote(segment) for segment in below.split("/")] if below else []
+        path = [unquote(segment) for segment in raw_path.strip("/").split("/")[_BASE_SEGMENTS:]]
         if path == ["style.css"]:
             headers = [*_COMMON, (b"content-type", b"text/css; charset=utf-8")]
             return Response(200, headers, _STYLE.read_bytes())

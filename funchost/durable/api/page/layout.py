@@ -33,6 +33,9 @@ class Addresses:
     def entities(self, **parameters: str) -> str:
         return self._address(f"{PAGE_PATH}/entities", parameters)
 
+    def style(self) -> str:
+        return self._address(f"{PAGE_PATH}/style.css", {})
+
     def instance(self, instance_id: str, **parameters: str) -> str:
         return self._address(f"{PAGE_PATH}/instances/{quote(instance_id, safe='')}", parameters)
 
@@ -65,7 +68,7 @@ def frame(title: str, addresses: Addresses, hubs: list[str], *body: Child) -> Ma
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", title),
-        element("link", rel="stylesheet", href=f"{PAGE_PATH}/style.css"),
+        element("link", rel="stylesheet", href=addresses.style()),
     )
     return element("html", head, element("body", header, element("main", *body)), lang="en")
 
