@@ -12,6 +12,8 @@ from funchost.clock import StateClock, host_zone
 from funchost.command import Command, Mount
 from funchost.convert import Datum
 from funchost.cors import CorsPolicy
+from funchost.durable.api.hosting import register_durable_api
+from funchost.durable.extension import DurableExtension
 from funchost.failures import failure_text
 from funchost.function import Function, RetryPolicy
 from funchost.hostjson import HostJson
@@ -55,6 +57,11 @@ class Host:
         self._keys = _keys(command)
         self._kinds = _built_in_kinds()
         self._services = Services(self._invoker.trigger, self._clock, command.state, host_json, log)
+        self._durable = DurableExtension(self._services)
+        self._durable.register(self._kinds)
+        self._durable_api = register_durable_api(
+            self._kinds, self._durable.hubs, command, keys=self._keys, clock=self._clock, log=log
+        )
         self._hosted: dict[str, HostedFunction] = {}
         self._listeners: dict[str, TriggerListener] = {}
         self._retries: set[asyncio.Task[None]] = set()
@@ -103,10 +110,13 @@ class Host:
                 self._log.host(f"Function 'Functions.{hosted.function.name}' is disabled")
                 continue
             await self._start_listener(name, factory(hosted, self._services))
+        await self._durable.start()
         self._drain_state = "Disabled"
 
     async def close(self) -> None:
         """After the last call: ends the threads that wait for work."""
+        await self._durable_api.close()
+        self._durable.close()
         self._invoker.close()
         self._pool.close()
 
@@ -265,9 +275,11 @@ class Host:
             task.cancel()
         listeners, self._listeners = self._listeners, {}
         results = await asyncio.gather(
-            *(listener.stop() for listener in listeners.values()), return_exceptions=True
+            *(listener.stop() for listener in listeners.values()),
+            self._durable.stop(),
+            return_exceptions=True,
         )
-        for name, result in zip(listeners, results, strict=True):
+        for name, result in zip([*listeners, "durable functions"], results, strict=True):
             if isinstance(result, Exception):
                 self._log.host(f"The listener of '{name}' did not stop: {result}", ERROR)
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from funchost.hostjson import HostJson
-from funchost.settings import SettingsError, resolve_setting_names, setting
+from funchost.settings import (
+    SettingsError,
+    UnresolvedSettingError,
+    resolve_setting_names,
+    setting,
+)
 
 __all__ = ["DEFAULT_HUB", "DurableOptions", "is_hub_name"]
 
@@ -82,7 +87,10 @@ def _hub(host_json: HostJson) -> str:
     if given is None:
         site = re.sub(r"[^A-Za-z0-9]", "", setting("WEBSITE_SITE_NAME") or "")[:45]
         return site if is_hub_name(site) else DEFAULT_HUB
-    name = resolve_setting_names(given)
+    try:
+        name = resolve_setting_names(given)
+    except UnresolvedSettingError as error:
+        raise SettingsError(f"{'.'.join(_SECTION)}.hubName in host.json: {error}") from error
     if not is_hub_name(name):
         raise SettingsError(
             f"{'.'.join(_SECTION)}.hubName in host.json is '{name}': a task hub name starts with "

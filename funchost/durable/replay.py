@@ -140,7 +140,8 @@ class Replay:
     def _feed(self, event: Event) -> None:
         kind = event.type
         if kind is EventType.ORCHESTRATOR_STARTED:
-            self._now = event.at
+            # Time stands still where the clock was moved back, as it does in the SDK.
+            self._now = max(self._now, event.at)
         elif kind is EventType.EXECUTION_TERMINATED:
             if self._terminated is None:
                 self._terminated = TerminatedExecution(event.members["reason"])

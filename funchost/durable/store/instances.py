@@ -1,7 +1,7 @@
 """Operations on instances and their messages, for the writer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from funchost.durable.events import Event
@@ -27,6 +27,7 @@ __all__ = [
     "commit_episode",
     "create",
     "delete",
+    "drop_messages",
     "load",
     "mark_trial",
     "post",
@@ -42,12 +43,22 @@ _TABLES_OF_INSTANCE = ("history", "messages", "delayed", "activities", "entities
 
 def read_row(row: tuple[Any, ...]) -> InstanceRow:
     """Of COLUMNS."""
+    instance_id, name, execution_id, version, status, given, parent, *rest = row
+    created, epoch, deaths, trials, custom_status, problem = rest
     return InstanceRow(
-        *row[:4],
-        RuntimeStatus(row[4]),
-        row[5],
-        None if row[6] is None else json.loads(row[6]),
-        *row[7:],
+        instance_id,
+        name,
+        execution_id,
+        version,
+        RuntimeStatus(status),
+        given,
+        None if parent is None else json.loads(parent),
+        created,
+        epoch,
+        deaths,
+        trials,
+        custom_status,
+        problem,
     )
 
 
@@ -60,15 +71,19 @@ def create(
 ) -> RuntimeStatus | None:
     """Makes the instance with its first message. None on success; the status of the one that has
     the id already, unless that has ended or is to be replaced in any state."""
-    found = transaction.execute("SELECT status FROM instances WHERE id = ?", (new.id,)).fetchone()
+    found = transaction.execute(
+        "SELECT status, revision FROM instances WHERE id = ?", (new.id,)
+    ).fetchone()
+    revision = 1
     if found is not None:
         if not replaces and found[0] not in _FINISHED:
             return RuntimeStatus(found[0])
+        revision = found[1] + 1
         delete(transaction, new.id)
     at = new.started.at
     transaction.execute(
         "INSERT INTO instances (id, name, execution_id, version, status, input, parent, created,"
-        " updated, owner, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
+        " updated, owner, revision, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
         (
             new.id,
             new.name,
@@ -80,6 +95,7 @@ def create(
             at,
             at,
             owner,
+            revision,
         ),
     )
     number = _insert_message(transaction, new.id, new.execution_id, new.started)
@@ -225,6 +241,9 @@ def commit_episode(
     if changed.rowcount != 1:
         raise LeaseLostError(commit.instance_id)
     _consume(transaction, commit)
+    if is_finished:
+        # What comes too late is discarded.
+        transaction.execute("DELETE FROM messages WHERE instance = ?", (commit.instance_id,))
     if commit.history_from == 0 and commit.entity is None:
         transaction.execute("DELETE FROM history WHERE instance = ?", (commit.instance_id,))
     if commit.events:
@@ -264,6 +283,18 @@ def _consume(transaction: Transaction, commit: EpisodeCommit) -> None:
         ).rowcount
     if deleted != len(commit.consumed):
         raise LeaseLostError(commit.instance_id)
+
+
+def drop_messages(
+    transaction: Transaction, instance_id: str, numbers: Sequence[int], *, owner: str
+) -> None:
+    """Those that concern an execution that is over. Raises LeaseLostError."""
+    found = transaction.execute("SELECT owner FROM instances WHERE id = ?", (instance_id,))
+    if found.fetchone() != (owner,):
+        raise LeaseLostError(instance_id)
+    transaction.executemany(
+        "DELETE FROM messages WHERE number = ?", [(number,) for number in numbers]
+    )
 
 
 def _insert_activities(

@@ -84,10 +84,8 @@ class InstanceRow:
     epoch: int
     deaths: int = 0
     trials: int = 0
-
-    @property
-    def is_entity(self) -> bool:
-        return self.id.startswith("@")
+    custom_status: str | None = None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
