@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from datetime import UTC
 from pathlib import Path
 
@@ -15,9 +16,9 @@ from funchost.durable.interface import (
     DurableError,
     InstanceFilter,
     RuntimeStatus,
-    TaskHubs,
 )
 from funchost.durable.options import DEFAULT_HUB, DurableOptions, is_hub_name
+from funchost.durable.store.schema import hub_file
 from funchost.hostjson import read_host_json
 from funchost.settings import SettingsError, read_local_settings
 from funchost.state import default_state_dir
@@ -104,7 +105,8 @@ def run(given: argparse.Namespace) -> int:
 async def _run(given: argparse.Namespace, app_dir: Path, state: Path) -> int:
     now = StateClock(state, UTC).now
     async with open_hubs(state) as hubs:
-        client = hubs.client(_hub(given, app_dir, hubs))
+        stored = [hub for hub in hubs.known if hub_file(state, hub).is_file()]
+        client = hubs.client(_hub(given, app_dir, stored))
         match given.action:
             case "list" if given.entities:
                 return await looking.list_entities(
@@ -128,8 +130,8 @@ async def _run(given: argparse.Namespace, app_dir: Path, state: Path) -> int:
         return await acting.change(client, given.action, given.instance, given.reason)
 
 
-def _hub(given: argparse.Namespace, app_dir: Path, hubs: TaskHubs) -> str:
-    """By its name, else the app's, else the only one there is."""
+def _hub(given: argparse.Namespace, app_dir: Path, stored: Sequence[str]) -> str:
+    """By its name, else the app's, else the only one of those that are stored."""
     if given.task_hub is not None:
         if not is_hub_name(given.task_hub):
             raise SettingsError(f"--task-hub: '{given.task_hub}' is not the name of a task hub.")
@@ -138,12 +140,11 @@ def _hub(given: argparse.Namespace, app_dir: Path, hubs: TaskHubs) -> str:
         read_local_settings(app_dir).apply(os.environ)
         name = DurableOptions.read(read_host_json(app_dir), 1).hub
     else:
-        name = hubs.known[0] if len(hubs.known) == 1 else DEFAULT_HUB
-    if name.lower() not in {hub.lower() for hub in hubs.known}:
-        there = ", ".join(hubs.known) or "none"
+        name = stored[0] if len(stored) == 1 else DEFAULT_HUB
+    if name.lower() not in {hub.lower() for hub in stored}:
         raise SettingsError(
-            f"There is no task hub '{name}' in the state folder; there is: {there}. "
-            "--task-hub names one, --state another folder."
+            f"There is no task hub '{name}' in the state folder; there is: "
+            f"{', '.join(stored) or 'none'}. --task-hub names one, --state another folder."
         )
     return name
 

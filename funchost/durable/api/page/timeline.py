@@ -59,7 +59,13 @@ def draw_timeline(
 
 def explanation() -> str:
     signs = [f"{sign} {_KIND_NAMES.get(kind, kind)}" for kind, sign in _KIND_SIGNS.items()]
-    return " · ".join([*signs, "a grey stretch is drawn shorter than it was"])
+    return " · ".join(
+        [
+            *signs,
+            "dark in the first bar: the orchestrator's own code",
+            "a grey stretch is drawn shorter than it was",
+        ]
+    )
 
 
 def _moments(chart: Chart, rows: list[Row], start: datetime, end: datetime) -> Iterator[datetime]:
