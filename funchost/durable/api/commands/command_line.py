@@ -131,22 +131,22 @@ async def _run(given: argparse.Namespace, app_dir: Path, state: Path) -> int:
 
 
 def _hub(given: argparse.Namespace, app_dir: Path, stored: Sequence[str]) -> str:
-    """By its name, else the app's, else the only one of those that are stored."""
+    """By its name, else the app's if that is stored, else the only one that is."""
+    name: str = given.task_hub or DEFAULT_HUB
     if given.task_hub is not None:
-        if not is_hub_name(given.task_hub):
-            raise SettingsError(f"--task-hub: '{given.task_hub}' is not the name of a task hub.")
-        name: str = given.task_hub
+        if not is_hub_name(name):
+            raise SettingsError(f"--task-hub: '{name}' is not the name of a task hub.")
     elif (app_dir / "host.json").is_file():
         read_local_settings(app_dir).apply(os.environ)
         name = DurableOptions.read(read_host_json(app_dir), 1).hub
-    else:
-        name = stored[0] if len(stored) == 1 else DEFAULT_HUB
-    if name.lower() not in {hub.lower() for hub in stored}:
-        raise SettingsError(
-            f"There is no task hub '{name}' in the state folder; there is: "
-            f"{', '.join(stored) or 'none'}. --task-hub names one, --state another folder."
-        )
-    return name
+    if name.lower() in {hub.lower() for hub in stored}:
+        return name
+    if given.task_hub is None and len(stored) == 1:
+        return stored[0]
+    raise SettingsError(
+        f"There is no task hub '{name}' in the state folder; there is: "
+        f"{', '.join(stored) or 'none'}. --task-hub names one, --state another folder."
+    )
 
 
 def _filter(given: argparse.Namespace, now: looking.Now) -> InstanceFilter:
