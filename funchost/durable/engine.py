@@ -63,6 +63,7 @@ class Engine:
         clock: HostClock,
         log: HostLog,
         on_change: Callable[[str], None],
+        backoff_seconds: float = 1.0,
     ) -> None:
         self._writer = writer
         self._lease = lease
@@ -71,6 +72,7 @@ class Engine:
         self._clock = clock
         self._log = log
         self._on_change = on_change
+        self._backoff_seconds = backoff_seconds
         self._orchestrations = OrchestrationRunner(options, functions, invoke, clock.now)
         self._entities = EntityRunner(options, invoke, clock.now)
         self._activities = ActivityRunner(options, functions, invoke, clock.now, log)
@@ -223,11 +225,14 @@ class Engine:
             self._log.log(_CATEGORY, WARNING, f"{live.id}: another process has taken it over.")
             self._forget(live)
             return
-        except Aborted as abort:
-            delay = await self._after_abort(live, str(abort))
         except (sqlite3.Error, OSError) as error:
             self._log.log(_CATEGORY, ERROR, f"{live.id}: an episode was not stored: {error}")
             delay = 1.0
+        except Aborted as abort:
+            delay = await self._after_abort(live, str(abort))
+        except Exception as error:
+            # An instance that trips the engine itself must not stop the others, or hang unseen.
+            delay = await self._after_abort(live, f"{type(error).__name__}: {error}")
         if delay and not self._is_stopping:
             asyncio.get_running_loop().call_later(delay, self._again, live)
         else:
@@ -261,7 +266,8 @@ class Engine:
         live.aborts += 1
         if live.aborts < _MOST_ABORTS:
             self._log.log(_CATEGORY, WARNING, f"{live.id}: {why} The episode is run again.")
-            return min(0.5 * 2.0**live.aborts, _LONGEST_BACKOFF_SECONDS)
+            delay = self._backoff_seconds * 2.0 ** (live.aborts - 1)
+            return min(delay, _LONGEST_BACKOFF_SECONDS)
         self._log.log(
             _CATEGORY, ERROR, f"{live.id} is given up after {live.aborts} attempts: {why}"
         )
@@ -269,6 +275,9 @@ class Engine:
             await self._commit(live, self._given_up(live, why))
         except LeaseLostError:
             self._forget(live)
+        except (sqlite3.Error, OSError) as error:
+            self._log.log(_CATEGORY, ERROR, f"{live.id}: its end was not stored: {error}")
+            return _LONGEST_BACKOFF_SECONDS
         live.aborts = 0
         return 0.0
 
@@ -477,7 +486,7 @@ class Engine:
                     await self._begin_anew()
                 await self._take_over()
                 if beats % _PURGE_EVERY == 0:
-                    await self._purge()
+                    await self.purge()
             except (sqlite3.Error, OSError) as error:
                 self._log.log(_CATEGORY, ERROR, f"The task hub cannot be reached: {error}")
             beats += 1
@@ -491,7 +500,8 @@ class Engine:
         self._lease.start_anew()
         await self._writer.submit(self._lease.register)
 
-    async def _purge(self) -> None:
+    async def purge(self) -> None:
+        """Deletes what ended longer ago than host.json allows."""
         after = self._options.purge_after
         if after is not None:
             before = to_micros(self._clock.now() - after)

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import time
+from collections.abc import Callable
 from functools import partial
 
 from funchost.durable.engine import Engine
@@ -19,12 +21,21 @@ class DurableExtension:
     """One per host. The engine runs where the app has durable functions; a hub's database is made
     when it is first needed."""
 
-    def __init__(self, services: Services) -> None:
-        """Raises SettingsError."""
+    def __init__(
+        self,
+        services: Services,
+        *,
+        machine_time: Callable[[], float] = time.time,
+        backoff_seconds: float = 1.0,
+    ) -> None:
+        """`machine_time` is that of leases, `backoff_seconds` the first wait after an episode that
+        came to nothing. Raises SettingsError."""
         self.options = DurableOptions.read(services.host_json, os.cpu_count() or 1)
         self.functions = FunctionTable()
         self.hubs = Hubs(services.state, self.options, services.clock.now, self.functions)
         self._services = services
+        self._machine_time = machine_time
+        self._backoff_seconds = backoff_seconds
 
     def register(self, kinds: BindingKinds) -> None:
         kinds.triggers |= {
@@ -43,13 +54,14 @@ class DurableExtension:
         try:
             hub.engine = Engine(
                 hub.writer(),
-                Lease(hub.file.parent, hub.name),
+                Lease(hub.file.parent, hub.name, self._machine_time),
                 self.options,
                 self.functions,
                 services.invoke,
                 services.clock,
                 services.log,
                 hub.changes.tell,
+                self._backoff_seconds,
             )
             await hub.engine.start()
         except (sqlite3.Error, OSError) as error:

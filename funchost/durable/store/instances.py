@@ -32,11 +32,15 @@ __all__ = [
     "mark_trial",
     "post",
     "read_row",
+    "registered",
     "replace",
     "set_problem",
 ]
 
-COLUMNS = "id, name, execution_id, version, status, input, parent, created, epoch, deaths, trials"
+COLUMNS = (
+    "id, name, execution_id, version, status, input, parent, created, epoch, deaths, trials,"
+    " custom_status, problem"
+)
 _FINISHED = frozenset(int(status) for status in FINISHED)
 _TABLES_OF_INSTANCE = ("history", "messages", "delayed", "activities", "entities")
 
@@ -62,6 +66,15 @@ def read_row(row: tuple[Any, ...]) -> InstanceRow:
     )
 
 
+def registered(transaction: Transaction, owner: str | None) -> str | None:
+    """`owner`, as long as no other process has declared it dead: nothing may become the property of
+    a name that nobody watches."""
+    if owner is None:
+        return None
+    found = transaction.execute("SELECT 1 FROM owners WHERE owner = ?", (owner,)).fetchone()
+    return None if found is None else owner
+
+
 def create(
     transaction: Transaction,
     new: NewInstance,
@@ -81,6 +94,7 @@ def create(
         revision = found[1] + 1
         delete(transaction, new.id)
     at = new.started.at
+    owner = registered(transaction, owner)
     transaction.execute(
         "INSERT INTO instances (id, name, execution_id, version, status, input, parent, created,"
         " updated, owner, revision, epoch) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)",
@@ -147,13 +161,14 @@ def post(
     if found is None:
         if not instance_id.startswith("@"):
             return False
+        owner = registered(transaction, owner)
         _create_entity(transaction, instance_id, event.at, owner)
         holder = owner
     else:
         status, holder = found
         if status in _FINISHED:
             return False
-        if holder is None and owner is not None:
+        if holder is None and (owner := registered(transaction, owner)) is not None:
             transaction.execute(
                 "UPDATE instances SET owner = ?, epoch = epoch + 1 WHERE id = ?",
                 (owner, instance_id),

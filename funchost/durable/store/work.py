@@ -7,7 +7,7 @@ So a row that names another owner, or another epoch, is proof that the work was 
 from collections.abc import Sequence
 
 from funchost.durable.events import Event
-from funchost.durable.store.instances import post
+from funchost.durable.store.instances import post, registered
 from funchost.durable.store.records import ActivityRow, Message, Wake, load_event
 from funchost.durable.store.writer import Transaction
 
@@ -73,6 +73,8 @@ def _free(transaction: Transaction, owner: str, *, died: bool) -> None:
 
 def claim_instances(transaction: Transaction, owner: str, most: int) -> list[str]:
     """Up to `most` that have messages and no owner become ours."""
+    if registered(transaction, owner) is None:
+        return []
     ids = [
         instance_id
         for (instance_id,) in transaction.execute(
@@ -104,6 +106,8 @@ def foreign_messages(transaction: Transaction, owner: str, after: int) -> tuple[
 
 
 def claim_activities(transaction: Transaction, owner: str, most: int) -> list[ActivityRow]:
+    if registered(transaction, owner) is None:
+        return []
     rows = transaction.execute(
         "UPDATE activities SET owner = ? WHERE number IN (SELECT number FROM activities"
         " WHERE owner IS NULL ORDER BY number LIMIT ?)"
