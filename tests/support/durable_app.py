@@ -100,4 +100,10 @@ async def elsewhere(req: func.HttpRequest, client):
 @app.generic_input_binding(arg_name="client", type="durableClient")
 def binding(req: func.HttpRequest, client: str):
     return func.HttpResponse(client)
+
+@app.route(route="legacy")
+@app.generic_input_binding(arg_name="starter", type="orchestrationClient")
+async def legacy(req: func.HttpRequest, starter: str):
+    client = df.DurableOrchestrationClient(starter)
+    return client.create_check_status_response(req, await client.start_new("plain"))
 """

@@ -35,7 +35,9 @@ class DurableApi:
         self._bindings: dict[Links, str] = {}
 
     def register(self, kinds: BindingKinds) -> None:
-        kinds.inputs["durableclient"] = self.client_binding
+        # The second is the name that it had before version 2 of the extension.
+        for kind in ("durableclient", "orchestrationclient"):
+            kinds.inputs[kind] = self.client_binding
         kinds.webhooks[EXTENSION] = self.web_hook
 
     async def close(self) -> None:

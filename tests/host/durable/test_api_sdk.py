@@ -280,6 +280,12 @@ def test_a_binding_may_name_another_hub(client):
     assert "taskHub=OtherHub&connection=Elsewhere" in shown["statusQueryGetUri"]
 
 
+def test_the_binding_is_known_by_its_first_name_too(client):
+    started = client.host.post("/api/legacy")
+    assert started.status == 202
+    assert client.finished(started.json["id"])["runtimeStatus"] == "Completed"
+
+
 def test_the_binding_has_every_member_of_the_extension(client):
     binding = client.host.get("/api/binding").json
     base = f"http://localhost:{client.host.port}/runtime/webhooks/durabletask"
