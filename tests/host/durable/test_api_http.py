@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -366,3 +367,49 @@ def test_the_local_listener_answers_to_its_secret_alone(host):
         assert host.get(f"{path}instances").status == 200
     finally:
         host.port = public
+
+
+def test_any_of_several_processes_takes_the_addresses_that_another_gave(hosts):
+    host = hosts.start(APP, "--enableAuth", "--workers", "2")
+    master = json.loads((host.state / "keys.json").read_text())["master"]
+    seen = set()
+    for number in range(12):
+        path = f"/api/client/start_new?code={master}"
+        instance_id = host.post(path, json.dumps(["plain", f"shared-{number}"])).json
+        path = f"/api/client/create_check_status_response?code={master}"
+        links = host.post(path, json.dumps([instance_id])).json
+        address = links["statusQueryGetUri"].partition(f":{host.port}")[2]
+        assert host.get(address).status in {200, 202}
+        seen.add(host.get(f"/api/binding?code={master}").json["rpcBaseUrl"])
+    assert len(seen) in {1, 2}
+
+
+def test_a_call_that_is_under_way_when_the_host_ends_still_reaches_the_hub(hosts):
+    host = hosts.start(
+        APP
+        + """
+@app.route(route="slow")
+@app.durable_client_input(client_name="client")
+async def slow(req: func.HttpRequest, client):
+    import asyncio, pathlib
+    folder = pathlib.Path(req.params["folder"])
+    (folder / "begun").touch()
+    while not (folder / "go").exists():
+        await asyncio.sleep(0.02)
+    return func.HttpResponse(await client.start_new("wait", "late"))
+"""
+    )
+    with ThreadPoolExecutor(1) as threads:
+        pending = threads.submit(host.get, f"/api/slow?folder={host.app_dir}")
+        appear(host.app_dir / "begun")
+        host.process.terminate()
+        host.wait_for_log("Application is shutting down")
+        (host.app_dir / "go").touch()
+        assert pending.result().text == "late"
+    assert host.process.wait(30) == 0
+
+
+def appear(path):
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline, path
