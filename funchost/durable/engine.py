@@ -15,9 +15,11 @@ from typing import Any
 
 from funchost.clock import HostClock
 from funchost.durable.activities import ActivityRunner
+from funchost.durable.activity_work import ActivityWork
 from funchost.durable.decisions import FailedExecution, TerminatedExecution
+from funchost.durable.delays import DelayedEvents
 from funchost.durable.entities import EntityRunner
-from funchost.durable.events import EventType, from_micros, to_micros
+from funchost.durable.events import EventType, to_micros
 from funchost.durable.functions import DurableKind, FunctionTable
 from funchost.durable.lanes import Lane
 from funchost.durable.lease import RENEW_SECONDS, Lease
@@ -26,13 +28,13 @@ from funchost.durable.options import DurableOptions
 from funchost.durable.orchestrations import Aborted, OrchestrationRunner
 from funchost.durable.store import instances, queries, work
 from funchost.durable.store.records import (
-    ActivityRow,
     EpisodeCommit,
     LeaseLostError,
     LoadedInstance,
     Wake,
 )
 from funchost.durable.store.writer import Writer
+from funchost.durable.suspects import MOST_TRIALS, SUSPICIOUS_DEATHS, death_sentence
 from funchost.kinds import Invoke
 from funchost.logs import ERROR, WARNING, HostLog
 
@@ -40,9 +42,9 @@ __all__ = ["Engine"]
 
 _CATEGORY = "Host.Triggers.DurableTask"
 _MOST_ABORTS = 5
-_MOST_TRIALS = 3
-_SUSPICIOUS_DEATHS = 3
 _LONGEST_BACKOFF_SECONDS = 30.0
+_SHORT_EPISODE_SECONDS = 0.02
+_LONGEST_REST_SECONDS = 0.25
 _CACHED_EVENTS = 200_000
 """Of instances that wait; their histories are read again when they wake."""
 _PURGE_EVERY = 20
@@ -73,25 +75,29 @@ class Engine:
         self._log = log
         self._on_change = on_change
         self._backoff_seconds = backoff_seconds
+        # Held by whoever is suspected of killing its process.
+        self._alone = asyncio.Lock()
         self._orchestrations = OrchestrationRunner(options, functions, invoke, clock.now)
         self._entities = EntityRunner(options, invoke, clock.now)
-        self._activities = ActivityRunner(options, functions, invoke, clock.now, log)
+        self._activities = ActivityWork(
+            writer,
+            ActivityRunner(options, functions, invoke, clock.now, log),
+            options.activities,
+            log,
+            lambda: lease.owner,
+            self._alone,
+        )
+        self._delayed = DelayedEvents(writer, clock, log, lambda: lease.owner)
         self._orchestrator_lane = Lane(options.orchestrators, self._run_orchestration)
         self._entity_lane = Lane(options.entities, self._run_entity)
-        self._activity_lane = Lane(options.activities, self._run_activity)
         self._live: OrderedDict[str, LiveInstance] = OrderedDict()
         self._loading: set[str] = set()
         self._cached = 0
-        self._alone = asyncio.Lock()
-        self._due: int | None = None
-        self._sleeper: asyncio.Task[None] | None = None
         self._beat: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Future[Any]] = set()
         self._seen_message = 0
         self._is_stopping = False
-        self._is_claiming = False
-        # Whether there may be work in the store that waits for room here.
-        self._unclaimed_activities = False
+        # Whether there may be instances in the store that wait for room here.
         self._unclaimed_instances = False
 
     @property
@@ -109,19 +115,18 @@ class Engine:
     async def start(self) -> None:
         await self._writer.submit(self._lease.register)
         await self._take_over()
-        self._due = await self._writer.submit(work.next_due)
-        self._sleep_again()
+        await self._delayed.start()
         self._beat = asyncio.create_task(self._keep_beating(), name="durable lease")
 
     async def stop(self) -> None:
         """Begins nothing more; returns when running functions have ended, their results and
         episodes are committed, and what is left is free for others."""
         self._is_stopping = True
-        for task in (self._beat, self._sleeper):
-            if task is not None:
-                task.cancel()
+        if self._beat is not None:
+            self._beat.cancel()
+        await self._delayed.stop()
         await asyncio.gather(
-            self._activity_lane.drain(), self._orchestrator_lane.drain(), self._entity_lane.drain()
+            self._activities.stop(), self._orchestrator_lane.drain(), self._entity_lane.drain()
         )
         while self._tasks:
             await asyncio.wait(self._tasks)
@@ -175,6 +180,11 @@ class Engine:
     def _schedule(self, live: LiveInstance) -> None:
         if live.is_busy or live.is_parked or not live.mailbox or self._is_stopping:
             return
+        if live.rest is not None:
+            if len(live.mailbox) < live.open_activities:
+                return
+            live.rest.cancel()
+            live.rest = None
         live.is_busy = True
         (self._entity_lane if live.is_entity else self._orchestrator_lane).add(live)
 
@@ -214,13 +224,16 @@ class Engine:
     async def _run(self, live: LiveInstance, episode: Any) -> None:
         """One episode. The instance is busy until it is scheduled again or waits."""
         delay = 0.0
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
         try:
-            if live.deaths >= _SUSPICIOUS_DEATHS:
+            if live.deaths >= SUSPICIOUS_DEATHS:
                 async with self._alone:
                     await self._run_suspect(live, episode)
             else:
                 await self._commit(live, await episode(live))
             live.aborts = 0
+            self._rest(live, loop.time() - begun)
         except LeaseLostError:
             self._log.log(_CATEGORY, WARNING, f"{live.id}: another process has taken it over.")
             self._forget(live)
@@ -234,9 +247,22 @@ class Engine:
             # An instance that trips the engine itself must not stop the others, or hang unseen.
             delay = await self._after_abort(live, f"{type(error).__name__}: {error}")
         if delay and not self._is_stopping:
-            asyncio.get_running_loop().call_later(delay, self._again, live)
+            loop.call_later(delay, self._again, live)
         else:
             self._again(live)
+
+    def _rest(self, live: LiveInstance, seconds: float) -> None:
+        """While results of a large fan-out come in, each run replays all of it: the next one waits
+        as long as the last one took, or until nothing more is missing."""
+        if live.open_activities > 1 and seconds > _SHORT_EPISODE_SECONDS:
+            live.rest = asyncio.get_running_loop().call_later(
+                min(seconds, _LONGEST_REST_SECONDS), self._rested, live
+            )
+
+    def _rested(self, live: LiveInstance) -> None:
+        live.rest = None
+        if self._live.get(live.id) is live:
+            self._schedule(live)
 
     def _again(self, live: LiveInstance) -> None:
         live.is_busy = False
@@ -250,8 +276,8 @@ class Engine:
     async def _run_suspect(self, live: LiveInstance, episode: Any) -> None:
         """Several processes have died while messages waited here. So it runs alone, and is marked
         before: if it is the cause, the marks say so."""
-        if live.trials >= _MOST_TRIALS:
-            why = f"its host process ended in each of {live.trials} attempts to run it"
+        if live.trials >= MOST_TRIALS:
+            why = death_sentence(live.trials)
             self._log.log(_CATEGORY, ERROR, f"{live.id} is given up: {why}.")
             await self._commit(live, self._given_up(live, why))
             return
@@ -343,19 +369,16 @@ class Engine:
         """Raises LeaseLostError and sqlite3.Error; then nothing has changed."""
         if commit is None:
             return
-        room = 0 if self._is_stopping else self._activity_lane.room
+        room = 0 if self._is_stopping else self._activities.room
         ours, running = await self._writer.submit(
             partial(instances.commit_episode, commit=commit, owner=self.owner, room=room)
         )
         for number in commit.consumed:
             live.mailbox.pop(number, None)
         self._apply(live, commit)
-        for activity in ours:
-            self._activity_lane.add(activity)
-        if len(ours) < len(commit.activities):
-            self._unclaimed_activities = True
+        self._activities.add(ours, left=len(commit.activities) - len(ours))
         for late in commit.delayed:
-            self._plan(late.due)
+            self._delayed.plan(late.due)
         for child in running:
             self._log.log(
                 _CATEGORY,
@@ -388,61 +411,8 @@ class Engine:
         if commit.replaces_input:
             live.input = commit.input
         live.execution_id = commit.execution_id
+        live.count_activities(commit.events if commit.history_from else live.history)
         live.has_delayed = bool(commit.delayed) or (live.has_delayed and not commit.drops_delayed)
-
-    # Activities
-
-    async def _run_activity(self, activity: ActivityRow) -> None:
-        try:
-            if activity.deaths >= _SUSPICIOUS_DEATHS:
-                async with self._alone:
-                    await self._run_suspected_activity(activity)
-            else:
-                await self._complete(activity, await self._activities.run(activity))
-        except (sqlite3.Error, OSError) as error:
-            # The row stays ours; whoever takes it over runs it again.
-            self._log.log(_CATEGORY, ERROR, f"A result of '{activity.name}' was lost: {error}")
-        if self._unclaimed_activities and not self._activity_lane.waiting:
-            await self._claim_activities()
-
-    async def _run_suspected_activity(self, activity: ActivityRow) -> None:
-        if activity.trials >= _MOST_TRIALS:
-            why = f"its host process ended in each of {activity.trials} attempts to run it"
-            self._log.log(_CATEGORY, ERROR, f"The activity '{activity.name}' is given up: {why}.")
-            reason = f"Activity function '{activity.name}' failed: {why}"
-            await self._complete(activity, self._activities.failed(activity, reason, ""))
-            return
-        await self._writer.submit(
-            partial(work.mark_activity_trial, number=activity.number, owner=self.owner)
-        )
-        await self._complete(activity, await self._activities.run(activity))
-
-    async def _complete(self, activity: ActivityRow, event: Any) -> None:
-        was_ours = await self._writer.submit(
-            partial(work.complete_activity, activity=activity, event=event, owner=self.owner)
-        )
-        if not was_ours:
-            self._log.log(
-                _CATEGORY,
-                WARNING,
-                f"{activity.instance_id}: a second result of '{activity.name}' was dropped.",
-            )
-
-    async def _claim_activities(self) -> None:
-        if self._is_claiming or self._is_stopping:
-            return
-        self._is_claiming = True
-        try:
-            # As many again as may run: the lane never waits for the next look.
-            most = self._activity_lane.room + self._options.activities
-            claimed = await self._writer.submit(
-                partial(work.claim_activities, owner=self.owner, most=most)
-            )
-        finally:
-            self._is_claiming = False
-        self._unclaimed_activities = len(claimed) == most
-        for activity in claimed:
-            self._activity_lane.add(activity)
 
     # Work that others left
 
@@ -452,11 +422,8 @@ class Engine:
         )
         self.on_wakes(wakes)
         await self._claim_instances()
-        if self._activity_lane.room:
-            await self._claim_activities()
-        due = await self._writer.submit(work.next_due)
-        if due is not None:
-            self._plan(due)
+        await self._activities.claim()
+        self._delayed.plan(await self._writer.submit(work.next_due))
         self._on_change("")
 
     async def _claim_instances(self) -> None:
@@ -507,36 +474,3 @@ class Engine:
             before = to_micros(self._clock.now() - after)
             while await self._writer.submit(partial(queries.purge_finished, before=before)):
                 continue
-
-    # Delayed events
-
-    def _plan(self, due: int) -> None:
-        if self._due is None or due < self._due:
-            self._due = due
-            self._sleep_again()
-
-    def _sleep_again(self) -> None:
-        if self._sleeper is not None:
-            self._sleeper.cancel()
-            self._sleeper = None
-        if self._due is not None and not self._is_stopping:
-            self._sleeper = asyncio.create_task(self._sleep(self._due), name="durable timers")
-
-    async def _sleep(self, due: int) -> None:
-        when = from_micros(due)
-        while True:
-            await self._clock.sleep_until(when)
-            now = to_micros(self._clock.now())
-            if now >= due:
-                break
-        self._spawn(self._fire(now))
-
-    async def _fire(self, now: int) -> None:
-        due, self._due = self._due, None
-        try:
-            due = await self._writer.submit(partial(work.fire_due, now=now, owner=self.owner))
-        except sqlite3.Error as error:
-            self._log.log(_CATEGORY, ERROR, f"Durable timers could not be fired: {error}")
-            await asyncio.sleep(1.0)
-        if due is not None:
-            self._plan(due)

@@ -1,9 +1,10 @@
 """An instance in the memory of the process that owns it."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from funchost.durable.events import Event
+from funchost.durable.events import Event, EventType
 from funchost.durable.store.records import InstanceRow, LoadedInstance, Message
 
 __all__ = ["LiveInstance"]
@@ -30,8 +31,10 @@ class LiveInstance:
         "locked_by",
         "mailbox",
         "name",
+        "open_activities",
         "parent",
         "problem",
+        "rest",
         "state",
         "status",
         "trials",
@@ -57,6 +60,8 @@ class LiveInstance:
         self.is_busy = False
         self.is_parked = False
         self.aborts = 0
+        self.open_activities = 0
+        self.rest: asyncio.TimerHandle | None = None
         # Whether delayed events may be stored for it; of a loaded one nobody knows.
         self.has_delayed = False
         self.state: str | None = None
@@ -69,10 +74,19 @@ class LiveInstance:
         live.history = list(stored.history)
         live.mailbox = {message.number: message for message in stored.messages}
         live.has_delayed = True
+        live.count_activities(live.history)
         live.state = stored.state
         live.is_present = stored.is_present
         live.locked_by = stored.locked_by
         return live
+
+    def count_activities(self, events: Iterable[Event]) -> None:
+        """Adds what is scheduled, and takes away what has come back."""
+        for event in events:
+            if event.type is EventType.TASK_SCHEDULED:
+                self.open_activities += 1
+            elif event.type in (EventType.TASK_COMPLETED, EventType.TASK_FAILED):
+                self.open_activities -= 1
 
     @property
     def is_entity(self) -> bool:
