@@ -1,5 +1,6 @@
 """One instance: what it is, its timeline, its input and output, and its events."""
 
+import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,13 @@ async def instance_page(
     if status is None:
         return None
     events = await client.history(instance_id)
+    # A long history takes a moment, during which the host has other things to do.
+    return await asyncio.to_thread(_render, status, events, addresses, now)
+
+
+def _render(
+    status: InstanceStatus, events: list[dict[str, Any]], addresses: Addresses, now: datetime
+) -> list[Child]:
     return [
         element("h1", status.name, " ", badge(status.runtime_status)),
         _facts(status, addresses, now),

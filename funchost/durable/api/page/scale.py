@@ -10,7 +10,7 @@ from itertools import accumulate
 
 __all__ = ["Break", "TimeScale"]
 
-# How many times as long as all shorter stretches together one has to be; more where there was work.
+# How many times as long as all the shorter ones of its kind and what counted before it.
 _MUCH_WAITING = 4
 _MUCH_WORK = 50
 _SHARE_OF_BREAKS = 0.4
@@ -71,11 +71,13 @@ class TimeScale:
 
 
 def _out_of_proportion(gaps: list[float], busy: list[bool]) -> set[int]:
-    """The places of the gaps that are to be cut short."""
+    """The places of the gaps that are to be cut short: first the work is measured by itself, then
+    the waiting by all that is left."""
     cut = set()
     total = 0.0
-    for gap, at in sorted((gap, at) for at, gap in enumerate(gaps)):
-        if total > 0 and gap > total * (_MUCH_WORK if busy[at] else _MUCH_WAITING):
+    by_kind = sorted((not busy[at], gap, at) for at, gap in enumerate(gaps))
+    for is_waiting, gap, at in by_kind:
+        if total > 0 and gap > total * (_MUCH_WAITING if is_waiting else _MUCH_WORK):
             cut.add(at)
         else:
             total += gap

@@ -222,7 +222,9 @@ def _texts_beside(row: Row, scale: TimeScale, end: datetime, y: float) -> Iterat
     right = max(scale.place(row.last.end or end), scale.place(row.last.start) + _SMALLEST_BAR)
     left = scale.place(row.pieces[0].start)
     room_right, room_left = _WIDTH - right - 14, left - _LEFT - 6
-    if room_right >= min(len(text) * _CHARACTER, room_left):
+    if row.kind == "timer" and right - left > len(text) * _CHARACTER + 12:
+        yield element("text", text, x=left + 6, y=y + 15, class_=kind)
+    elif room_right >= min(len(text) * _CHARACTER, room_left):
         yield _beside(right, y, _cut(text, room_right), kind)
     else:
         yield element(

@@ -111,6 +111,11 @@ def test_a_wait_out_of_all_proportion_is_cut_short_but_work_is_not():
     assert TimeScale(half_a_minute, 0, 1000, [(moment(1), moment(31))]).breaks == []
 
 
+def test_a_short_wait_beside_long_work_is_not_cut():
+    times = [moment(0), moment(0.001), moment(0.02), moment(0.1)]
+    assert TimeScale(times, 0, 1000, [(moment(0.02), moment(0.1))]).breaks == []
+
+
 def test_places_keep_the_order_of_times():
     times = [moment(second) for second in (0, 0.001, 0.5, 90, 90.001, 8e5, 8e5 + 1)]
     scale = TimeScale(times, 0, 1000)
