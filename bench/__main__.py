@@ -20,6 +20,8 @@ BENCHMARKS = {
     "inventory": "bench.inventory",
     "covers": "bench.covers",
     "imports": "bench.imports",
+    "durable": "bench.durable",
+    "durable crashes": "bench.durable_crashes",
 }
 
 
