@@ -41,7 +41,7 @@ def begin(name: str = "order", text: str | None = None) -> dict[str, Any]:
 
 @dataclass
 class LaidOutHub(DurableClient):
-    """Only looks; each change is an AttributeError by way of the protocol's missing body."""
+    """Shows what was laid into it; what would change something does nothing."""
 
     hub: str = "TestHubName"
     instances: dict[str, InstanceStatus] = field(default_factory=dict)

@@ -91,6 +91,21 @@ def test_one_instance_is_shown_with_what_it_was_given_and_gave(durable):
     assert json.loads(out)["runtimeStatus"] == "Failed"
 
 
+def test_entities_are_listed_with_their_state(host, durable):
+    signal = f"{BASE}/entities/counter/k1"
+    assert host.post(f"{signal}?op=add", json.dumps("5"), JSON).status == 202
+    for _ in range(5000):
+        if host.get(signal).status == 200:
+            break
+    code, out, _ = durable("list", "--entities")
+    assert code == 0
+    assert re.search(r"^counter +k1 +\d{4}-\d\d-\d\d \S+ .*5$", out, re.MULTILINE)
+    _, out, _ = durable("list", "--entities", "--json", "--name", "counter")
+    [entity] = json.loads(out)
+    assert (entity["entityId"], entity["state"]) == ({"name": "counter", "key": "k1"}, 5)
+    assert durable("list", "--entities", "--name", "other")[1] == "No entity is like that.\n"
+
+
 def test_a_history_is_shown_event_by_event(durable):
     _, out, _ = durable("history", "failed")
     kinds = [re.split(r"\s{2,}", line)[1] for line in out.splitlines()[1:]]
@@ -158,6 +173,8 @@ def test_purging_everything_by_accident_is_refused(durable):
         (["raise", "waiting", "go", "{"], 1, "which this is not"),
         (["list", "--status", "happy"], 2, "--status: 'happy' is not one of Running"),
         (["list", "--after", "soon"], 1, "--after takes a time such as"),
+        (["list", "--top", "0"], 2, "--top must be at least 1"),
+        (["list", "--entities", "--status", "failed"], 2, "--entities takes --name and --top"),
         (["list", "--task-hub", "Other"], 2, "There is no task hub 'Other'"),
         (["list", "--task-hub", "not one"], 2, "'not one' is not the name of a task hub"),
     ],

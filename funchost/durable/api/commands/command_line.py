@@ -91,6 +91,8 @@ def _add_filter(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """The exit code: 0, 1 when what was asked is not possible. Raises SettingsError."""
+    if given.action == "list":
+        _check_list(given)
     app_dir = given.app_dir.resolve()
     state = (given.state or default_state_dir(app_dir)).resolve()
     if not state.is_dir():
@@ -100,6 +102,13 @@ def run(given: argparse.Namespace) -> int:
     except (DurableError, TimeError) as error:
         sys.stderr.write(f"{error}\n")
         return _FAILED
+
+
+def _check_list(given: argparse.Namespace) -> None:
+    if given.top < 1:
+        raise SettingsError(f"--top must be at least 1, not {given.top}.")
+    if given.entities and (given.status or given.after or given.before or given.prefix):
+        raise SettingsError("--entities takes --name and --top, and no other filter.")
 
 
 async def _run(given: argparse.Namespace, app_dir: Path, state: Path) -> int:
