@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,13 +78,19 @@ def count(context):
 
 
 def run(quick: bool) -> list[dict[str, Any]]:
-    """One row. `quick` kills ten times, otherwise a hundred."""
-    kills = 10 if quick else 100
-    return [play(kills, turns=2 if quick else 8)]
+    """With one process, and with two that share a state folder. `quick` kills ten times, otherwise
+    a hundred."""
+    kills, turns = (10, 2) if quick else (100, 8)
+    return [play(kills, turns=turns), play(kills, turns=turns, processes=2)]
 
 
 def play(
-    kills: int, *, instances: int = 200, turns: int = 2, seed: int | None = None
+    kills: int,
+    *,
+    instances: int = 200,
+    turns: int = 2,
+    processes: int = 1,
+    seed: int | None = None,
 ) -> dict[str, Any]:
     """Raises AssertionError, with the seed, when an instance has not ended right."""
     seed = random.randrange(2**32) if seed is None else seed
@@ -95,12 +102,14 @@ def play(
         (folder / "markers").mkdir()
         started = time.perf_counter()
         waiting = [f"busy-{number}" for number in range(instances)]
-        for _ in range(kills):
-            with _host(folder) as (process, port):
-                waiting = _start(port, waiting, turns, limit=dice.randint(1, instances))
-                time.sleep(dice.uniform(0.02, 0.8))
-                process.send_signal(signal.SIGKILL)
-                process.wait()
+        for _ in range(kills // processes):
+            with contextlib.ExitStack() as stack:
+                hosts = [stack.enter_context(_host(folder)) for _ in range(processes)]
+                waiting = _start(hosts[0][1], waiting, turns, limit=dice.randint(1, instances))
+                for process, _ in hosts:
+                    time.sleep(dice.uniform(0.02, 0.8))
+                    process.send_signal(signal.SIGKILL)
+                    process.wait()
         with _host(folder) as (process, port):
             assert not _start(port, waiting, turns, limit=instances)
             for number in range(instances):
@@ -110,7 +119,7 @@ def play(
             process.wait(60)
         seconds = time.perf_counter() - started
     return {
-        "name": f"{instances} orchestrations, {kills} kills",
+        "name": f"{instances} orchestrations, {kills} kills, {processes} at a time",
         "ended_right": instances,
         "activities": checked["activities"],
         "seconds": round(seconds, 1),
@@ -200,7 +209,7 @@ async def _below(client: DurableClient, instance: str, where: str) -> list[Any]:
 
 @contextlib.contextmanager
 def _host(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    log = folder / "host.log"
+    log = folder / f"host-{uuid.uuid4().hex}.log"
     command = [sys.executable, "-m", "funchost", "start", "--app-dir", str(folder), "--port", "0"]
     with (
         log.open("wb") as output,

@@ -35,6 +35,7 @@ from funchost.durable.store.records import (
 )
 from funchost.durable.store.writer import Writer
 from funchost.durable.suspects import MOST_TRIALS, SUSPICIOUS_DEATHS, death_sentence
+from funchost.durable.versions import version_problem
 from funchost.kinds import Invoke
 from funchost.logs import ERROR, WARNING, HostLog
 
@@ -320,7 +321,12 @@ class Engine:
 
     async def _orchestration_episode(self, live: LiveInstance) -> EpisodeCommit | None:
         hosted = self._functions.find(DurableKind.ORCHESTRATOR, live.name)
-        if hosted is not None:
+        problem = self._functions.problem(DurableKind.ORCHESTRATOR, live.name)
+        if problem is None:
+            problem = version_problem(self._options, live.version)
+            if problem is not None and self._options.fails_other_versions:
+                return self._given_up(live, problem)
+        if hosted is not None and problem is None:
             commit = await self._orchestrations.run(live, hosted)
             if commit is None:
                 await self._drop_stale(live)
@@ -329,24 +335,26 @@ class Engine:
             if message.event.type is EventType.EXECUTION_TERMINATED:
                 reason = message.event.members["reason"]
                 return self._orchestrations.conclude(live, TerminatedExecution(reason))
-        await self._park(live, DurableKind.ORCHESTRATOR, live.name)
+        await self._park(live, problem)
         return None
 
     async def _entity_episode(self, live: LiveInstance) -> EpisodeCommit | None:
         name = live.name[1:]
         hosted = self._functions.find(DurableKind.ENTITY, name)
         if hosted is None:
-            await self._park(live, DurableKind.ENTITY, name)
+            await self._park(live, self._functions.problem(DurableKind.ENTITY, name))
             return None
         commit = await self._entities.run(live, hosted)
         if commit is None:
             live.is_parked = True  # until the holder of the lock says something
         return commit
 
-    async def _park(self, live: LiveInstance, kind: DurableKind, name: str) -> None:
+    async def _park(self, live: LiveInstance, problem: str | None) -> None:
         """Its function is not there: what waits goes on waiting, and says why."""
         live.is_parked = True
-        problem = self._functions.problem(kind, name)
+        await self._tell(live, problem)
+
+    async def _tell(self, live: LiveInstance, problem: str | None) -> None:
         if live.problem != problem:
             live.problem = problem
             self._log.log(_CATEGORY, ERROR, f"{live.id}: {problem}")
@@ -379,15 +387,12 @@ class Engine:
         self._activities.add(ours, left=len(commit.activities) - len(ours))
         for late in commit.delayed:
             self._delayed.plan(late.due)
-        for child in running:
-            self._log.log(
-                _CATEGORY,
-                ERROR,
-                f"{live.id}: the sub-orchestration '{child}' runs already and was not started.",
-            )
         if commit.problem is not None and commit.problem != live.problem:
             self._log.log(_CATEGORY, ERROR, f"{live.id}: {commit.problem}")
         live.problem = commit.problem
+        if running:
+            names = ", ".join(f"'{child}'" for child in running)
+            await self._tell(live, f"The sub-orchestration {names} runs already: not started.")
         self._on_change(live.id)
 
     def _apply(self, live: LiveInstance, commit: EpisodeCommit) -> None:

@@ -46,6 +46,8 @@ class DurableOptions:
     stores_inputs: bool = False
     maximum_entity_batch: int = 5000
     default_version: str | None = None
+    version_match: str = "None"
+    fails_other_versions: bool = False
     http_sleep_milliseconds: int = 30_000
     maximum_history: int = 100_000
     maximum_payload: int = 64 * 1024 * 1024
@@ -68,6 +70,8 @@ class DurableOptions:
             stores_inputs=host_json.flag(*_SECTION, "storeInputsInOrchestrationHistory"),
             maximum_entity_batch=_count(host_json, "maxEntityOperationBatchSize", default=5000),
             default_version=_text(host_json, "defaultVersion"),
+            version_match=choices["versionMatchStrategy"],
+            fails_other_versions=choices["versionFailureStrategy"] == "Fail",
             http_sleep_milliseconds=_count(
                 host_json,
                 "httpSettings",

@@ -96,37 +96,6 @@ def monitor(context):
     context.continue_as_new([*context.get_input(), event])
 
 
-@app.orchestration_trigger(context_name="context")
-def unknown_activity(context):
-    yield context.call_activity("nowhere", 1)
-
-
-@app.orchestration_trigger(context_name="context")
-def moody(context):
-    yield context.call_activity("work" if "moody" not in broken else "other", "x")
-    yield context.wait_for_external_event("Go")
-
-
-@app.activity_trigger(input_name="name")
-def other(name: str) -> str:
-    return name
-
-
-@app.orchestration_trigger(context_name="context")
-def talkative(context):
-    context.set_custom_status("x" * context.get_input())
-    yield context.call_activity("work", "talk")
-    return "said"
-
-
-@app.orchestration_trigger(context_name="context")
-def endless(context):
-    number = 0
-    while True:
-        number += 1
-        yield context.call_activity("other", str(number))
-
-
 async def test_thirty_days_pass_in_milliseconds(tmp_path: Path) -> None:
     async with running(app, tmp_path) as host:
         instance = await host.start("sleeper", {"days": 30})
@@ -342,62 +311,6 @@ async def test_an_unknown_orchestrator_is_refused_with_those_that_are_known(
         assert "The following are the known orchestrator functions: 'sleeper'," in str(
             refusal.value
         )
-
-
-async def test_an_unknown_activity_is_told_on_the_instance_and_stops_no_other(
-    tmp_path: Path,
-) -> None:
-    async with running(app, tmp_path) as host:
-        instance = await host.start("unknown_activity")
-        status = await host.until(instance, lambda status: status.problem is not None)
-        assert status.runtime_status is RuntimeStatus.RUNNING
-        assert status.problem.startswith("The function 'nowhere' doesn't exist, is disabled,")
-        assert status.problem in host.printed.getvalue()
-        assert await host.result("two_steps") == ["one done", "two done"]
-
-
-async def test_changed_code_is_detected(tmp_path: Path) -> None:
-    async with running(app, tmp_path) as host:
-        instance = await host.start("moody")
-        await host.recorded(instance, 5)
-        broken.add("moody")
-        await host.raise_event(instance, "Go")
-        status = await host.finished(instance)
-        broken.clear()
-        assert status.runtime_status is RuntimeStatus.FAILED
-        assert "Non-Deterministic workflow detected: A previous execution" in status.output
-        assert "sequence ID 0 and name 'work' (version '')" in status.output
-
-
-async def test_a_custom_status_above_16_kb_fails_the_orchestration(tmp_path: Path) -> None:
-    async with running(app, tmp_path) as host:
-        assert await host.result("talkative", 8000) == "said"
-        status = await host.finished(await host.start("talkative", 8200))
-        assert status.runtime_status is RuntimeStatus.FAILED
-        assert "16 KB of UTF-16" in status.output
-
-
-async def test_a_history_that_grows_too_long_fails_with_a_sentence(tmp_path: Path) -> None:
-    async with running(app, tmp_path, options={"local": {"maxHistoryEvents": 40}}) as host:
-        status = await host.finished(await host.start("endless"))
-        assert status.runtime_status is RuntimeStatus.FAILED
-        assert "local.maxHistoryEvents in host.json" in status.output
-        assert status.history_length <= 44
-
-
-async def test_more_actions_than_allowed_fail_the_orchestration(tmp_path: Path) -> None:
-    async with running(app, tmp_path, options={"maxOrchestrationActions": 5}) as host:
-        status = await host.finished(await host.start("endless"))
-        assert "Maximum amount of orchestration actions (5) has been reached" in status.output
-
-
-async def test_too_large_an_input_is_refused_and_too_large_a_result_fails(tmp_path: Path) -> None:
-    async with running(app, tmp_path, options={"local": {"maxPayloadBytes": 1000}}) as host:
-        with pytest.raises(ArgumentError, match="The input is larger than the 1000 bytes"):
-            await host.start("two_steps", "x" * 1000)
-        instance = await host.start("collects", 1)
-        with pytest.raises(ArgumentError, match="The event is larger"):
-            await host.raise_event(instance, "Item", "x" * 1000)
 
 
 async def test_what_has_ended_can_be_purged(tmp_path: Path) -> None:
