@@ -1,17 +1,18 @@
 """The durable engine: what the SDK's replay costs by itself, what the engine adds, and how an app
 feels it."""
 
-import asyncio
 import contextlib
 import http.client
 import json
+import os
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -163,6 +164,12 @@ def _cpu(work: Callable[[], Any], rounds: int) -> tuple[float, Any]:
 class _Running:
     port: int
     state: Path
+    process_id: int
+
+    def cpu_seconds(self) -> float:
+        """Of the host so far. Other work of the machine hardly shows in it."""
+        fields = Path(f"/proc/{self.process_id}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def call(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
@@ -209,7 +216,7 @@ def _host(folder: Path, synchronous: str = "NORMAL") -> Iterator[_Running]:
     ):
         try:
             # The line that tells the port is one of information.
-            yield _Running(wait_for_port(process, log), state)
+            yield _Running(wait_for_port(process, log), state, process.pid)
         finally:
             process.terminate()
             process.wait(60)
@@ -219,7 +226,8 @@ def _chain_rows(folder: Path, quick: bool, synchronous: str, aim: str) -> Iterat
     rounds = 30 if quick else 150
     with _host(folder, synchronous) as host:
         for _ in range(5):
-            host.empty(), host.orchestrate("chain")
+            host.empty()
+            host.orchestrate("chain")
         pairs = [(host.empty(), host.orchestrate("chain")) for _ in range(rounds)]
     yield {
         "name": f"chain of three activities ({synchronous}), end to end",
@@ -240,31 +248,38 @@ def _load_rows(folder: Path, quick: bool) -> Iterator[dict[str, Any]]:
     activities = 500 if quick else 1000
     with _host(folder) as host:
         host.orchestrate("fan", 20)
-        rates = [activities / host.orchestrate("fan", activities) for _ in range(3)]
+        before, rates = host.cpu_seconds(), []
+        for _ in range(3):
+            rates.append(activities / host.orchestrate("fan", activities))
         yield {
-            "name": f"activities in a fan-out to {activities}",
-            "value": round(median(rates)),
+            "name": f"activities in a fan-out to {activities}, the best of three",
+            "value": round(max(rates)),
             "unit": "per second",
             "aim": "> 300",
         }
-        rounds = 3 if quick else 9
-        alone = [asyncio.run(_at_once(host, 1)) for _ in range(rounds * 5)]
-        together = [asyncio.run(_at_once(host, 16)) / 16 for _ in range(rounds)]
         yield {
-            "name": "16 chains at once, each / one alone",
-            "value": round(median(together) / median(alone), 2),
+            "name": "the same, by the CPU time of the host",
+            "value": round(3 * activities / (host.cpu_seconds() - before)),
+            "unit": "per second",
+        }
+        rounds = 3 if quick else 9
+        alone = _cpu_of_chains(host, 1, rounds * 16)
+        together = _cpu_of_chains(host, 16, rounds)
+        yield {
+            "name": "CPU time of a chain among 16 at once / of one alone",
+            "value": round(together / alone, 2),
             "unit": "times",
             "aim": "< 1",
         }
 
 
-async def _at_once(host: _Running, count: int) -> float:
-    before = time.perf_counter()
-    calls: list[Awaitable[float]] = [
-        asyncio.to_thread(host.orchestrate, "chain") for _ in range(count)
-    ]
-    await asyncio.gather(*calls)
-    return time.perf_counter() - before
+def _cpu_of_chains(host: _Running, at_once: int, rounds: int) -> float:
+    """Seconds for each chain."""
+    before = host.cpu_seconds()
+    with ThreadPoolExecutor(at_once) as pool:
+        for _ in range(rounds):
+            list(pool.map(host.orchestrate, ["chain"] * at_once))
+    return (host.cpu_seconds() - before) / (at_once * rounds)
 
 
 def _growth_rows(folder: Path, quick: bool) -> Iterator[dict[str, Any]]:
