@@ -86,8 +86,10 @@ def readable(result):
     if isinstance(result, list):
         return [readable(item) for item in result]
     if hasattr(result, "runtime_status"):
+        if not result:
+            return {"found": False}
         history = getattr(result, "historyEvents", None)
-        return {"found": True, **result.to_json(), "history": history} if result else {"found": False}
+        return {"found": True, **result.to_json(), "history": history}
     return getattr(result, "instances_deleted", result)
 
 @app.route(route="elsewhere")
