@@ -21,6 +21,8 @@ BENCHMARKS = {
     "covers": "bench.covers",
     "imports": "bench.imports",
     "service bus": "bench.servicebus",
+    "durable": "bench.durable",
+    "durable crashes": "bench.durable_crashes",
 }
 
 

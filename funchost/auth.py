@@ -22,7 +22,10 @@ _SYSTEM = "system"
 _TEST_DOCUMENT = {
     "master": "testMasterKey",
     "host": {"default": "testFunctionKey"},
-    "system": {"eventgridextensionconfig_extension": "testSystemKey"},
+    "system": {
+        "eventgridextensionconfig_extension": "testSystemKey",
+        "durabletask_extension": "testSystemKey",
+    },
     "functions": {},
 }
 
@@ -83,6 +86,7 @@ class Keys:
     def system_key(self, extension: str) -> str:
         """The key of an extension's web hook, made when it is first asked for."""
         name = f"{extension.lower()}_extension"
+        self._refresh()
         system = self._document[_SYSTEM]
         if name not in system:
             self.set(_SYSTEM, name, None)

@@ -1,4 +1,5 @@
-"""`python -m funchost start`, with the options that users of `func start` know, and `bus`."""
+"""`python -m funchost start`, with the options that users of `func start` know; `bus` and `durable`
+for what is in a state folder."""
 
 import argparse
 import contextlib
@@ -34,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return bus(words[1:])
     given = _parse(words)
     try:
-        return _start(given)
+        return _run_durable(given) if given.command == "durable" else _start(given)
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         return BAD_SETTINGS
@@ -49,6 +50,12 @@ def _parse(words: list[str]) -> argparse.Namespace:
         del words[0]
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("bus", help="look into Service Bus, replay dead letters")
+    durable = commands.add_parser("durable", help="look at orchestrations and act upon them")
+    if words[:1] == ["durable"]:
+        # Not before: these modules load azure-functions, and for `start` the app's own goes first.
+        from funchost.durable.api.commands.command_line import add_commands
+
+        add_commands(durable)
     start = commands.add_parser("start", help="serve the app in a folder")
     start.add_argument("--app-dir", "--script-root", type=Path, default=Path(), metavar="DIR")
     start.add_argument("-p", "--port", type=int, help=f"default {DEFAULT_PORT}; 0 is any free port")
@@ -93,6 +100,12 @@ def _parse(words: list[str]) -> argparse.Namespace:
     for option in ("--useHttps", "--cert", "--password"):
         start.add_argument(option, nargs="?", const="", help=argparse.SUPPRESS)
     return parser.parse_args(words)
+
+
+def _run_durable(given: argparse.Namespace) -> int:
+    from funchost.durable.api.commands.command_line import run
+
+    return run(given)
 
 
 def _start(given: argparse.Namespace) -> int:

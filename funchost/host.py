@@ -13,6 +13,8 @@ from funchost.clock import StateClock, host_zone
 from funchost.command import Command, Mount
 from funchost.convert import Datum
 from funchost.cors import CorsPolicy
+from funchost.durable.api.hosting import register_durable_api
+from funchost.durable.extension import DurableExtension
 from funchost.failures import failure_text
 from funchost.function import Function, RetryPolicy
 from funchost.hostjson import HostJson
@@ -60,6 +62,11 @@ class Host:
             ServiceBusExtension(command.app_dir, command.state, command.servicebus, host_json, log)
         )
         self._services = Services(self._invoker.trigger, self._clock, command.state, host_json, log)
+        self._durable = DurableExtension(self._services)
+        self._durable.register(self._kinds)
+        self._durable_api = register_durable_api(
+            self._kinds, self._durable.hubs, command, keys=self._keys, clock=self._clock, log=log
+        )
         self._hosted: dict[str, HostedFunction] = {}
         self._listeners: dict[str, TriggerListener] = {}
         self._retries: set[asyncio.Task[None]] = set()
@@ -95,6 +102,7 @@ class Host:
             ),
             admin=AdminApi(self, self._keys),
             webhooks=self._kinds.webhooks,
+            admin_pages=self._kinds.admin_pages,
             mounts=[_mounted(mount) for mount in command.mounts],
             keys=self._keys,
             cors=CorsPolicy.from_text(command.cors, with_credentials=command.cors_credentials),
@@ -109,11 +117,14 @@ class Host:
                 self._log.host(f"Function 'Functions.{hosted.function.name}' is disabled")
                 continue
             await self._start_listener(name, factory(hosted, self._services))
+        await self._durable.start()
         self._drain_state = "Disabled"
 
     async def close(self) -> None:
         """After the last invocation: ends what the functions lived on, and the threads that wait
         for work."""
+        await self._durable_api.close()
+        self._durable.close()
         for extension in reversed(self._kinds.extensions):
             await extension.close()
         self._invoker.close()
@@ -276,9 +287,11 @@ class Host:
             task.cancel()
         listeners, self._listeners = self._listeners, {}
         results = await asyncio.gather(
-            *(listener.stop() for listener in listeners.values()), return_exceptions=True
+            *(listener.stop() for listener in listeners.values()),
+            self._durable.stop(),
+            return_exceptions=True,
         )
-        for name, result in zip(listeners, results, strict=True):
+        for name, result in zip([*listeners, "durable functions"], results, strict=True):
             if isinstance(result, Exception):
                 self._log.host(f"The listener of '{name}' did not stop: {result}", ERROR)
 

@@ -22,7 +22,13 @@ from funchost.function import Function, Parameter, RetryPolicy
 from funchost.settings import setting
 from funchost.timers.schedule import parse_timespan
 
-__all__ = ["FunctionLoadError", "InvalidFileNameError", "index_app", "script_file_name"]
+__all__ = [
+    "FunctionLoadError",
+    "InvalidFileNameError",
+    "functions_of",
+    "index_app",
+    "script_file_name",
+]
 
 _SCRIPT_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9_\-]*\.py")
 _INOUT = 2
@@ -60,7 +66,12 @@ def index_app(app_dir: Path) -> list[Function]:
     name = script_file_name()
     if not (app_dir / name).is_file():
         return []
-    return [_load(function) for function in _find_app(Path(name).stem, name).get_functions()]
+    return functions_of(_find_app(Path(name).stem, name))
+
+
+def functions_of(app: FunctionRegister) -> list[Function]:
+    """In registration order. Raises FunctionLoadError."""
+    return [_load(function) for function in app.get_functions()]
 
 
 def _find_app(module_name: str, file_name: str) -> FunctionRegister:

@@ -23,7 +23,7 @@ from funchost.kinds import HostedFunction, Outcome, TriggerEvent
 from funchost.logs import DEBUG, ERROR, INFORMATION, HostLog
 from funchost.threads import ThreadPool
 
-__all__ = ["HTTP_REASON", "InvocationFailedError", "Invoker"]
+__all__ = ["HTTP_REASON", "FunctionTimeoutError", "InvocationFailedError", "Invoker"]
 
 HTTP_REASON = "This function was programmatically called via the host APIs."
 # The triggers whose binding says [SupportsRetry]; the policy of any other is ignored.

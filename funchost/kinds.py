@@ -12,11 +12,14 @@ from typing import Any, Protocol
 
 from funchost.clock import HostClock
 from funchost.convert import Datum
+from funchost.exchange import Exchange
 from funchost.function import Function, Parameter
 from funchost.hostjson import HostJson
+from funchost.http_messages import Response
 from funchost.logs import HostLog
 
 __all__ = [
+    "AdminPage",
     "BindingError",
     "BindingKinds",
     "Extension",
@@ -31,6 +34,7 @@ __all__ = [
     "TriggerListener",
 ]
 
+AdminPage = Callable[[Exchange], Awaitable[Response]]
 ASGIApp = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
@@ -122,6 +126,8 @@ class BindingKinds:
     inputs: dict[str, InputSource] = field(default_factory=dict)
     outputs: dict[str, OutputSink] = field(default_factory=dict)
     webhooks: dict[str, ASGIApp] = field(default_factory=dict)
+    admin_pages: dict[str, AdminPage] = field(default_factory=dict)
+    """By the first part of their path below `/admin`, all of which needs the master key."""
     manual: "dict[str, Callable[[HostedFunction, str], TriggerEvent]]" = field(default_factory=dict)
     """What a run through `/admin/functions/{name}` hands over; plain text where nothing stands."""
     extensions: list[Extension] = field(default_factory=list)

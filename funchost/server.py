@@ -23,7 +23,7 @@ from funchost.http_messages import (
     respond,
 )
 from funchost.invoke import HTTP_REASON, InvocationFailedError, Invoker
-from funchost.kinds import ASGIApp, HostedFunction, TriggerEvent
+from funchost.kinds import AdminPage, ASGIApp, HostedFunction, TriggerEvent
 from funchost.protocol import answer_at_once
 from funchost.routing import Match, PathError, RouteTable, decode_path
 from funchost.settings import SettingsError
@@ -72,6 +72,7 @@ class FunctionServer:
         *,
         admin: AdminApi,
         webhooks: Mapping[str, ASGIApp],
+        admin_pages: Mapping[str, AdminPage],
         mounts: Sequence[tuple[str, ASGIApp]] = (),
         keys: Keys | None = None,
         cors: CorsPolicy | None = None,
@@ -82,6 +83,7 @@ class FunctionServer:
         self._options = options
         self._admin = admin
         self._webhooks = webhooks
+        self._admin_pages = admin_pages
         self._mounts = mounts
         self._keys = keys
         self._cors = cors
@@ -124,6 +126,11 @@ class FunctionServer:
         if path[1:2] in _RESERVED_INITIALS:
             lowered = path.lower()
             if lowered.startswith("/admin/"):
+                page = self._admin_pages.get(lowered.split("/")[2])
+                if page is not None:
+                    if self._keys is not None and not self._keys.is_master(exchange.key):
+                        return Response(401, [], b"")
+                    return await page(exchange)
                 body = await exchange.read_body(accepts_chunked=self._options.accepts_chunked)
                 return await self._admin(method, path, exchange.key, body)
             if lowered.startswith("/runtime/webhooks/"):

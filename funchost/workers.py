@@ -57,8 +57,9 @@ def run_here(
 def supervise(command: Command, listening: socket.socket, console: Console) -> int:
     """Keeps `command.workers` processes alive until a signal comes; a second one kills them."""
     if command.checks_keys:
-        # Before there are several that would each make their own.
-        Keys(command.state)
+        # Before there are several that would each make their own. The durable client hands out the
+        # key of its web hook, which any of them must then accept.
+        Keys(command.state).system_key("durabletask")
     return _Supervisor(command, listening, console).run()
 
 

@@ -4,13 +4,13 @@ import json
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlencode
 
 import azure.functions as func
 
 from shared.auth import InvalidToken, Principal
 from shared.http.edge import Edge
 from shared.kit.provider import Provider
+from tests.support.edge_app import encoded
 
 
 class NamesAsTokens:

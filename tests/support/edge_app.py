@@ -172,3 +172,8 @@ def problem(response: func.HttpResponse, status: int, kind: str) -> dict[str, An
 
 def pointers(response: func.HttpResponse) -> list[tuple[str, str]]:
     return [(item["in"], item["pointer"]) for item in problem(response, 400, "bad-input")["errors"]]
+
+
+def encoded(query: Mapping[str, str] | None) -> str:
+    """As a browser sends it; what is no text, as the bytes that it would be."""
+    return urlencode(query or {}, errors="surrogatepass")

@@ -1,0 +1,1 @@
+"""What a task hub keeps, in one SQLite file."""
