@@ -9,13 +9,16 @@ from shared.kit.money import Money
 
 
 class CartLine(BaseModel):
-    """`price_when_added` is what the shopper saw; checkout compares it with today's."""
+    """`price_when_added` is what the shopper saw; checkout compares it with today's.
+
+    None where no price was known in time and none was shown since: nothing can be compared then.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     isbn: Isbn
     quantity: Annotated[int, Field(ge=1, le=99)]
-    price_when_added: Money
+    price_when_added: Money | None
 
 
 class CartSnapshot(BaseModel):
@@ -31,5 +34,9 @@ class Carts(Protocol):
     """Asynchronous, since carts are documents in Cosmos DB."""
 
     async def snapshot(self, cookie: str | None, customer_id: str | None) -> CartSnapshot | None:
-        """The caller's cart, by its customer first, else by the cookie's value; None for none."""
+        """The caller's cart: the customer's, else the cookie's. Where a call carries both, the
+        cookie's cart is merged into the customer's first, as any call of the cart would have it.
+
+        None where there is no cart, or nothing in it.
+        """
         ...

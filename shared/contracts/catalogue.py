@@ -11,6 +11,11 @@ from shared.kit.money import Money
 
 Sellable = Literal["in_stock", "out_of_stock", "not_yet_on_sale", "withdrawn"]
 
+DIGITAL = frozenset({"ebook", "audiobook"})
+USUAL_GRAMS = {"paperback": 300, "hardcover": 600}
+"""A novel of some 300 pages in either format."""
+_HEAVIEST_USUAL = max(USUAL_GRAMS.values())
+
 
 class BookQuote(BaseModel):
     """An edition as it can be bought now. `weight_grams` is None where nobody said it."""
@@ -25,6 +30,18 @@ class BookQuote(BaseModel):
     available: int
     weight_grams: int | None
     thumbnail: str | None
+
+    @property
+    def is_digital(self) -> bool:
+        """Downloaded, so that nothing is sent."""
+        return self.format in DIGITAL
+
+    @property
+    def shipping_grams(self) -> int:
+        """Of one copy: what its format usually weighs, where nobody said it."""
+        if self.is_digital:
+            return 0
+        return self.weight_grams or USUAL_GRAMS.get(self.format, _HEAVIEST_USUAL)
 
 
 class HoldLine(BaseModel):
@@ -78,7 +95,8 @@ class Holds(Protocol):
 
 
 class HoldClosed(Exception):
-    """The hold is not open any more: `state` is `released`, `expired` or `confirmed`."""
+    """The hold is not open: `state` is `released`, `expired`, `confirmed`, or `unknown` where no
+    copies were ever held under the id."""
 
     def __init__(self, hold_id: str, state: str) -> None:
         super().__init__(f"The hold {hold_id} is {state}.")

@@ -1,26 +1,42 @@
 """What checkout asks shipping, and what shipping announces (topic `shipping`, session: the order's
 id)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import ClassVar, Protocol
+from typing import Annotated, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from shared.contracts.catalogue import BookQuote
 from shared.contracts.envelope import Payload
 from shared.contracts.orders import Delivery
-from shared.kit.money import Money
+from shared.kit.money import Currency, Money
 
 TOPIC = "shipping"
 
 
+PACKING_GRAMS = 60
+"""A cardboard wrapper; heavier packing comes with heavier books and is left out."""
+
+
 class Parcel(BaseModel):
-    """What is to be sent: total weight in grams, packing included, and the goods' value."""
+    """What is to be sent: total weight in grams, packing included, and the value of all goods, the
+    downloaded ones too. A weight of 0 says that nothing is to be sent."""
 
     model_config = ConfigDict(frozen=True)
 
-    weight_grams: int
+    weight_grams: Annotated[int, Field(ge=0)]
     value: Money
+
+    @classmethod
+    def of(cls, lines: Iterable[tuple[BookQuote, int]], currency: Currency) -> "Parcel":
+        """Of books and how many copies of each, all priced in `currency`."""
+        weight = value = 0
+        for quote, quantity in lines:
+            weight += quote.shipping_grams * quantity
+            value += quote.price.amount * quantity
+        packed = weight + PACKING_GRAMS if weight else 0
+        return cls(weight_grams=packed, value=Money(amount=value, currency=currency))
 
 
 class Rate(BaseModel):
