@@ -74,6 +74,15 @@ class OrderRefunded(Payload):
     currency: Currency
 
 
+class OrderLinkRequested(Payload):
+    """A guest asked for the link to his order: it goes to the order's own address, nowhere else."""
+
+    kind: ClassVar[str] = "order.link_requested"
+
+    order_id: str
+    order_number: str
+
+
 class Delivery(BaseModel):
     """Where an order goes: what shipping needs and no event carries."""
 
