@@ -40,3 +40,7 @@ class Carts(Protocol):
         None where there is no cart, or nothing in it.
         """
         ...
+
+    async def erase(self, customer_id: str) -> None:
+        """Deletes the customer's cart; harmless where there is none."""
+        ...
