@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from functions.inventory.migrations import LOCATION as INVENTORY
+from functions.payments.migrations import LOCATION as PAYMENTS
 from shared.config.settings import Service
 
 
@@ -14,4 +15,7 @@ class Schema:
     migrations: Path
 
 
-SCHEMAS = (Schema("inventory", "SQL_INVENTORY", INVENTORY),)
+SCHEMAS = (
+    Schema("inventory", "SQL_INVENTORY", INVENTORY),
+    Schema("payments", "SQL_PAYMENTS", PAYMENTS),
+)

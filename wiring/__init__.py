@@ -14,6 +14,7 @@ from shared.kit.provider import Provider
 from shared.telemetry import configure
 from wiring.common import business_clock, every_setting_is_there, token_verifier
 from wiring.inventory import Inventory
+from wiring.payments import Payments
 
 __all__ = ["create_app"]
 
@@ -28,5 +29,9 @@ def create_app(settings: Settings) -> func.FunctionApp:
         inventory = Inventory(settings, clock)
         checks["inventory database"] = inventory.check
         app.register_functions(inventory.blueprint(edge))
+    if "payments" in settings.SERVICES:
+        payments = Payments(settings, clock)
+        checks["payments database"] = payments.check
+        app.register_functions(payments.blueprint(edge))
     app.register_functions(ops_triggers.blueprint(edge, Readiness(checks)))
     return app

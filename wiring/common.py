@@ -9,6 +9,7 @@ from shared.kit.errors import NotConfigured
 
 if TYPE_CHECKING:
     from shared.blobs.port import BlobStore
+    from shared.messaging.publisher import Publisher
 
 
 def blob_container(settings: Settings, name: str) -> "BlobStore":
@@ -22,6 +23,17 @@ def blob_container(settings: Settings, name: str) -> "BlobStore":
             headers={"Retry-After": "3600"},
         )
     return FolderBlobs(folder / name, (folder / name).absolute().as_uri())
+
+
+def service_bus(settings: Settings) -> "Publisher":
+    """By connection string, or by the app's own identity to a namespace."""
+    from shared.messaging.service_bus import ServiceBusPublisher, service_bus_client
+
+    connection = settings.optional("ServiceBusConnection")
+    namespace = settings.optional("ServiceBusConnection__fullyQualifiedNamespace")
+    if connection is None and namespace is None:
+        raise NotConfigured("The setting ServiceBusConnection is missing.")
+    return ServiceBusPublisher(lambda: service_bus_client(connection, namespace))
 
 
 def business_clock(settings: Settings) -> Clock:

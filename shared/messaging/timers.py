@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
 from shared.kit.provider import Provider
 from shared.messaging.publisher import PublishFailed
-from shared.messaging.relay import Relay
 from shared.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from shared.messaging.relay import Relay
 
 log = get_logger("messaging")
 
@@ -19,7 +22,7 @@ RECEIVED_KEPT = timedelta(days=30)
 def register_outbox(
     blueprint: func.Blueprint,
     service: str,
-    relay: Provider[Relay],
+    relay: "Provider[Relay]",
     forget: Callable[[timedelta], int],
 ) -> None:
     """`forget` deletes from the service's inbox what is older, and says how many."""
