@@ -29,8 +29,8 @@ class ShippingRates:
     ) -> RateList:
         """For copies of books, or for one average book where there are none.
 
-        With `all_known`, raises BadInput naming `isbn` for a book that is not in the catalogue; else
-        such a book is left out.
+        With `all_known`, raises BadInput naming `isbn` for a book that is not in the catalogue;
+        else such a book is left out.
         """
         parcel = self._parcel(wanted, all_known)
         offered = list(self.rates(country, postcode, parcel))
