@@ -10,6 +10,7 @@ from functions.checkout.model import (
     OPEN,
     Difference,
     EndReason,
+    Item,
     Line,
     Order,
     OrderStatus,
@@ -22,7 +23,6 @@ from shared.contracts.catalogue import BookQuote, HoldClosed, HoldLine, Holds, Q
 from shared.contracts.payments import REQUESTS, CancelPayment, CreatePayment
 from shared.contracts.shipping import Parcel, Rate, Rates, Voids
 from shared.kit.isbn import Isbn
-from shared.kit.money import Money
 from shared.telemetry import get_logger
 
 log = get_logger("checkout")
@@ -49,13 +49,16 @@ class Steps:
         with self._transactions.read() as transaction:
             order = transaction.orders.find(order_id)
             asked = transaction.orders.asked(order_id)
+            former = _former(transaction, order_id)
         if order is None or order.status != "validating":
             return "reserving" if order is not None and order.status in OPEN else "rejected"
         quotes = self._quotes.quotes([item.isbn for item in asked])
+        # What the cart's former checkout holds will be free for this one.
+        soon = {line.isbn: line.quantity for line in former.lines} if former else {}
         differences = [
             difference
             for place, item in enumerate(asked, 1)
-            if (difference := _difference(place, item.isbn, item.quantity, item.price, quotes))
+            if (difference := _difference(place, item, quotes.get(item.isbn), soon))
         ]
         rate: Rate | None = None
         if not differences:
@@ -77,14 +80,13 @@ class Steps:
         `rejected`."""
         with self._transactions.read() as transaction:
             order = transaction.orders.find(order_id)
-            former_id = transaction.orders.replaced_by(order_id)
-            former = transaction.orders.find(former_id) if former_id else None
+            former = _former(transaction, order_id)
             now = transaction.now
         if order is None or order.status != "reserving":
             return "reserved" if order is not None and order.status in OPEN else "rejected"
         if order.cancel_requested:
             return self._cancel_unpaid(order)
-        if former is not None and former.status in OPEN and now < order.pay_until:
+        if former is not None and now < order.pay_until:
             return "waiting"
         lines = [HoldLine(isbn=line.isbn, quantity=line.quantity) for line in order.lines]
         try:
@@ -246,21 +248,24 @@ class Steps:
             log.error("hold.sold", order_id=order_id, state=error.state)
 
 
+def _former(transaction: Transaction, order_id: str) -> Order | None:
+    """The cart's former checkout, as long as it is open."""
+    former_id = transaction.orders.replaced_by(order_id)
+    former = transaction.orders.find(former_id) if former_id else None
+    return former if former is not None and former.status in OPEN else None
+
+
 def _difference(
-    place: int,
-    isbn: Isbn,
-    quantity: int,
-    seen: Money | None,
-    quotes: Mapping[Isbn, BookQuote],
+    place: int, item: Item, quote: BookQuote | None, soon: Mapping[Isbn, int]
 ) -> Difference | None:
-    quote = quotes.get(isbn)
+    isbn = item.isbn
     if quote is None:
         return Difference(line=place, isbn=isbn, reason="unknown")
     if quote.status in ("withdrawn", "not_yet_on_sale"):
         return Difference(line=place, isbn=isbn, reason=quote.status, available=0)
-    if quote.available < quantity:
+    if quote.available + soon.get(isbn, 0) < item.quantity:
         return Difference(line=place, isbn=isbn, reason="not_enough", available=quote.available)
-    if seen is not None and seen != quote.price:
+    if item.price is not None and item.price != quote.price:
         return Difference(line=place, isbn=isbn, reason="price_changed", price=quote.price)
     return None
 
