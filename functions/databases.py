@@ -5,6 +5,7 @@ from pathlib import Path
 
 from functions.inventory.migrations import LOCATION as INVENTORY
 from functions.payments.migrations import LOCATION as PAYMENTS
+from functions.shipping.migrations import LOCATION as SHIPPING
 from shared.config.settings import Service
 
 
@@ -18,4 +19,5 @@ class Schema:
 SCHEMAS = (
     Schema("inventory", "SQL_INVENTORY", INVENTORY),
     Schema("payments", "SQL_PAYMENTS", PAYMENTS),
+    Schema("shipping", "SQL_SHIPPING", SHIPPING),
 )

@@ -30,6 +30,8 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "BLOB_FOLDER": str(state / "blobs"),
         "SQL_INVENTORY": f"sqlite:///{(state / 'inventory.db').as_posix()}",
         "SQL_PAYMENTS": f"sqlite:///{(state / 'payments.db').as_posix()}",
+        "SQL_SHIPPING": f"sqlite:///{(state / 'shipping.db').as_posix()}",
+        "DOCUMENTS_FILE": str(state / "documents.db"),
         "ServiceBusConnection": f"Endpoint=sb://127.0.0.1:{port + BROKER};"
         "SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true;",
         "STRIPE_SECRET_KEY": stripe.secret_key,

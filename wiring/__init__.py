@@ -12,9 +12,11 @@ from shared.config import Settings
 from shared.http.edge import Edge
 from shared.kit.provider import Provider
 from shared.telemetry import configure
+from wiring.cart import Cart
 from wiring.common import business_clock, every_setting_is_there, token_verifier
 from wiring.inventory import Inventory
 from wiring.payments import Payments
+from wiring.shipping import Shipping
 
 __all__ = ["create_app"]
 
@@ -29,6 +31,14 @@ def create_app(settings: Settings) -> func.FunctionApp:
         inventory = Inventory(settings, clock)
         checks["inventory database"] = inventory.check
         app.register_functions(inventory.blueprint(edge))
+        if "cart" in settings.SERVICES:
+            cart = Cart(settings, clock, inventory.shown_quotes)
+            checks["cart documents"] = cart.check
+            app.register_functions(cart.blueprint(edge))
+            if "shipping" in settings.SERVICES:
+                shipping = Shipping(settings, clock, inventory.shown_quotes, cart)
+                checks["shipping database"] = shipping.check
+                app.register_functions(shipping.blueprint(edge))
     if "payments" in settings.SERVICES:
         payments = Payments(settings, clock)
         checks["payments database"] = payments.check

@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from functions.inventory.service.media import Media
     from functions.inventory.service.stock import Stock
     from shared.cache.answers import Answers
+    from shared.contracts.catalogue import Holds, Quotes
     from shared.sql.database import Database
 
 
 class Inventory:
-    """The parts of the inventory service, each built once, when first asked for."""
+    """The parts of the inventory service, each built once, when first asked for.
+
+    Other services ask `quotes` for what decides, `shown_quotes` for what is shown, and `holds`.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
@@ -36,6 +40,9 @@ class Inventory:
         self.media = Provider(self._media)
         self.imports = Provider(self._imports)
         self.uploads = self._uploads()
+        self.quotes = Provider(lambda: self._quotes(primary=True))
+        self.shown_quotes = Provider(lambda: self._quotes(primary=False))
+        self.holds = Provider(self._holds)
 
     def blueprint(self, edge: Edge) -> func.Blueprint:
         return triggers.blueprint(
@@ -123,6 +130,17 @@ class Inventory:
             self._settings.require("SHOP_CURRENCY"),
             self._settings.require("CDN_BASE_URL"),
         )
+
+    def _quotes(self, *, primary: bool) -> "Quotes":
+        from functions.inventory.store.quotes import SqlQuotes
+
+        cdn = self._settings.require("CDN_BASE_URL")
+        return SqlQuotes(self.database(), self._clock, cdn, primary=primary)
+
+    def _holds(self) -> "Holds":
+        from functions.inventory.service.holds import StockHolds
+
+        return StockHolds(self.stock())
 
     def _stock(self) -> "Stock":
         from functions.inventory.service.stock import Stock

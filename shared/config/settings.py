@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -28,11 +28,12 @@ from shared.kit.money import Currency
 
 T = TypeVar("T")
 
-Service = Literal["inventory", "payments"]
+Service = Literal["inventory", "cart", "shipping", "payments"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 
 SERVICE_BUS = "ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace"
 BLOBS = "BLOB_FOLDER or BlobConnection or BlobConnection__blobServiceUri"
+DOCUMENTS = "DOCUMENTS_FILE or CosmosConnection or CosmosConnection__accountEndpoint"
 REQUIRED: Mapping[Service, tuple[str, ...]] = {
     "inventory": (
         "SQL_INVENTORY",
@@ -42,6 +43,8 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
         "AUTH_AUDIENCE",
         BLOBS,
     ),
+    "cart": ("SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE", DOCUMENTS, SERVICE_BUS),
+    "shipping": ("SQL_SHIPPING", "SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE"),
     "payments": (
         "SQL_PAYMENTS",
         "STRIPE_SECRET_KEY",
@@ -53,6 +56,11 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
     ),
 }
 """Of names apart by `or`, one is enough."""
+CALLS: Mapping[Service, tuple[Service, ...]] = {
+    "cart": ("inventory",),
+    "shipping": ("inventory", "cart"),
+}
+"""The services that one calls in process, so that it cannot be selected without them."""
 REQUIRED_ALWAYS = ("PUBLIC_BASE_URL",)
 
 PREFIXES = (
@@ -66,6 +74,9 @@ PREFIXES = (
     "INVENTORY_",
     "BLOB_",
     "BlobConnection",
+    "COSMOS_",
+    "CosmosConnection",
+    "DOCUMENTS_",
     "ServiceBusConnection",
     "STRIPE_",
 )
@@ -109,7 +120,14 @@ def _services(value: str) -> frozenset[str]:
     unknown = sorted(chosen - set(SERVICES))
     if unknown:
         raise ValueError(f"does not know {', '.join(unknown)}; choose of {', '.join(SERVICES)}")
+    for name in sorted(chosen):
+        if lacking := sorted({*CALLS.get(cast(Service, name), ())} - chosen):
+            raise ValueError(f"names {name}, which calls {', '.join(lacking)}; name that too")
     return chosen or frozenset(SERVICES)
+
+
+def _regions(value: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in value.split(","))))
 
 
 Issuer = Annotated[str, _url("https", "http")]
@@ -119,6 +137,7 @@ StripeSecretKey = Annotated[SecretStr, _starts_with("sk_", "rk_")]
 StripePublishableKey = Annotated[str, _starts_with("pk_")]
 StripeWebhookSecret = Annotated[SecretStr, _starts_with("whsec_")]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
+Regions = Annotated[tuple[str, ...], BeforeValidator(_regions)]
 Chosen = Annotated[frozenset[Service], BeforeValidator(_services)]
 
 
@@ -136,6 +155,12 @@ class Settings(BaseModel):
     SQL_INVENTORY: DatabaseUrl | None = None
     SQL_INVENTORY_READ: DatabaseUrl | None = None
     SQL_PAYMENTS: DatabaseUrl | None = None
+    SQL_SHIPPING: DatabaseUrl | None = None
+    DOCUMENTS_FILE: Path | None = None
+    CosmosConnection: SecretStr | None = None
+    CosmosConnection__accountEndpoint: WebAddress | None = None
+    COSMOS_DATABASE: str = "bookstore"
+    COSMOS_REGIONS: Regions = ()
     STRIPE_SECRET_KEY: StripeSecretKey | None = None
     STRIPE_PUBLISHABLE_KEY: StripePublishableKey | None = None
     STRIPE_WEBHOOK_SECRET: StripeWebhookSecret | None = None
@@ -206,8 +231,10 @@ class Settings(BaseModel):
         if name.startswith("STRIPE_") and value is not None:
             is_elsewhere = name == "STRIPE_API_BASE" and urlsplit(text).hostname != _STRIPE
             return is_elsewhere or "_sandbox" in text
-        if name == "BLOB_FOLDER":
+        if name in ("BLOB_FOLDER", "DOCUMENTS_FILE"):
             return value is not None
+        if name == "CosmosConnection":
+            text = text.partition("AccountEndpoint=")[2].partition(";")[0]
         return urlsplit(text).hostname in {"localhost", "127.0.0.1", "::1"}
 
 
