@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from functions.inventory.migrations import LOCATION as INVENTORY
+from functions.payments.migrations import LOCATION as PAYMENTS
+from functions.shipping.migrations import LOCATION as SHIPPING
 from shared.config.settings import Service
 
 
@@ -14,4 +16,8 @@ class Schema:
     migrations: Path
 
 
-SCHEMAS = (Schema("inventory", "SQL_INVENTORY", INVENTORY),)
+SCHEMAS = (
+    Schema("inventory", "SQL_INVENTORY", INVENTORY),
+    Schema("payments", "SQL_PAYMENTS", PAYMENTS),
+    Schema("shipping", "SQL_SHIPPING", SHIPPING),
+)

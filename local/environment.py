@@ -3,14 +3,21 @@
 import os
 from pathlib import Path
 
+from sandbox.stripe.keys import account_keys
+
 STATE = str(Path(__file__).resolve().parent.parent / ".local")
 SANDBOX = 1
 """The sandbox listens this many ports above the shop."""
+SANDBOX_KEYS = ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET")
+BROKER = 2
+"""The host's Service Bus broker listens this many ports above the shop."""
 
 
 def embedded(state: Path, port: int) -> dict[str, str]:
     """Every setting that such a shop needs; a name already in the environment wins."""
     origin = f"http://127.0.0.1:{port}"
+    beside = f"http://127.0.0.1:{port + SANDBOX}"
+    stripe = account_keys(state)
     values = {
         "FUNCTIONS_WORKER_RUNTIME": "python",
         "PYTHON_THREADPOOL_THREAD_COUNT": "16",
@@ -18,9 +25,18 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "CDN_BASE_URL": f"{origin}/cdn",
         "SHOP_CURRENCY": "GBP",
         "SHOP_CLOCK_FILE": str(state / "clock.json"),
-        "AUTH_ISSUER": f"http://127.0.0.1:{port + SANDBOX}/oidc",
+        "AUTH_ISSUER": f"{beside}/oidc",
         "AUTH_AUDIENCE": "bookstore",
         "BLOB_FOLDER": str(state / "blobs"),
         "SQL_INVENTORY": f"sqlite:///{(state / 'inventory.db').as_posix()}",
+        "SQL_PAYMENTS": f"sqlite:///{(state / 'payments.db').as_posix()}",
+        "SQL_SHIPPING": f"sqlite:///{(state / 'shipping.db').as_posix()}",
+        "DOCUMENTS_FILE": str(state / "documents.db"),
+        "ServiceBusConnection": f"Endpoint=sb://127.0.0.1:{port + BROKER};"
+        "SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true;",
+        "STRIPE_SECRET_KEY": stripe.secret_key,
+        "STRIPE_PUBLISHABLE_KEY": stripe.publishable_key,
+        "STRIPE_WEBHOOK_SECRET": stripe.webhook_secret,
+        "STRIPE_API_BASE": beside,
     }
     return {name: os.environ.get(name) or value for name, value in values.items()}

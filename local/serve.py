@@ -17,7 +17,7 @@ from pathlib import Path
 
 from funchost.cli import main as host
 from functions.inventory.media_model import PUBLIC, UPLOADS
-from local.environment import SANDBOX, STATE, embedded
+from local.environment import SANDBOX, SANDBOX_KEYS, STATE, embedded
 from shared.kit.files import HALF_WRITTEN, lock, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,8 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def open_shop(options: argparse.Namespace, state: Path) -> int:
     if options.fresh and not throw_away(state):
         return refuse(f"{state} is not a shop's state folder, so --fresh leaves it alone.")
-    give_other_hosts_settings()
     os.environ.update(embedded(state, options.port))
+    give_other_hosts_settings()
     write_whole(state / MARK, json.dumps(identity()).encode())
     blobs = prepared(Path(os.environ["BLOB_FOLDER"]))
     for step in ("local.migrate", "local.seed"):
@@ -144,10 +144,15 @@ def throw_away(state: Path) -> bool:
 
 
 def give_other_hosts_settings() -> None:
-    """`func start` and `python -m funchost start` read this file; one that is there stays."""
-    sample = (ROOT / "local.settings.sample.json").read_bytes()
-    with suppress(FileExistsError), (ROOT / "local.settings.json").open("xb") as file:
-        file.write(sample)
+    """`func start` and `python -m funchost start` read this file; one that is there stays.
+
+    The sandbox's keys are this state folder's own, so the sample cannot have them.
+    """
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))
+    for name in SANDBOX_KEYS:
+        sample["Values"][name] = os.environ[name]
+    with suppress(FileExistsError), (ROOT / "local.settings.json").open("x") as file:
+        file.write(json.dumps(sample, indent=2) + "\n")
 
 
 def refuse(sentence: str) -> int:
@@ -162,7 +167,9 @@ def identity() -> dict[str, str]:
 @contextmanager
 def sandbox(state: Path, port: int) -> Iterator[None]:
     """Keeps the sandbox running; it ends when its standard input does, however we end."""
+    shop = f"http://127.0.0.1:{port - SANDBOX}"
     command = [sys.executable, "-m", "sandbox", "--port", str(port), "--state", str(state)]
+    command += ["--shop-url", shop]
     ending = threading.Event()
     running: list[subprocess.Popen[bytes]] = []
     started = threading.Event()
@@ -221,6 +228,7 @@ def announce(port: int, state: str) -> None:
         f"  books      {origin}/api/v1/books?q=pride\n"
         f"  API        {origin}/api/docs\n"
         f"  health     {origin}/api/health/ready\n"
+        f"  payments   http://127.0.0.1:{port + SANDBOX}/stripe\n"
         f"  a token    python3 dev.py token --role catalogue.write{with_state}\n"
         f"Ctrl-C ends it.\n",
         flush=True,

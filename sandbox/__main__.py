@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     here = f"http://{options.host}:{listener.getsockname()[1]}"
     server = _Server(
         uvicorn.Config(
-            create_app(Path(options.state).resolve(), options.public_url or here),
+            create_app(Path(options.state).resolve(), options.public_url or here, options.shop_url),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -54,6 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", default=".local", metavar="DIR", help="default: .local")
     parser.add_argument(
         "--public-url", metavar="URL", help="how others reach it (default: http://HOST:PORT)"
+    )
+    parser.add_argument(
+        "--shop-url", metavar="URL", help="where webhooks are sent (default: they wait)"
     )
     parser.add_argument(
         "--watch-stdin",

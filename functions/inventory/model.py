@@ -48,6 +48,18 @@ AnyIsbn = Annotated[
 """An ISBN-13 or ISBN-10, hyphens or not, read as its thirteen digits."""
 
 
+def availability(
+    *, withdrawn: bool, on_sale_on: date | None, on_hand: int, reserved: int, today: date
+) -> tuple[Availability, int]:
+    """The status of an edition on a business day, and how many copies can be sold."""
+    if withdrawn:
+        return "withdrawn", 0
+    if on_sale_on is not None and on_sale_on > today:
+        return "not_yet_on_sale", 0
+    available = on_hand - reserved
+    return ("in_stock", available) if available > 0 else ("out_of_stock", 0)
+
+
 def etag(version: int, stock_version: int | str) -> str:
     """Of a book: the versions of its metadata and of its stock."""
     return f'"m{version}-s{stock_version}"'

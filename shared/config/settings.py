@@ -10,7 +10,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -26,10 +26,14 @@ from pydantic import (
 from shared.kit.errors import NotConfigured
 from shared.kit.money import Currency
 
-Service = Literal["inventory"]
+T = TypeVar("T")
+
+Service = Literal["inventory", "cart", "shipping", "payments"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 
+SERVICE_BUS = "ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace"
 BLOBS = "BLOB_FOLDER or BlobConnection or BlobConnection__blobServiceUri"
+DOCUMENTS = "DOCUMENTS_FILE or CosmosConnection or CosmosConnection__accountEndpoint"
 REQUIRED: Mapping[Service, tuple[str, ...]] = {
     "inventory": (
         "SQL_INVENTORY",
@@ -39,8 +43,24 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
         "AUTH_AUDIENCE",
         BLOBS,
     ),
+    "cart": ("SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE", DOCUMENTS, SERVICE_BUS),
+    "shipping": ("SQL_SHIPPING", "SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE"),
+    "payments": (
+        "SQL_PAYMENTS",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_PUBLISHABLE_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "AUTH_ISSUER",
+        "AUTH_AUDIENCE",
+        SERVICE_BUS,
+    ),
 }
 """Of names apart by `or`, one is enough."""
+CALLS: Mapping[Service, tuple[Service, ...]] = {
+    "cart": ("inventory",),
+    "shipping": ("inventory", "cart"),
+}
+"""The services that one calls in process, so that it cannot be selected without them."""
 REQUIRED_ALWAYS = ("PUBLIC_BASE_URL",)
 
 PREFIXES = (
@@ -54,8 +74,15 @@ PREFIXES = (
     "INVENTORY_",
     "BLOB_",
     "BlobConnection",
+    "COSMOS_",
+    "CosmosConnection",
+    "DOCUMENTS_",
+    "ServiceBusConnection",
+    "STRIPE_",
 )
 _AZURITE = "UseDevelopmentStorage=true"
+_STRIPE = "api.stripe.com"
+_SERVICE_BUS_EMULATOR = "UseDevelopmentEmulator=true"
 
 
 class SettingsError(Exception):
@@ -78,18 +105,39 @@ def _database(value: SecretStr) -> SecretStr:
     return value
 
 
+def _starts_with(*prefixes: str) -> AfterValidator:
+    def check(value: T) -> T:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        if not text.startswith(prefixes):
+            raise ValueError(f"does not start with {' or '.join(prefixes)}")
+        return value
+
+    return AfterValidator(check)
+
+
 def _services(value: str) -> frozenset[str]:
     chosen = frozenset(name.strip() for name in value.split(",") if name.strip())
     unknown = sorted(chosen - set(SERVICES))
     if unknown:
         raise ValueError(f"does not know {', '.join(unknown)}; choose of {', '.join(SERVICES)}")
+    for name in sorted(chosen):
+        if lacking := sorted({*CALLS.get(cast(Service, name), ())} - chosen):
+            raise ValueError(f"names {name}, which calls {', '.join(lacking)}; name that too")
     return chosen or frozenset(SERVICES)
+
+
+def _regions(value: str) -> tuple[str, ...]:
+    return tuple(filter(None, (name.strip() for name in value.split(","))))
 
 
 Issuer = Annotated[str, _url("https", "http")]
 """Kept to the letter: OpenID Connect compares issuers as strings, a last slash included."""
 WebAddress = Annotated[str, _url("https", "http"), AfterValidator(lambda url: url.rstrip("/"))]
+StripeSecretKey = Annotated[SecretStr, _starts_with("sk_", "rk_")]
+StripePublishableKey = Annotated[str, _starts_with("pk_")]
+StripeWebhookSecret = Annotated[SecretStr, _starts_with("whsec_")]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
+Regions = Annotated[tuple[str, ...], BeforeValidator(_regions)]
 Chosen = Annotated[frozenset[Service], BeforeValidator(_services)]
 
 
@@ -106,7 +154,20 @@ class Settings(BaseModel):
     AUTH_AUDIENCE: str | None = None
     SQL_INVENTORY: DatabaseUrl | None = None
     SQL_INVENTORY_READ: DatabaseUrl | None = None
+    SQL_PAYMENTS: DatabaseUrl | None = None
+    SQL_SHIPPING: DatabaseUrl | None = None
+    DOCUMENTS_FILE: Path | None = None
+    CosmosConnection: SecretStr | None = None
+    CosmosConnection__accountEndpoint: WebAddress | None = None
+    COSMOS_DATABASE: str = "bookstore"
+    COSMOS_REGIONS: Regions = ()
+    STRIPE_SECRET_KEY: StripeSecretKey | None = None
+    STRIPE_PUBLISHABLE_KEY: StripePublishableKey | None = None
+    STRIPE_WEBHOOK_SECRET: StripeWebhookSecret | None = None
+    STRIPE_API_BASE: WebAddress | None = None
     REDIS_URL: SecretStr | None = None
+    ServiceBusConnection: SecretStr | None = None
+    ServiceBusConnection__fullyQualifiedNamespace: str | None = None
     BLOB_FOLDER: Path | None = None
     BlobConnection: SecretStr | None = None
     BlobConnection__blobServiceUri: WebAddress | None = None
@@ -165,10 +226,15 @@ class Settings(BaseModel):
     def _is_sandbox(self, name: str) -> bool:
         value = getattr(self, name)
         text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        if text.startswith("sqlite:") or text == _AZURITE:
+        if text.startswith("sqlite:") or text == _AZURITE or _SERVICE_BUS_EMULATOR in text:
             return True
-        if name == "BLOB_FOLDER":
+        if name.startswith("STRIPE_") and value is not None:
+            is_elsewhere = name == "STRIPE_API_BASE" and urlsplit(text).hostname != _STRIPE
+            return is_elsewhere or "_sandbox" in text
+        if name in ("BLOB_FOLDER", "DOCUMENTS_FILE"):
             return value is not None
+        if name == "CosmosConnection":
+            text = text.partition("AccountEndpoint=")[2].partition(";")[0]
         return urlsplit(text).hostname in {"localhost", "127.0.0.1", "::1"}
 
 

@@ -45,16 +45,22 @@ class Edge:
     operations: list[Operation] = field(default_factory=list)
 
     def api(self, tag: str) -> "Api":
-        return Api(self, tag)
+        return Api(self, tag, func.Blueprint())  # type: ignore[no-untyped-call]
+
+    def durable_api(self, tag: str) -> "Api":
+        """For a service with orchestrations: its handlers may take a durable client."""
+        import azure.durable_functions as df
+
+        return Api(self, tag, df.Blueprint())
 
 
 class Api:
     """Registers the HTTP functions of one service on its blueprint."""
 
-    def __init__(self, edge: Edge, tag: str) -> None:
+    def __init__(self, edge: Edge, tag: str, blueprint: func.Blueprint) -> None:
         self._edge = edge
         self._tag = tag
-        self.blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
+        self.blueprint = blueprint
 
     def route(
         self,
@@ -75,6 +81,7 @@ class Api:
         etag: bool = False,
         largest_body: int = 1024 * KIBIBYTE,
         media_type: str = JSON_TYPE,
+        durable_client: bool = False,
     ) -> Callable[[H], H]:
         """Registers a handler, sync or async, that takes one Call and returns one Answer.
 
@@ -82,8 +89,9 @@ class Api:
         `media_type` than JSON, content of that type. `role` implies a required sign-in; where it is
         `ignored`, a token is not even looked at, so public reads outlive the issuer. `idempotent`
         asks for an Idempotency-Key, `if_match` for an If-Match header; `etag` says that the answer
-        has one. `takes` are the content types of a `RawBody` (any, when empty). The function's name
-        is the service's and the handler's: `inventory_list_books`.
+        has one. `takes` are the content types of a `RawBody` (any, when empty). With
+        `durable_client`, an async handler takes that client as its second argument. The function's
+        name is the service's and the handler's: `inventory_list_books`.
         """
 
         refuse_open(query)
@@ -114,9 +122,10 @@ class Api:
                 media_type=media_type,
             )
             self._edge.operations.append(operation)
-            self.mount(operation.name, path, operation.methods)(
-                _function(self._edge, operation, handler)
-            )
+            function = _function(self._edge, operation, handler, takes_client=durable_client)
+            if durable_client:
+                function = self.blueprint.durable_client_input(client_name="client")(function)
+            self.mount(operation.name, path, operation.methods)(function)
             return handler
 
         return register
@@ -133,10 +142,15 @@ class Api:
         return register
 
 
-def _function(edge: Edge, operation: Operation, handler: Callable[..., Any]) -> Callable[..., Any]:
+def _function(
+    edge: Edge, operation: Operation, handler: Callable[..., Any], *, takes_client: bool
+) -> Callable[..., Any]:
+    """As a Functions worker wants it: each parameter named, none variadic."""
     if inspect.iscoroutinefunction(handler):
 
-        async def run_async(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+        async def answer(
+            req: func.HttpRequest, context: func.Context, *client: Any
+        ) -> func.HttpResponse:
             exchange = Exchange(edge.verifier, operation, req)
             with exchange.observed(context):
                 try:
@@ -146,13 +160,21 @@ def _function(edge: Edge, operation: Operation, handler: Callable[..., Any]) -> 
                         if exchange.brings_token
                         else exchange.principal()
                     )
-                    response = exchange.answered(await handler(exchange.call(principal)))
+                    response = exchange.answered(await handler(exchange.call(principal), *client))
                 except Exception as error:  # every error becomes an answer; ours is logged
                     response = exchange.failed(error)
                 exchange.report()
                 return response
 
-        return run_async
+        async def run_async(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+            return await answer(req, context)
+
+        async def run_with_client(
+            req: func.HttpRequest, context: func.Context, client: Any
+        ) -> func.HttpResponse:
+            return await answer(req, context, client)
+
+        return run_with_client if takes_client else run_async
 
     def run(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         exchange = Exchange(edge.verifier, operation, req)

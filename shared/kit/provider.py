@@ -4,22 +4,22 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Provider(Generic[T]):
+class Provider(Generic[T_co]):
     """Builds its value at the first call, once for all threads.
 
     A build that raises is not remembered: the next call tries again, so a setting or a server
     that was missing can come back without a restart.
     """
 
-    def __init__(self, build: Callable[[], T]) -> None:
+    def __init__(self, build: Callable[[], T_co]) -> None:
         self._build = build
         self._lock = threading.Lock()
-        self._built: list[T] = []
+        self._built: list[T_co] = []
 
-    def __call__(self) -> T:
+    def __call__(self) -> T_co:
         if not self._built:
             with self._lock:
                 if not self._built:

@@ -1,13 +1,13 @@
 """SQLAlchemy engines for the two databases that the shop runs on: SQLite files and Azure SQL."""
 
 import sqlite3
-import time
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-_LOCK_WAIT_SECONDS = 10
+from shared.sql.sqlite_file import LOCK_WAIT_SECONDS, prepare
+
 _POOL_SIZE = 4
 _POOL_WAIT_SECONDS = 2
 _TOKEN_SAFE_SECONDS = 1800
@@ -26,7 +26,7 @@ def sqlite_writer(url: URL, *, fsync_full: bool) -> Engine:
 
     Other processes are waited for with SQLite's own busy time-out.
     """
-    engine = _sqlite(url, fsync_full, pool_size=1, wait=_LOCK_WAIT_SECONDS)
+    engine = _sqlite(url, fsync_full, pool_size=1, wait=LOCK_WAIT_SECONDS)
     event.listen(engine, "begin", _begin_immediate)
     return engine
 
@@ -59,41 +59,14 @@ def _sqlite(url: URL, fsync_full: bool, *, pool_size: int, wait: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=wait,
-        connect_args={"timeout": _LOCK_WAIT_SECONDS, "check_same_thread": False},
+        connect_args={"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False},
     )
-    synchronous = "FULL" if fsync_full else "NORMAL"
 
-    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
-        # We say BEGIN ourselves; Python's own would start a transaction only at the first write.
-        connection.isolation_level = None
-        _use_write_ahead_log(connection)
-        for pragma in (
-            f"synchronous={synchronous}",
-            "foreign_keys=ON",
-            "cache_size=-4096",
-            "temp_store=MEMORY",
-            "journal_size_limit=67108864",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
+    def opened(connection: sqlite3.Connection, _record: Any) -> None:
+        prepare(connection, fsync_full=fsync_full)
 
-    event.listen(engine, "connect", prepare)
+    event.listen(engine, "connect", opened)
     return engine
-
-
-def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """The mode stays with the file.
-
-    SQLite does not wait for the lock that the change needs: of two processes that open a new file
-    at once, one would see "database is locked".
-    """
-    last = time.monotonic() + _LOCK_WAIT_SECONDS
-    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > last:
-                raise
-            time.sleep(0.01)
 
 
 def _begin_deferred(connection: Connection) -> None:
@@ -106,5 +79,5 @@ def _begin_immediate(connection: Connection) -> None:
 
 def _limit_lock_waits(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute(f"SET LOCK_TIMEOUT {_LOCK_WAIT_SECONDS * 1000}")
+    cursor.execute(f"SET LOCK_TIMEOUT {LOCK_WAIT_SECONDS * 1000}")
     cursor.close()

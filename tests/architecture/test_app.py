@@ -73,7 +73,7 @@ def test_what_is_not_the_app_is_not_deployed() -> None:
     ignored = (ROOT / ".funcignore").read_text("utf-8").split()
     for folder in ("funchost", "sandbox", "local", "tests", "bench", "storefront"):
         assert folder in ignored
-    for deployed in ("function_app.py", "wiring.py", "functions", "shared", "host.json"):
+    for deployed in ("function_app.py", "wiring", "functions", "shared", "host.json"):
         assert deployed not in ignored
 
 

@@ -1,5 +1,6 @@
 """The schema that migrations make, on SQLite and as T-SQL."""
 
+import importlib
 import os
 import re
 import signal
@@ -7,10 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, text
+import pytest
+from sqlalchemy import Engine, MetaData, create_engine, text
 
+from functions.databases import SCHEMAS, Schema
 from functions.inventory.migrations import LOCATION
-from functions.inventory.store.tables import metadata
+from shared.sql.database import Database
 from shared.sql.migrations import LOCK_SCHEMA, UNLOCK_SCHEMA, current, newest, offline_sql, upgrade
 from tests.support.inventory import Shelves
 from tests.support.tsql import azure_sql, parse
@@ -35,23 +38,40 @@ def schema(engine: Engine) -> dict[str, list[str]]:
         }
 
 
+def metadata_of(schema: Schema) -> MetaData:
+    tables = importlib.import_module(f"functions.{schema.service}.store.tables")
+    assert isinstance(tables.metadata, MetaData)
+    return tables.metadata
+
+
+every_schema = pytest.mark.parametrize("made", SCHEMAS, ids=lambda made: made.service)
+
+
+@every_schema
 def test_migrations_make_exactly_the_tables_that_the_stores_use(
-    shelves: Shelves, tmp_path: Path
+    made: Schema, tmp_path: Path
 ) -> None:
     wanted = create_engine(f"sqlite:///{tmp_path / 'wanted.db'}")
-    metadata.create_all(wanted)
-    migrated = create_engine(f"sqlite:///{tmp_path / 'inventory.db'}")
+    metadata_of(made).create_all(wanted)
+    database = Database(f"sqlite:///{tmp_path / 'migrated.db'}")
+    upgrade(database, made.migrations)
+    database.dispose()
+    migrated = create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
     assert schema(migrated) == schema(wanted)
     wanted.dispose()
     migrated.dispose()
 
 
-def test_migrations_are_tsql() -> None:
-    script = offline_sql(LOCATION, azure_sql())
+@every_schema
+def test_migrations_are_tsql(made: Schema) -> None:
+    script = offline_sql(made.migrations, azure_sql())
     for batch in script.split("\nGO\n"):
         parse(batch)
-    assert "NVARCHAR(max)" in script
+    assert "CREATE TABLE" in script
     assert "IMAGE" not in script
+
+
+def test_the_lock_around_migrations_is_tsql() -> None:
     parse(LOCK_SCHEMA)
     parse(UNLOCK_SCHEMA)
 

@@ -1,5 +1,7 @@
 """A service's HTTP functions, called as a Functions worker calls them."""
 
+import asyncio
+import inspect
 import json
 from collections.abc import Mapping
 from types import SimpleNamespace
@@ -62,6 +64,8 @@ class Caller:
         trace = SimpleNamespace(trace_parent=None, trace_state=None)
         context = SimpleNamespace(trace_context=trace)
         response = self._functions[name].get_user_function()(request, context)
+        if inspect.iscoroutine(response):
+            response = asyncio.run(response)
         assert isinstance(response, func.HttpResponse)
         return response
 

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from shared.config import Settings, SettingsError
-from shared.config.settings import BLOBS
+from shared.config.settings import BLOBS, DOCUMENTS, SERVICE_BUS, SERVICES
 from shared.kit.errors import NotConfigured
 
 COMPLETE = {
@@ -14,8 +14,18 @@ COMPLETE = {
     "AUTH_AUDIENCE": "bookstore",
     "BlobConnection__blobServiceUri": "https://shop.blob.example",
     "SQL_INVENTORY": "mssql+pyodbc://shop:s3cret@db.example/inventory",
+    "SQL_SHIPPING": "mssql+pyodbc://shop:s3cret@db.example/shipping",
+    "CosmosConnection__accountEndpoint": "https://shop.documents.azure.com:443/",
+    "SQL_PAYMENTS": "mssql+pyodbc://shop:s3cret@db.example/payments",
+    "STRIPE_SECRET_KEY": "rk_live_abc",
+    "STRIPE_PUBLISHABLE_KEY": "pk_live_abc",
+    "STRIPE_WEBHOOK_SECRET": "whsec_abc",
+    "ServiceBusConnection__fullyQualifiedNamespace": "shop.servicebus.windows.net",
 }
 BLOB_NAME = "BlobConnection__blobServiceUri"
+COSMOS_NAME = "CosmosConnection__accountEndpoint"
+BUS_NAME = "ServiceBusConnection__fullyQualifiedNamespace"
+ONE_OF_SEVERAL = {BLOB_NAME, BUS_NAME, COSMOS_NAME}
 AZURE = {"WEBSITE_INSTANCE_ID": "instance"}
 
 
@@ -23,7 +33,7 @@ def test_a_complete_environment_is_read() -> None:
     settings = Settings.from_env(COMPLETE)
     assert settings.PUBLIC_BASE_URL == "https://books.example"
     assert settings.require("SQL_INVENTORY") == COMPLETE["SQL_INVENTORY"]
-    assert {"inventory"} == settings.SERVICES
+    assert set(SERVICES) == settings.SERVICES
     assert settings.missing() == []
 
 
@@ -32,13 +42,13 @@ def test_an_issuer_keeps_its_last_slash() -> None:
     assert Settings.from_env({**COMPLETE, "AUTH_ISSUER": issuer}).AUTH_ISSUER == issuer
 
 
-@pytest.mark.parametrize("name", sorted(set(COMPLETE) - {BLOB_NAME}))
+@pytest.mark.parametrize("name", sorted(set(COMPLETE) - ONE_OF_SEVERAL))
 def test_a_missing_value_ends_the_start_on_a_developers_machine(name: str) -> None:
     with pytest.raises(SettingsError, match=f"The setting {name} is not set"):
         Settings.from_env({**COMPLETE, name: ""})
 
 
-@pytest.mark.parametrize("name", sorted(set(COMPLETE) - {BLOB_NAME}))
+@pytest.mark.parametrize("name", sorted(set(COMPLETE) - ONE_OF_SEVERAL))
 def test_in_azure_a_missing_value_is_named_and_answers_503(name: str) -> None:
     settings = Settings.from_env({**COMPLETE, **AZURE, name: ""})
     assert settings.missing() == [name]
@@ -55,6 +65,8 @@ def test_in_azure_a_missing_value_is_named_and_answers_503(name: str) -> None:
         ("AUTH_ISSUER", "ftp://login.example"),
         ("SQL_INVENTORY", "postgresql://shop:s3cret@db.example/inventory"),
         ("SHOP_CURRENCY", "pounds"),
+        ("STRIPE_SECRET_KEY", "pk_live_s3cret"),
+        ("STRIPE_WEBHOOK_SECRET", "s3cret"),
         ("INVENTORY_CACHE", "maybe"),
     ],
 )
@@ -76,9 +88,49 @@ def test_one_of_three_ways_to_the_blobs_is_enough(name: str) -> None:
         Settings.from_env(without)
 
 
+@pytest.mark.parametrize("name", ["DOCUMENTS_FILE", "CosmosConnection", COSMOS_NAME])
+def test_one_of_three_ways_to_the_documents_is_enough(name: str) -> None:
+    without = {**COMPLETE, COSMOS_NAME: ""}
+    assert Settings.from_env({**without, name: "https://shop.documents.example"}).missing() == []
+    assert Settings.from_env({**without, **AZURE}).missing() == [DOCUMENTS]
+    with pytest.raises(SettingsError, match="DOCUMENTS_FILE or CosmosConnection"):
+        Settings.from_env(without)
+
+
+def test_regions_are_a_list_in_order() -> None:
+    regions = {"COSMOS_REGIONS": "North Europe, West Europe,"}
+    assert Settings.from_env({**COMPLETE, **regions}).COSMOS_REGIONS == (
+        "North Europe",
+        "West Europe",
+    )
+
+
+@pytest.mark.parametrize(
+    ("chosen", "lacking"), [("cart", "inventory"), ("inventory,shipping", "cart")]
+)
+def test_a_service_is_not_selected_without_those_that_it_calls(chosen: str, lacking: str) -> None:
+    with pytest.raises(SettingsError, match=f"which calls {lacking}"):
+        Settings.from_env({**COMPLETE, "SERVICES": chosen})
+    assert Settings.from_env({**COMPLETE, "SERVICES": "inventory"}).SERVICES == {"inventory"}
+
+
+def test_service_bus_is_reached_by_a_connection_string_or_by_identity() -> None:
+    without = {**COMPLETE, BUS_NAME: ""}
+    assert Settings.from_env({**without, "ServiceBusConnection": "Endpoint=sb://a"}).missing() == []
+    with pytest.raises(SettingsError, match="ServiceBusConnection or"):
+        Settings.from_env(without)
+    assert Settings.from_env({**without, **AZURE}).missing() == [SERVICE_BUS]
+
+
+def test_stripes_own_address_is_no_sandbox() -> None:
+    address = {"STRIPE_API_BASE": "https://api.stripe.com/"}
+    assert Settings.from_env({**COMPLETE, **AZURE, **address}).missing() == []
+
+
 def test_a_secret_is_not_in_the_settings_text() -> None:
     settings = Settings.from_env(COMPLETE)
     assert "s3cret" not in repr(settings)
+    assert "rk_live" not in repr(settings)
     assert "s3cret" not in settings.model_dump_json()
 
 
@@ -90,6 +142,13 @@ def test_a_secret_is_not_in_the_settings_text() -> None:
         ("CDN_BASE_URL", "http://localhost:7071/cdn"),
         ("BLOB_FOLDER", ".local/blobs"),
         ("BlobConnection", "UseDevelopmentStorage=true"),
+        ("DOCUMENTS_FILE", ".local/documents.db"),
+        ("CosmosConnection", "AccountEndpoint=https://localhost:8081/;AccountKey=abc"),
+        ("STRIPE_SECRET_KEY", "sk_test_sandbox0123"),
+        ("STRIPE_PUBLISHABLE_KEY", "pk_test_sandbox0123"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_sandbox0123"),
+        ("STRIPE_API_BASE", "https://sandbox.example"),
+        ("ServiceBusConnection", "Endpoint=sb://bus.example;UseDevelopmentEmulator=true;"),
     ],
 )
 def test_azure_does_not_start_with_a_sandbox_value(name: str, value: str) -> None:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 from zlib import crc32
 
-from functions.inventory.model import Availability, etag
+from functions.inventory.model import availability, etag
 from functions.inventory.read_model import (
     DETAILS,
     Category,
@@ -59,16 +59,14 @@ class Renderer:
         return compact(chosen)
 
     def availability(self, book: Listed, *, withdrawn: bool = False) -> dict[str, Any]:
-        status, available = self._status(book, withdrawn)
+        status, available = availability(
+            withdrawn=withdrawn,
+            on_sale_on=book.embargoed_until,
+            on_hand=book.on_hand,
+            reserved=book.reserved,
+            today=self.today,
+        )
         return {"status": status, "available": available}
-
-    def _status(self, book: Listed, withdrawn: bool) -> tuple[Availability, int]:
-        if withdrawn:
-            return "withdrawn", 0
-        if book.embargoed_until is not None and book.embargoed_until > self.today:
-            return "not_yet_on_sale", 0
-        available = book.on_hand - book.reserved
-        return ("in_stock", available) if available > 0 else ("out_of_stock", 0)
 
     def _images(self, book: Listed) -> dict[str, str | None]:
         images: dict[str, str | None] = {

@@ -1,23 +1,15 @@
-"""The composition root: settings choose stores, stores make services, services get triggers.
-
-Nothing connects here, and no SDK is imported: each part is built when it is first called.
-"""
-
 from typing import TYPE_CHECKING
 
 import azure.functions as func
 
-from functions.inventory import triggers as inventory
-from functions.ops import triggers as ops
-from functions.ops.service import Check, Readiness
-from shared.auth import TokenVerifier
+from functions.inventory import triggers
 from shared.blobs.uploads import FolderUploads
 from shared.config import Settings
 from shared.http.edge import Edge
-from shared.kit.clock import Clock, MachineClock, SharedOffsetClock
+from shared.kit.clock import Clock
 from shared.kit.errors import NotConfigured
 from shared.kit.provider import Provider
-from shared.telemetry import configure
+from wiring.common import blob_container
 
 if TYPE_CHECKING:
     from functions.inventory.ports import Transactions
@@ -26,37 +18,16 @@ if TYPE_CHECKING:
     from functions.inventory.service.imports import Imports
     from functions.inventory.service.media import Media
     from functions.inventory.service.stock import Stock
-    from shared.blobs.port import BlobStore
     from shared.cache.answers import Answers
+    from shared.contracts.catalogue import Holds, Quotes
     from shared.sql.database import Database
 
 
-def create_app(settings: Settings) -> func.FunctionApp:
-    configure(settings)
-    clock = business_clock(settings)
-    edge = Edge(Provider(lambda: token_verifier(settings, clock)))
-    checks: dict[str, Check] = {"settings": lambda: every_setting_is_there(settings)}
-    app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-    if "inventory" in settings.SERVICES:
-        parts = Inventory(settings, clock)
-        checks["inventory database"] = parts.check
-        app.register_functions(
-            inventory.blueprint(
-                edge,
-                parts.browse,
-                parts.catalogue,
-                parts.stock,
-                parts.media,
-                parts.imports,
-                parts.uploads,
-            )
-        )
-    app.register_functions(ops.blueprint(edge, Readiness(checks)))
-    return app
-
-
 class Inventory:
-    """The parts of the inventory service, each built once, when first asked for."""
+    """The parts of the inventory service, each built once, when first asked for.
+
+    Other services ask `quotes` for what decides, `shown_quotes` for what is shown, and `holds`.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         self._settings = settings
@@ -69,6 +40,20 @@ class Inventory:
         self.media = Provider(self._media)
         self.imports = Provider(self._imports)
         self.uploads = self._uploads()
+        self.quotes = Provider(lambda: self._quotes(primary=True))
+        self.shown_quotes = Provider(lambda: self._quotes(primary=False))
+        self.holds = Provider(self._holds)
+
+    def blueprint(self, edge: Edge) -> func.Blueprint:
+        return triggers.blueprint(
+            edge,
+            self.browse,
+            self.catalogue,
+            self.stock,
+            self.media,
+            self.imports,
+            self.uploads,
+        )
 
     def check(self) -> None:
         """That the database answers and has its tables."""
@@ -146,6 +131,17 @@ class Inventory:
             self._settings.require("CDN_BASE_URL"),
         )
 
+    def _quotes(self, *, primary: bool) -> "Quotes":
+        from functions.inventory.store.quotes import SqlQuotes
+
+        cdn = self._settings.require("CDN_BASE_URL")
+        return SqlQuotes(self.database(), self._clock, cdn, primary=primary)
+
+    def _holds(self) -> "Holds":
+        from functions.inventory.service.holds import StockHolds
+
+        return StockHolds(self.stock())
+
     def _stock(self) -> "Stock":
         from functions.inventory.service.stock import Stock
 
@@ -165,36 +161,3 @@ class Inventory:
     @property
     def _is_embedded(self) -> bool:
         return bool(self._settings.require("SQL_INVENTORY").startswith("sqlite:"))
-
-
-def blob_container(settings: Settings, name: str) -> "BlobStore":
-    """A container of the storage account; where there is none, a folder in `BLOB_FOLDER`."""
-    from shared.blobs.folder import FolderBlobs
-
-    folder = settings.optional("BLOB_FOLDER")
-    if folder is None:
-        raise NotConfigured(
-            "Blobs in a storage account are not supported yet; set BLOB_FOLDER.",
-            headers={"Retry-After": "3600"},
-        )
-    return FolderBlobs(folder / name, (folder / name).absolute().as_uri())
-
-
-def business_clock(settings: Settings) -> Clock:
-    """Time can be moved on a developer's machine alone; there a file holds the offset."""
-    file = settings.SHOP_CLOCK_FILE
-    return MachineClock() if file is None else SharedOffsetClock(file)
-
-
-def token_verifier(settings: Settings, clock: Clock) -> TokenVerifier:
-    from shared.auth.jwks import IssuerKeys
-    from shared.auth.jwt import JwtVerifier
-
-    issuer = settings.require("AUTH_ISSUER")
-    keys = IssuerKeys(issuer, clock)
-    return JwtVerifier(issuer, settings.require("AUTH_AUDIENCE"), keys, clock)
-
-
-def every_setting_is_there(settings: Settings) -> None:
-    if missing := settings.missing():
-        raise NotConfigured(f"Missing: {', '.join(missing)}.")

@@ -1,0 +1,157 @@
+"""What payments and shipping tell: facts for the order row. What follows from them, the saga
+decides, or this module where the saga has ended."""
+
+from collections.abc import Callable
+
+from functions.checkout.model import CLOSED_UNPAID, Order, OrderStatus
+from functions.checkout.ports import Transaction, Transactions
+from functions.checkout.service.refunding import give_back
+from shared.contracts.envelope import Envelope
+from shared.contracts.orders import OrderRefunded
+from shared.contracts.payments import (
+    PaymentCancelled,
+    PaymentDeclined,
+    PaymentFailed,
+    PaymentPending,
+    PaymentRefunded,
+    PaymentRefundFailed,
+    PaymentSucceeded,
+)
+from shared.contracts.shipping import ShipmentDelivered, ShipmentDispatched, ShipmentFailed
+from shared.telemetry import get_logger
+
+log = get_logger("checkout")
+
+
+class News:
+    """Each method takes an event once; repeated, it changes nothing."""
+
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def pending(self, envelope: Envelope, event: PaymentPending) -> None:
+        self._once(envelope, event.order_id, lambda t, order: t.orders.change(order.id))
+
+    def declined(self, envelope: Envelope, event: PaymentDeclined) -> None:
+        def effect(transaction: Transaction, order: Order) -> None:
+            detail = {"code": event.code, "decline_code": event.decline_code}
+            transaction.orders.tell(order.id, "payment_declined", detail)
+            transaction.orders.change(order.id)
+
+        self._once(envelope, event.order_id, effect)
+
+    def succeeded(self, envelope: Envelope, event: PaymentSucceeded) -> None:
+        def effect(transaction: Transaction, order: Order) -> None:
+            if event.currency != order.currency:
+                log.error("payment.wrong_currency", order_id=order.id, currency=event.currency)
+                return
+            transaction.orders.record_capture(order.id, event.amount)
+            transaction.orders.tell(order.id, "paid", {"amount": event.amount})
+            paid = transaction.orders.find(order.id)
+            if paid is not None and paid.status in CLOSED_UNPAID:
+                give_back(transaction, paid, "paid after the checkout had ended")
+
+        self._once(envelope, event.order_id, effect)
+
+    def cancelled(self, envelope: Envelope, event: PaymentCancelled) -> None:
+        self._end(envelope, event.order_id, "cancelled")
+
+    def failed(self, envelope: Envelope, event: PaymentFailed) -> None:
+        self._end(envelope, event.order_id, "failed")
+
+    def refunded(self, envelope: Envelope, event: PaymentRefunded) -> None:
+        def effect(transaction: Transaction, order: Order) -> None:
+            orders = transaction.orders
+            if not orders.end_refund(event.refund_id, succeeded=True):
+                return
+            orders.tell(order.id, "refunded", {"amount": event.amount, "refund": event.refund_id})
+            now = orders.find(order.id)
+            assert now is not None
+            if now.refunded == now.captured and now.status in _REFUNDABLE:
+                orders.move(order.id, now.status, "refunded")
+            transaction.outbox.add(
+                "orders",
+                order.id,
+                OrderRefunded(
+                    order_id=order.id,
+                    order_number=order.number,
+                    customer_id=order.customer_id,
+                    refund_id=event.refund_id,
+                    amount=event.amount,
+                    refunded=now.refunded,
+                    currency=order.currency,
+                ),
+            )
+
+        self._once(envelope, event.order_id, effect)
+
+    def refund_failed(self, envelope: Envelope, event: PaymentRefundFailed) -> None:
+        def effect(transaction: Transaction, order: Order) -> None:
+            if transaction.orders.end_refund(event.refund_id, succeeded=False):
+                detail = {"refund": event.refund_id, "code": event.code}
+                transaction.orders.tell(order.id, "refund_failed", detail)
+                log.error("refund.failed", order_id=order.id, detail=detail)
+
+        self._once(envelope, event.order_id, effect)
+
+    def dispatched(self, envelope: Envelope, event: ShipmentDispatched) -> None:
+        after: OrderStatus = "partly_dispatched" if event.remaining else "dispatched"
+        detail = {"carrier": event.carrier, "tracking_number": event.tracking_number}
+        self._shipped(envelope, event.order_id, "dispatched", after, detail)
+
+    def delivered(self, envelope: Envelope, event: ShipmentDelivered) -> None:
+        after: OrderStatus | None = None if event.remaining else "delivered"
+        self._shipped(envelope, event.order_id, "delivered", after, {})
+
+    def shipment_failed(self, envelope: Envelope, event: ShipmentFailed) -> None:
+        detail = {"reason": event.reason}
+        self._shipped(envelope, event.order_id, "shipment_failed", None, detail)
+
+    def _end(self, envelope: Envelope, order_id: str, state: str) -> None:
+        def effect(transaction: Transaction, order: Order) -> None:
+            if order.payment_state != "captured":
+                transaction.orders.change(order.id, payment_state=state)
+                transaction.orders.tell(order.id, f"payment_{state}")
+
+        self._once(envelope, order_id, effect)
+
+    def _shipped(
+        self,
+        envelope: Envelope,
+        order_id: str,
+        kind: str,
+        after: OrderStatus | None,
+        detail: dict[str, str],
+    ) -> None:
+        def effect(transaction: Transaction, order: Order) -> None:
+            transaction.orders.tell(order.id, kind, detail)
+            transaction.orders.change(order.id)
+            if after is not None and order.status in _SHIPPED_FROM[after]:
+                transaction.orders.move(order.id, order.status, after)
+
+        self._once(envelope, order_id, effect)
+
+    def _once(
+        self, envelope: Envelope, order_id: str, effect: Callable[[Transaction, Order], None]
+    ) -> None:
+        def work(transaction: Transaction) -> None:
+            if not transaction.inbox.is_new(envelope.id):
+                return
+            order = transaction.orders.find(order_id)
+            if order is None:
+                log.error("event.unknown_order", kind=envelope.type, order_id=order_id)
+                return
+            effect(transaction, order)
+
+        self._transactions.run(work)
+
+
+_REFUNDABLE: frozenset[OrderStatus] = frozenset(
+    {"placed", "partly_dispatched", "dispatched", "delivered"}
+)
+_SHIPPED_FROM: dict[OrderStatus, tuple[OrderStatus, ...]] = {
+    "partly_dispatched": ("placed",),
+    "dispatched": ("placed", "partly_dispatched"),
+    "delivered": ("dispatched",),
+}
+"""Older news finds the order further on, and moves nothing."""

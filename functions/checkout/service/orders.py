@@ -1,0 +1,297 @@
+"""Orders as their buyers, guests and the shop's staff work with them."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from functions.checkout.model import (
+    OPEN,
+    PLACED,
+    AlreadyDispatched,
+    CannotBeCancelled,
+    Happened,
+    Order,
+    Refund,
+    RefundRequest,
+    RefundTooLarge,
+    UnknownCheckout,
+    UnknownOrder,
+)
+from functions.checkout.policies import LineTotal, refund_of
+from functions.checkout.ports import Place, Transaction, Transactions
+from functions.checkout.service.refunding import request_refund
+from shared.contracts.orders import Contact, OrderLine, OrderLinkRequested
+from shared.contracts.orders import Delivery as Destination
+from shared.contracts.shipping import Voids
+from shared.kit.clock import Clock
+from shared.kit.errors import BadInput
+from shared.kit.idempotency import Delivery, once
+
+_LINK_LASTS = timedelta(days=30)
+_CANCELLABLE = frozenset({"validating", "reserving", "awaiting_payment"})
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks: a signed-in customer, or the holder of a link to one order."""
+
+    customer_id: str | None = None
+    order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    order: Order
+    timeline: Sequence[Happened]
+    refunds: Sequence[Refund]
+
+
+class GuestLinks:
+    """A signed link opens one order until its time is over; it is written to the buyer's address
+    alone."""
+
+    def __init__(self, secret: str, clock: Clock) -> None:
+        self._secret = secret.encode()
+        self._clock = clock
+
+    def token(self, order_id: str) -> str:
+        ends = int((self._clock.business_now() + _LINK_LASTS).timestamp())
+        said = f"{order_id}.{ends}"
+        return f"{said}.{self._signed(said)}"
+
+    def order_id(self, token: str) -> str:
+        """Raises UnknownOrder for one that is forged, cut short or too old."""
+        said, _, signature = token.rpartition(".")
+        order_id, _, ends = said.partition(".")
+        if (
+            not hmac.compare_digest(signature.encode(), self._signed(said).encode())
+            or not ends.isdecimal()
+            or int(ends) < self._clock.business_now().timestamp()
+        ):
+            raise UnknownOrder("The link is not valid any more; ask for a new one.")
+        return order_id
+
+    def _signed(self, said: str) -> str:
+        digest = hmac.digest(self._secret, f"order-link:{said}".encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+class OrderBook:
+    def __init__(self, transactions: Transactions, voids: Voids) -> None:
+        self._transactions = transactions
+        self._voids = voids
+
+    def listed(self, customer_id: str, after: Place | None, limit: int) -> Sequence[Order]:
+        with self._transactions.read() as transaction:
+            return transaction.orders.of_customer(customer_id, after, limit)
+
+    def detail(self, order_id: str, viewer: Viewer) -> Detail:
+        """Raises UnknownOrder, also for an order of somebody else."""
+        with self._transactions.read() as transaction:
+            order = _own(transaction, order_id, viewer)
+            return Detail(
+                order, transaction.orders.timeline(order_id), transaction.orders.refunds(order_id)
+            )
+
+    def cancel_checkout(self, checkout_hash: str) -> Order:
+        """Asks for an unpaid checkout's end; the caller wakes the saga.
+
+        Harmless when it has ended unpaid. Raises UnknownCheckout, CannotBeCancelled.
+        """
+
+        def work(transaction: Transaction) -> Order:
+            order = transaction.orders.by_checkout(checkout_hash)
+            if order is None:
+                raise UnknownCheckout("There is no such checkout; look at its id.")
+            if order.status in _CANCELLABLE:
+                if not order.cancel_requested:
+                    transaction.orders.change(
+                        order.id, cancel_requested=True, end_reason="cancelled"
+                    )
+                    transaction.orders.tell(order.id, "cancel_requested")
+            elif order.status == "confirming" or order.status in PLACED:
+                raise CannotBeCancelled("It is paid already; cancel the order instead.")
+            return transaction.orders.find(order.id) or order
+
+        return self._transactions.run(work)
+
+    def cancel(self, order_id: str, viewer: Viewer) -> Order:
+        """Takes a placed order back from shipping; the caller starts the saga that gives the money
+        back. Repeated, it gives the same answer.
+
+        Raises UnknownOrder, AlreadyDispatched, CannotBeCancelled.
+        """
+
+        def claim(transaction: Transaction) -> Order:
+            order = _own(transaction, order_id, viewer)
+            if order.status in ("cancelling", "cancelled"):
+                return order
+            if order.status in ("partly_dispatched", "dispatched", "delivered"):
+                raise AlreadyDispatched("It is on its way; send it back when it is there.")
+            if not transaction.orders.move(
+                order_id, "placed", "cancelling", end_reason="cancelled"
+            ):
+                raise CannotBeCancelled(f"The order is {order.status}.")
+            transaction.orders.tell(order_id, "cancel_requested")
+            return _found(transaction, order_id)
+
+        order = self._transactions.run(claim)
+        if order.status == "cancelling" and not self._voids.void(order_id):
+
+            def refuse(transaction: Transaction) -> None:
+                if transaction.orders.move(order_id, "cancelling", "placed", end_reason=None):
+                    transaction.orders.tell(order_id, "cancel_refused")
+
+            self._transactions.run(refuse)
+            raise AlreadyDispatched("It is on its way; send it back when it is there.")
+        return order
+
+    def refund(self, order_id: str, request: RefundRequest, delivery: Delivery) -> Refund:
+        """Once for each delivery. Raises UnknownOrder, BadInput, RefundTooLarge."""
+
+        def work(transaction: Transaction) -> Refund:
+            def effect() -> Refund:
+                order = _found(transaction, order_id)
+                amount = request.amount or _lines_worth(order, request)
+                lines = {line.line: line.quantity for line in request.lines}
+                refund_id = None
+                if transaction.orders.claim_lines(order_id, lines):
+                    refund_id = request_refund(transaction, order_id, amount, request.reason)
+                if refund_id is None:
+                    left = order.captured - order.refund_requested
+                    raise RefundTooLarge(
+                        f"{left} of {order.captured} can still be given back.",
+                        extensions={"left": left, "currency": order.currency},
+                    )
+                return next(
+                    one for one in transaction.orders.refunds(order_id) if one.id == refund_id
+                )
+
+            refund, _ = once(transaction.deliveries, delivery, Refund, effect)
+            return refund
+
+        return self._transactions.run(work)
+
+    def ask_for_link(self, number: str, email: str) -> None:
+        """Has a link written to the buyer where number and address belong together; tells nobody
+        whether they do."""
+
+        def work(transaction: Transaction) -> None:
+            order = transaction.orders.by_number(number, email)
+            if order is not None and order.placed_at is not None:
+                transaction.outbox.add(
+                    "orders",
+                    order.id,
+                    OrderLinkRequested(order_id=order.id, order_number=order.number),
+                )
+
+        self._transactions.run(work)
+
+    def exported(self, customer_id: str) -> Sequence[Detail]:
+        details: list[Detail] = []
+        after: Place | None = None
+        while page := self.listed(customer_id, after, 100):
+            details += [self.detail(order.id, Viewer(customer_id=customer_id)) for order in page]
+            after = (page[-1].created_at, page[-1].id)
+        return details
+
+    def erase(self, customer_id: str) -> int:
+        """Anonymises the customer's orders and says how many; books are kept for the tax office.
+
+        Raises CannotBeCancelled while a checkout is open.
+        """
+
+        def work(transaction: Transaction) -> int:
+            if transaction.orders.open_count(customer_id, None):
+                raise CannotBeCancelled("A checkout is open; finish or cancel it first.")
+            return transaction.orders.erase(customer_id)
+
+        return self._transactions.run(work)
+
+    # What other services may ask: shared.contracts.orders.OrderLookup
+
+    def delivery(self, order_id: str) -> Destination | None:
+        with self._transactions.read() as transaction:
+            order = transaction.orders.find(order_id)
+        return None if order is None else order.delivery
+
+    def contact(self, order_id: str) -> Contact | None:
+        with self._transactions.read() as transaction:
+            order = transaction.orders.find(order_id)
+        if order is None or order.email is None:
+            return None
+        return Contact(
+            email=order.email,
+            name="" if order.delivery is None else order.delivery.name,
+            locale=order.locale,
+            customer_id=order.customer_id,
+            order_number=order.number,
+        )
+
+    def lines(self, order_id: str) -> Sequence[OrderLine]:
+        with self._transactions.read() as transaction:
+            order = transaction.orders.find(order_id)
+        if order is None:
+            return ()
+        return [
+            OrderLine(
+                line=line.line,
+                isbn=line.isbn,
+                quantity=line.quantity,
+                unit_price=line.unit_price,
+                weight_grams=line.weight_grams,
+            )
+            for line in order.lines
+        ]
+
+
+def _own(transaction: Transaction, order_id: str, viewer: Viewer) -> Order:
+    order = transaction.orders.find(order_id)
+    is_own = order is not None and (
+        viewer.order_id == order.id
+        or (viewer.customer_id is not None and viewer.customer_id == order.customer_id)
+    )
+    if order is None or not is_own or (order.placed_at is None and order.status in OPEN):
+        raise UnknownOrder("There is no such order among yours.")
+    return order
+
+
+def _found(transaction: Transaction, order_id: str) -> Order:
+    order = transaction.orders.find(order_id)
+    if order is None:
+        raise UnknownOrder("There is no such order.")
+    return order
+
+
+def _lines_worth(order: Order, request: RefundRequest) -> int:
+    """What the copies cost that come back. Raises BadInput, RefundTooLarge."""
+    lines = {line.line: line for line in order.lines}
+    worth = 0
+    for place, asked in enumerate(request.lines):
+        line = lines.get(asked.line)
+        if line is None:
+            raise BadInput.at(f"lines/{place}/line", "is no line of the order", "body")
+        total = LineTotal(
+            gross=line.unit_price * line.quantity,
+            rate=line.tax_rate,
+            tax=line.tax,
+            shipping=0,
+            shipping_tax=0,
+        )
+        try:
+            worth += refund_of(total, line.quantity, line.refunded_quantity, asked.quantity)
+        except ValueError as error:
+            raise RefundTooLarge(f"Line {asked.line}: {error}.") from None
+    return worth
+
+
+def place_of(text: object, order_id: object) -> Place:
+    """From a cursor's values. Raises ValueError."""
+    return datetime.fromisoformat(str(text)), str(order_id)
+
+
+def cursor_of(order: Order) -> tuple[str, str]:
+    return order.created_at.isoformat(), order.id

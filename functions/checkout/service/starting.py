@@ -1,0 +1,240 @@
+"""Starting a checkout: one transaction that makes an order row, however often it is asked for."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+from uuid import uuid4
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from functions.checkout.model import (
+    MOST_LINES,
+    MOST_OPEN,
+    MOST_STARTS,
+    PAYMENT_LIMIT,
+    STARTS_WITHIN,
+    Item,
+    NothingToBuy,
+    Order,
+    TooManyCheckouts,
+    UnknownAddress,
+)
+from functions.checkout.ports import NewOrder, OpenCartTaken, Transaction, Transactions
+from shared.contracts.carts import CartSnapshot
+from shared.contracts.orders import Delivery as Destination
+from shared.contracts.shipping import Addresses
+from shared.kit.idempotency import Delivery, once
+from shared.kit.money import Currency
+from shared.postal.address import PostalAddress
+
+_SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Without those that are read or heard as another one."""
+_EMAIL = r"^[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}$"
+
+
+def _no_item_twice(items: tuple[Item, ...] | None) -> tuple[Item, ...] | None:
+    if items is not None and len({item.isbn for item in items}) < len(items):
+        raise ValueError("names a book twice")
+    return items
+
+
+class CheckoutRequest(BaseModel):
+    """Without `items` the cart is bought. `shipping_address` or, of a signed-in customer's own
+    ones, `address_id`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    email: Annotated[str, Field(max_length=320, pattern=_EMAIL)]
+    shipping_address: PostalAddress | None = None
+    address_id: Annotated[str | None, Field(min_length=1, max_length=64)] = None
+    shipping_method: Literal["standard", "express"]
+    items: Annotated[
+        tuple[Item, ...] | None,
+        Field(min_length=1, max_length=MOST_LINES),
+        AfterValidator(_no_item_twice),
+    ] = None
+    locale: Annotated[str, Field(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] = "en-GB"
+
+    @model_validator(mode="after")
+    def _one_address(self) -> "CheckoutRequest":
+        if (self.shipping_address is None) == (self.address_id is None):
+            raise ValueError("say shipping_address or address_id, and not both")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """`to_wake` is the cart's former checkout, which has to close first."""
+
+    order: Order
+    is_new: bool
+    to_wake: str | None
+
+
+class _Answer(BaseModel):
+    order_id: str
+    is_new: bool
+    to_wake: str | None
+
+
+class CheckoutIds:
+    """The checkout's id opens it to whoever knows it. It is 128 bits that only the shop's secret
+    can make from the order's id, so it need not be stored anywhere."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def of(self, order_id: str) -> str:
+        return hmac.digest(self._secret, f"checkout:{order_id}".encode(), "sha256")[:16].hex()
+
+    def hashed(self, checkout_id: str) -> str:
+        return hashlib.sha256(checkout_id.encode()).hexdigest()
+
+
+class Starting:
+    def __init__(
+        self,
+        transactions: Transactions,
+        addresses: Addresses,
+        ids: CheckoutIds,
+        currency: Currency,
+    ) -> None:
+        self._transactions = transactions
+        self._addresses = addresses
+        self._ids = ids
+        self._currency = currency
+
+    def start(
+        self,
+        request: CheckoutRequest,
+        customer_id: str | None,
+        cart: CartSnapshot | None,
+        delivery: Delivery,
+    ) -> Started:
+        """Raises BadInput, NothingToBuy, UnknownAddress, TooManyCheckouts, IdempotencyMismatch."""
+        destination = self._destination(request, customer_id)
+        items = request.items
+        cart_id: str | None = None
+        if items is None:
+            if cart is None or not cart.lines:
+                raise NothingToBuy("The cart is empty; put books into it, or send items.")
+            cart_id = cart.cart_id
+            items = tuple(
+                Item(isbn=line.isbn, quantity=line.quantity, price=line.price_when_added)
+                for line in cart.lines
+            )
+        fingerprint = _fingerprint(request, destination, items)
+
+        def work(transaction: Transaction) -> Started:
+            def effect() -> _Answer:
+                return self._enter(
+                    transaction, request, customer_id, cart_id, destination, items, fingerprint
+                )
+
+            answer, replayed = once(transaction.deliveries, delivery, _Answer, effect)
+            order = transaction.orders.find(answer.order_id)
+            assert order is not None
+            return Started(order, answer.is_new and not replayed, answer.to_wake)
+
+        while True:
+            try:
+                return self._transactions.run(work)
+            except OpenCartTaken:
+                # Two starts of one cart at once: the other came first and is found now.
+                continue
+
+    def _enter(
+        self,
+        transaction: Transaction,
+        request: CheckoutRequest,
+        customer_id: str | None,
+        cart_id: str | None,
+        destination: Destination,
+        items: Sequence[Item],
+        fingerprint: str,
+    ) -> _Answer:
+        orders = transaction.orders
+        former = None if cart_id is None else orders.open_of_cart(cart_id)
+        if former is not None and former[1] == fingerprint and not former[0].cancel_requested:
+            return _Answer(order_id=former[0].id, is_new=False, to_wake=None)
+        self._check_limits(transaction, customer_id, cart_id, replaces=former is not None)
+        if former is not None:
+            orders.change(
+                former[0].id, cancel_requested=True, end_reason="replaced", open_cart=None
+            )
+            orders.tell(former[0].id, "replaced")
+        order_id = uuid4().hex
+        orders.add(
+            NewOrder(
+                id=order_id,
+                number=_number(),
+                checkout_hash=self._ids.hashed(self._ids.of(order_id)),
+                customer_id=customer_id,
+                cart_id=cart_id,
+                replaces=None if former is None else former[0].id,
+                email=request.email,
+                locale=request.locale,
+                delivery=destination,
+                shipping_method=request.shipping_method,
+                fingerprint=fingerprint,
+                currency=self._currency,
+                pay_until=transaction.now + PAYMENT_LIMIT,
+                items=tuple(items),
+            )
+        )
+        orders.tell(order_id, "started")
+        to_wake = None if former is None else former[0].id
+        return _Answer(order_id=order_id, is_new=True, to_wake=to_wake)
+
+    def _check_limits(
+        self,
+        transaction: Transaction,
+        customer_id: str | None,
+        cart_id: str | None,
+        *,
+        replaces: bool,
+    ) -> None:
+        orders = transaction.orders
+        open_now = orders.open_count(customer_id, cart_id) - (1 if replaces else 0)
+        if open_now >= MOST_OPEN:
+            raise TooManyCheckouts(
+                f"{open_now} checkouts are open; finish or cancel one first.",
+                headers={"Retry-After": "60"},
+            )
+        since = transaction.now - STARTS_WITHIN
+        if orders.starts(customer_id, cart_id, since) >= MOST_STARTS:
+            raise TooManyCheckouts(
+                f"{MOST_STARTS} checkouts were started in {STARTS_WITHIN.seconds // 60} minutes;"
+                " wait a little.",
+                headers={"Retry-After": str(STARTS_WITHIN.seconds)},
+            )
+
+    def _destination(self, request: CheckoutRequest, customer_id: str | None) -> Destination:
+        if request.shipping_address is not None:
+            return request.shipping_address.delivery()
+        assert request.address_id is not None
+        found = None
+        if customer_id is not None:
+            found = self._addresses.address(customer_id, request.address_id)
+        if found is None:
+            raise UnknownAddress.at("address_id", "is none of yours", "body")
+        return found
+
+
+def _fingerprint(request: CheckoutRequest, destination: Destination, items: Sequence[Item]) -> str:
+    """Alike for requests that buy the same things and send them to the same place."""
+    whole = hashlib.sha256()
+    for part in (request.email, request.shipping_method, destination.model_dump_json()):
+        whole.update(part.encode() + b"\0")
+    for item in sorted(items, key=lambda one: one.isbn):
+        whole.update(item.model_dump_json().encode() + b"\0")
+    return whole.hexdigest()
+
+
+def _number() -> str:
+    """Eight signs, to be read out by a person: 7K3M-92QX."""
+    signs = [secrets.choice(_SIGNS) for _ in range(8)]
+    return f"{''.join(signs[:4])}-{''.join(signs[4:])}"

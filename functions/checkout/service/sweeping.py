@@ -1,0 +1,51 @@
+"""Looking after orders that nobody has touched for a while: a start or a ring that got lost."""
+
+from datetime import timedelta
+
+from functions.checkout.model import OrderStatus
+from functions.checkout.ports import Sagas, Transactions
+
+_UNTOUCHED = timedelta(seconds=30)
+_AT_ONCE = 200
+_STATUSES: tuple[OrderStatus, ...] = (
+    "validating",
+    "reserving",
+    "awaiting_payment",
+    "confirming",
+    "closing",
+    "cancelling",
+)
+
+
+class Sweeping:
+    def __init__(self, transactions: Transactions) -> None:
+        self._transactions = transactions
+
+    def due(self) -> list[tuple[str, OrderStatus]]:
+        """Each open order is due twice a minute at most, whichever instance looks."""
+        return list(
+            self._transactions.run(
+                lambda transaction: transaction.orders.due(
+                    _STATUSES, transaction.now - _UNTOUCHED, _AT_ONCE
+                )
+            )
+        )
+
+    async def look_after(self, order_id: str, status: OrderStatus, sagas: Sagas) -> None:
+        """Starting again what runs, and ringing where nothing is new, change nothing."""
+        if status == "cancelling":
+            await sagas.start_cancel(order_id)
+        else:
+            await sagas.start_checkout(order_id)
+        await sagas.wake(order_id)
+
+    def forget(self, older_than: timedelta) -> int:
+        """Of the inbox; how many."""
+        return self._transactions.run(
+            lambda transaction: transaction.inbox.forget(transaction.now - older_than)
+        )
+
+    def forget_keys(self, older_than: timedelta) -> int:
+        return self._transactions.run(
+            lambda transaction: transaction.deliveries.forget(transaction.now - older_than)
+        )

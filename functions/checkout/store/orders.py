@@ -1,0 +1,365 @@
+"""Orders as rows: each change is one conditional UPDATE, and its row count says who won."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from functions.checkout.model import (
+    OPEN,
+    Difference,
+    Happened,
+    Item,
+    Line,
+    Order,
+    OrderStatus,
+    Refund,
+    check_step,
+)
+from functions.checkout.ports import NewOrder, OpenCartTaken, Place
+from functions.checkout.store.tables import order_lines, order_timeline, orders, refunds
+from shared.contracts.orders import Delivery
+from shared.kit.isbn import Isbn
+from shared.kit.money import Money
+
+
+class SqlOrders:
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._connection = connection
+        self._now = now
+
+    def add(self, new: NewOrder) -> None:
+        row = {
+            "id": new.id,
+            "number": new.number,
+            "checkout_hash": new.checkout_hash,
+            "status": "validating",
+            "version": 1,
+            "customer_id": new.customer_id,
+            "cart_id": new.cart_id,
+            "open_cart": new.cart_id,
+            "replaces": new.replaces,
+            "email": new.email,
+            "email_key": new.email.casefold(),
+            "locale": new.locale,
+            "delivery": new.delivery.model_dump_json(),
+            "country": new.delivery.country,
+            "postcode": new.delivery.postcode,
+            "shipping_method": new.shipping_method,
+            "fingerprint": new.fingerprint,
+            "currency": new.currency,
+            **dict.fromkeys(("items_total", "shipping_total", "tax_total", "total"), 0),
+            **dict.fromkeys(("captured", "refund_requested", "refunded"), 0),
+            "payment_state": "none",
+            "cancel_requested": 0,
+            "differences": "[]",
+            "created_at": self._now,
+            "updated_at": self._now,
+            "pay_until": new.pay_until,
+            "looked_after_at": self._now,
+        }
+        try:
+            self._connection.execute(insert(orders).values(row))
+        except IntegrityError as error:
+            if new.cart_id is not None and self.open_of_cart(new.cart_id) is not None:
+                raise OpenCartTaken from error
+            raise
+        self._connection.execute(
+            insert(order_lines),
+            [
+                {
+                    "order_id": new.id,
+                    "line": place,
+                    "isbn": int(item.isbn),
+                    "title": "",
+                    "format": "",
+                    "quantity": item.quantity,
+                    "asked_price": None if item.price is None else item.price.amount,
+                    **dict.fromkeys(("unit_price", "tax_rate", "tax", "weight_grams"), 0),
+                    "refunded_quantity": 0,
+                }
+                for place, item in enumerate(new.items, 1)
+            ],
+        )
+
+    def find(self, order_id: str) -> Order | None:
+        return self._one(orders.c.id == order_id)
+
+    def by_checkout(self, checkout_hash: str) -> Order | None:
+        return self._one(orders.c.checkout_hash == checkout_hash)
+
+    def by_number(self, number: str, email: str) -> Order | None:
+        return self._one(and_(orders.c.number == number, orders.c.email_key == email.casefold()))
+
+    def open_of_cart(self, cart_id: str) -> tuple[Order, str] | None:
+        row = self._connection.execute(select(orders).where(orders.c.open_cart == cart_id)).first()
+        return None if row is None else (self._with_lines([row])[0], row.fingerprint)
+
+    def replaced_by(self, order_id: str) -> str | None:
+        return self._connection.scalar(select(orders.c.replaces).where(orders.c.id == order_id))
+
+    def asked(self, order_id: str) -> Sequence[Item]:
+        rows = self._connection.execute(
+            select(
+                order_lines.c.isbn,
+                order_lines.c.quantity,
+                order_lines.c.asked_price,
+                orders.c.currency,
+            )
+            .join_from(order_lines, orders)
+            .where(order_lines.c.order_id == order_id)
+            .order_by(order_lines.c.line)
+        )
+        return [
+            Item(
+                isbn=Isbn(f"{row.isbn:013d}"),
+                quantity=row.quantity,
+                price=None
+                if row.asked_price is None
+                else Money(amount=row.asked_price, currency=row.currency),
+            )
+            for row in rows
+        ]
+
+    def open_count(self, customer_id: str | None, cart_id: str | None) -> int:
+        return self._most(customer_id, cart_id, orders.c.status.in_(sorted(OPEN)))
+
+    def starts(self, customer_id: str | None, cart_id: str | None, since: datetime) -> int:
+        return self._most(customer_id, cart_id, orders.c.created_at > since)
+
+    def move(self, order_id: str, before: OrderStatus, after: OrderStatus, **values: Any) -> bool:
+        check_step(before, after)
+        if after not in OPEN:
+            values["open_cart"] = None
+        moved = self._connection.execute(
+            update(orders)
+            .where(orders.c.id == order_id, orders.c.status == before)
+            .values(status=after, **self._moving(), **_stored(values))
+        )
+        return moved.rowcount == 1
+
+    def change(self, order_id: str, **values: Any) -> None:
+        self._connection.execute(
+            update(orders)
+            .where(orders.c.id == order_id)
+            .values(**self._moving(), **_stored(values))
+        )
+
+    def record_capture(self, order_id: str, amount: int) -> None:
+        self._connection.execute(
+            update(orders)
+            .where(orders.c.id == order_id, orders.c.captured < amount)
+            .values(captured=amount, payment_state="captured", **self._moving())
+        )
+
+    def price(self, order_id: str, lines: Sequence[Line]) -> None:
+        for line in lines:
+            self._connection.execute(
+                update(order_lines)
+                .where(order_lines.c.order_id == order_id, order_lines.c.line == line.line)
+                .values(
+                    title=line.title,
+                    format=line.format,
+                    unit_price=line.unit_price,
+                    tax_rate=line.tax_rate,
+                    tax=line.tax,
+                    weight_grams=line.weight_grams,
+                )
+            )
+
+    def tell(self, order_id: str, kind: str, detail: Mapping[str, Any] | None = None) -> None:
+        self._connection.execute(
+            insert(order_timeline).values(
+                order_id=order_id, at=self._now, kind=kind, detail=json.dumps(detail or {})
+            )
+        )
+
+    def timeline(self, order_id: str) -> Sequence[Happened]:
+        rows = self._connection.execute(
+            select(order_timeline.c.at, order_timeline.c.kind, order_timeline.c.detail)
+            .where(order_timeline.c.order_id == order_id)
+            .order_by(order_timeline.c.sequence)
+        )
+        return [Happened(row.at, row.kind, json.loads(row.detail)) for row in rows]
+
+    def claim_refund(self, order_id: str, amount: int) -> bool:
+        claimed = self._connection.execute(
+            update(orders)
+            .where(
+                orders.c.id == order_id,
+                orders.c.captured - orders.c.refund_requested >= amount,
+            )
+            .values(refund_requested=orders.c.refund_requested + amount, **self._moving())
+        )
+        return claimed.rowcount == 1
+
+    def claim_lines(self, order_id: str, quantities: Mapping[int, int]) -> bool:
+        return all(
+            self._connection.execute(
+                update(order_lines)
+                .where(
+                    order_lines.c.order_id == order_id,
+                    order_lines.c.line == line,
+                    order_lines.c.quantity - order_lines.c.refunded_quantity >= quantity,
+                )
+                .values(refunded_quantity=order_lines.c.refunded_quantity + quantity)
+            ).rowcount
+            == 1
+            for line, quantity in sorted(quantities.items())
+        )
+
+    def add_refund(self, refund_id: str, order_id: str, amount: int, reason: str) -> None:
+        self._connection.execute(
+            insert(refunds).values(
+                id=refund_id,
+                order_id=order_id,
+                amount=amount,
+                reason=reason,
+                state="requested",
+                created_at=self._now,
+            )
+        )
+
+    def end_refund(self, refund_id: str, *, succeeded: bool) -> bool:
+        row = self._connection.execute(
+            select(refunds.c.order_id, refunds.c.amount).where(refunds.c.id == refund_id)
+        ).first()
+        ended = self._connection.execute(
+            update(refunds)
+            .where(refunds.c.id == refund_id, refunds.c.state == "requested")
+            .values(state="succeeded" if succeeded else "failed")
+        )
+        if row is None or ended.rowcount != 1:
+            return False
+        sums = (
+            {"refunded": orders.c.refunded + row.amount}
+            if succeeded
+            else {"refund_requested": orders.c.refund_requested - row.amount}
+        )
+        self._connection.execute(
+            update(orders).where(orders.c.id == row.order_id).values(**sums, **self._moving())
+        )
+        return True
+
+    def refunds(self, order_id: str) -> Sequence[Refund]:
+        rows = self._connection.execute(
+            select(refunds).where(refunds.c.order_id == order_id).order_by(refunds.c.created_at)
+        )
+        return [
+            Refund(
+                id=row.id,
+                amount=row.amount,
+                reason=row.reason,
+                state=row.state,
+                created_at=row.created_at,
+            )
+            for row in rows
+        ]
+
+    def of_customer(self, customer_id: str, after: Place | None, limit: int) -> Sequence[Order]:
+        statement = (
+            select(orders)
+            .where(orders.c.customer_id == customer_id, orders.c.placed_at.is_not(None))
+            .order_by(orders.c.created_at.desc(), orders.c.id.desc())
+            .limit(limit)
+        )
+        if after is not None:
+            created_at, order_id = after
+            statement = statement.where(
+                or_(
+                    orders.c.created_at < created_at,
+                    and_(orders.c.created_at == created_at, orders.c.id < order_id),
+                )
+            )
+        return self._with_lines(self._connection.execute(statement).all())
+
+    def erase(self, customer_id: str) -> int:
+        erased = self._connection.execute(
+            update(orders)
+            .where(orders.c.customer_id == customer_id)
+            .values(customer_id=None, email=None, email_key=None, delivery=None, **self._moving())
+        )
+        return erased.rowcount
+
+    def due(
+        self, statuses: Sequence[OrderStatus], before: datetime, limit: int
+    ) -> Sequence[tuple[str, OrderStatus]]:
+        rows = self._connection.execute(
+            select(orders.c.id, orders.c.status)
+            .where(orders.c.status.in_(statuses), orders.c.looked_after_at < before)
+            .order_by(orders.c.looked_after_at)
+            .limit(limit)
+        ).all()
+        if rows:
+            self._connection.execute(
+                update(orders)
+                .where(orders.c.id.in_([row.id for row in rows]))
+                .values(looked_after_at=self._now)
+            )
+        return [(row.id, row.status) for row in rows]
+
+    def _most(self, customer_id: str | None, cart_id: str | None, condition: Any) -> int:
+        counts = [
+            self._connection.scalar(
+                select(func.count()).select_from(orders).where(column == value, condition)
+            )
+            or 0
+            for column, value in (
+                (orders.c.customer_id, customer_id),
+                (orders.c.cart_id, cart_id),
+            )
+            if value is not None
+        ]
+        return max(counts, default=0)
+
+    def _moving(self) -> dict[str, Any]:
+        return {"version": orders.c.version + 1, "updated_at": self._now}
+
+    def _one(self, condition: Any) -> Order | None:
+        rows = self._connection.execute(select(orders).where(condition)).all()
+        found = self._with_lines(rows)
+        return found[0] if found else None
+
+    def _with_lines(self, rows: Sequence[Row[Any]]) -> list[Order]:
+        lines: dict[str, list[Line]] = {row.id: [] for row in rows}
+        if rows:
+            found = self._connection.execute(
+                select(order_lines)
+                .where(order_lines.c.order_id.in_(list(lines)))
+                .order_by(order_lines.c.order_id, order_lines.c.line)
+            )
+            for line in found:
+                lines[line.order_id].append(_line(line))
+        return [_order(row, tuple(lines[row.id])) for row in rows]
+
+
+def _line(row: Row[Any]) -> Line:
+    names = set(Line.model_fields) - {"isbn"}
+    return Line.model_construct(
+        isbn=Isbn(f"{row.isbn:013d}"), **{name: getattr(row, name) for name in names}
+    )
+
+
+def _order(row: Row[Any], lines: tuple[Line, ...]) -> Order:
+    built = {"delivery", "differences", "cancel_requested", "lines"}
+    return Order.model_construct(
+        **{name: getattr(row, name) for name in Order.model_fields if name not in built},
+        delivery=None if row.delivery is None else Delivery.model_validate_json(row.delivery),
+        differences=tuple(Difference.model_validate(one) for one in json.loads(row.differences)),
+        cancel_requested=bool(row.cancel_requested),
+        lines=lines,
+    )
+
+
+def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
+    stored = dict(values)
+    if "differences" in stored:
+        stored["differences"] = json.dumps(
+            [one.model_dump(mode="json") for one in stored["differences"]]
+        )
+    if "cancel_requested" in stored:
+        stored["cancel_requested"] = int(stored["cancel_requested"])
+    return stored

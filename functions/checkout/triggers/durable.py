@@ -1,0 +1,57 @@
+"""Sagas by the durable client that a function was given."""
+
+from typing import Any
+
+from shared.telemetry import get_logger
+
+log = get_logger("checkout")
+
+CHECKOUT, CANCEL = "checkout_v1", "cancel_v1"
+WAKE = "wake"
+_NOBODY_THERE = ("No instance with ID", "is gone: either completed or failed")
+
+
+class DurableSagas:
+    """`client` is an `azure.durable_functions.DurableOrchestrationClient`."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def start_checkout(self, order_id: str) -> None:
+        await self._start(CHECKOUT, order_id, order_id)
+
+    async def start_cancel(self, order_id: str) -> None:
+        await self._start(CANCEL, cancel_instance(order_id), order_id)
+
+    async def wake(self, order_id: str) -> None:
+        # Cancelling begins only after the checkout's own saga has ended.
+        if not await self._ring(order_id):
+            await self._ring(cancel_instance(order_id))
+
+    async def _ring(self, instance: str) -> bool:
+        """False where there is no such instance, or it has ended."""
+        try:
+            await self._client.raise_event(instance, WAKE, None)
+        except Exception as error:
+            # The SDK raises bare Exceptions for 404 and 410; their text alone tells them apart.
+            if not any(sign in str(error) for sign in _NOBODY_THERE):
+                raise
+            return False
+        return True
+
+    async def _start(self, name: str, instance: str, order_id: str) -> None:
+        known = await self._client.get_status(instance)
+        if known is not None and known.runtime_status is not None:
+            return
+        try:
+            await self._client.start_new(name, instance_id=instance, client_input=order_id)
+        except Exception:
+            # Another start of the same instance may have been faster.
+            known = await self._client.get_status(instance)
+            if known is None or known.runtime_status is None:
+                raise
+            log.info("saga.known", instance=instance)
+
+
+def cancel_instance(order_id: str) -> str:
+    return f"cancel-{order_id}"

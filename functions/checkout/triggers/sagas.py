@@ -1,0 +1,38 @@
+"""The orchestrations by their released names, and the activities that they call."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from functions.checkout import saga
+from functions.checkout.service.steps import Steps
+from shared.telemetry import bind_correlation_id, get_logger, span
+
+if TYPE_CHECKING:
+    from functions.checkout.triggers import Parts
+
+log = get_logger("checkout")
+
+ACTIVITIES = ("prepare", "reserve", "request_payment", "settle", "finish", "cancel")
+
+
+def register(blueprint: Any, parts: "Parts") -> None:
+    """`blueprint` is an `azure.durable_functions.Blueprint`."""
+    for orchestrator in (saga.checkout_v1, saga.cancel_v1):
+        blueprint.function_name(orchestrator.__name__)(
+            blueprint.orchestration_trigger(context_name="context")(orchestrator)
+        )
+    for name in ACTIVITIES:
+        _register(blueprint, f"checkout_{name}", getattr(Steps, name), parts)
+
+
+def _register(blueprint: Any, name: str, step: Callable[[Steps, str], str], parts: "Parts") -> None:
+    def run(order: str) -> str:
+        bind_correlation_id(order)
+        with span(name):
+            try:
+                return step(parts.steps(), order)
+            except Exception as error:
+                log.error("saga.step_failed", step=name, order_id=order, exc_info=error)
+                raise
+
+    blueprint.function_name(name)(blueprint.activity_trigger(input_name="order")(run))

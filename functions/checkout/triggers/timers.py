@@ -1,0 +1,37 @@
+"""What happens in checkout as time goes by."""
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import azure.functions as func
+
+from functions.checkout.triggers.durable import DurableSagas
+from shared.messaging.timers import register_outbox
+
+if TYPE_CHECKING:
+    from functions.checkout.triggers import Parts
+
+_KEYS_KEPT = timedelta(days=7)
+
+
+def register(blueprint: Any, parts: "Parts") -> None:
+    async def look_after_orders(timer: func.TimerRequest, client: Any) -> None:
+        """A start or a ring that got lost is made good."""
+        sagas = DurableSagas(client)
+        for order_id, status in await asyncio.to_thread(parts.sweeping().due):
+            await parts.sweeping().look_after(order_id, status, sagas)
+
+    with_client = blueprint.durable_client_input(client_name="client")(look_after_orders)
+    timed = blueprint.timer_trigger(schedule="*/30 * * * * *", arg_name="timer")(with_client)
+    blueprint.function_name("checkout_look_after_orders")(timed)
+
+    def forget_keys(timer: func.TimerRequest) -> None:
+        """Idempotency keys are kept for a week."""
+        parts.sweeping().forget_keys(_KEYS_KEPT)
+
+    daily = blueprint.timer_trigger(schedule="0 35 3 * * *", arg_name="timer")(forget_keys)
+    blueprint.function_name("checkout_forget_keys")(daily)
+    register_outbox(
+        blueprint, "checkout", parts.relay, lambda older: parts.sweeping().forget(older)
+    )

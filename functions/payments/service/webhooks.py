@@ -1,0 +1,118 @@
+"""Stripe's events: taken in at once, applied from the inbox."""
+
+from datetime import datetime, timedelta
+
+from functions.payments.model import STRIPE_EVENTS, Notice, StripeEventReceived
+from functions.payments.ports import Reports, StripeGateway, Transaction, Transactions
+from functions.payments.service.transitions import apply_intent, apply_refund
+from shared.kit.errors import BadInput
+from shared.telemetry import get_logger
+
+log = get_logger("payments")
+
+_INTENT_KINDS = frozenset(
+    {
+        "payment_intent.succeeded",
+        "payment_intent.payment_failed",
+        "payment_intent.canceled",
+    }
+)
+_REFUND_KINDS = frozenset(
+    {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
+)
+_DISPUTES = "charge.dispute."
+
+
+class StripeEvents:
+    def __init__(
+        self, transactions: Transactions, gateway: StripeGateway, reports: Reports
+    ) -> None:
+        self._transactions = transactions
+        self._gateway = gateway
+        self._reports = reports
+
+    def take_in(self, body: bytes, signature: str) -> None:
+        """Keeps the event, once, and has it applied soon. Raises BadSignature, BadInput."""
+        self._gateway.verify(body, signature)
+        try:
+            notice = self._gateway.read(body)
+        except ValueError as error:
+            log.error("stripe.event_unreadable", reason=str(error))
+            raise BadInput(f"The body is not a Stripe event: {error}.") from None
+
+        def work(transaction: Transaction) -> None:
+            if not transaction.events.take_in(notice.id, notice.kind, notice.about, body):
+                return
+            if _is_wanted(notice):
+                transaction.outbox.add(
+                    STRIPE_EVENTS,
+                    notice.id,
+                    StripeEventReceived(event_id=notice.id),
+                    in_session=False,
+                )
+            else:
+                transaction.events.settle(notice.id)
+                transaction.events.note(notice.id, "ignored")
+
+        self._transactions.run(work)
+
+    def apply(self, event_id: str) -> None:
+        """Makes the event's effect, once, in one transaction with the note that it was made."""
+
+        def work(transaction: Transaction) -> None:
+            raw = transaction.events.raw(event_id)
+            if raw is None:
+                log.error("stripe.event_lost", event_id=event_id)
+                return
+            notice = self._gateway.read(raw)
+            if transaction.events.settle(event_id):
+                outcome = self._effect(transaction, notice)
+                transaction.events.note(event_id, outcome)
+                if outcome in ("unknown", "foreign"):
+                    log.warning(f"stripe.event_{outcome}", event_id=event_id, kind=notice.kind)
+
+        self._transactions.run(work)
+
+    def apply_waiting(self, received_before: datetime) -> int:
+        """Applies what no message of the queue brought, and says how much that was."""
+        waiting = self._transactions.run(
+            lambda transaction: transaction.events.waiting(received_before)
+        )
+        for event_id in waiting:
+            self.apply(event_id)
+        return len(waiting)
+
+    def forget(self, older_than: timedelta) -> int:
+        """Deletes applied events that are older, and says how many."""
+
+        def work(transaction: Transaction) -> int:
+            return transaction.events.forget(transaction.now - older_than)
+
+        return self._transactions.run(work)
+
+    def _effect(self, transaction: Transaction, notice: Notice) -> str:
+        if not notice.is_ours:
+            return "foreign"
+        if notice.kind.startswith(_DISPUTES):
+            return self._disputed(transaction, notice)
+        if notice.intent is not None and notice.kind in _INTENT_KINDS:
+            tried = notice.kind == "payment_intent.payment_failed"
+            return apply_intent(transaction, self._reports, notice.intent, tried=tried)
+        if notice.refund is not None and notice.kind in _REFUND_KINDS:
+            return apply_refund(transaction, notice.refund)
+        return "nothing"
+
+    def _disputed(self, transaction: Transaction, notice: Notice) -> str:
+        """A bank takes money back: the ledger cannot know how it ends, so people are told."""
+        payment = None if notice.about is None else transaction.payments.of_intent(notice.about)
+        if payment is None:
+            return "unknown"
+        self._reports.mismatch(
+            payment.order_id, "a dispute moves money", event=notice.kind, intent=notice.about
+        )
+        return "reported"
+
+
+def _is_wanted(notice: Notice) -> bool:
+    known = notice.kind in _INTENT_KINDS or notice.kind in _REFUND_KINDS
+    return known or notice.kind.startswith(_DISPUTES) or not notice.is_ours

@@ -1,0 +1,178 @@
+"""What tests and people turn: faults of the API, and webhooks that come twice, late or never.
+
+    POST /admin/stripe/faults     {"kind": "timeout_after", "calls": 1, "path": "/v1/refunds"}
+    POST /admin/stripe/webhooks   {"duplicate": 1, "delay": 0.5, "reorder": 0.3, "drop": 0.1,
+                                   "paused": false, "endpoint": "http://...", "seed": 7}
+    POST /admin/stripe/settings   {"autopay": "pm_card_visa", "search_lag_seconds": 0}
+    POST /admin/stripe/events/{id}/resend
+    GET  /admin/stripe/deliveries
+
+Shares are between 0 and 1, `delay` is the longest in seconds. What is left out stays as it was;
+`{"reset": true}` takes everything of that page back.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from sandbox.answers import Refused, body_of
+from sandbox.stripe import cards
+from sandbox.stripe.api import FaultKind
+from sandbox.stripe.state import State
+from sandbox.stripe.webhooks import Webhooks
+
+Check = Callable[[Any], bool]
+
+_LONGEST_SECONDS = 3600
+
+
+def _share(value: Any) -> bool:
+    return _number(value) and 0 <= value <= 1
+
+
+def _seconds(value: Any) -> bool:
+    return _number(value) and 0 <= value <= _LONGEST_SECONDS
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_FAULT: Mapping[str, tuple[Check, str]] = {
+    "kind": (
+        lambda value: value in get_args(FaultKind),
+        f"one of {', '.join(get_args(FaultKind))}",
+    ),
+    "calls": (lambda value: type(value) is int and 1 <= value <= 10_000, "a count from 1"),
+    "path": (lambda value: isinstance(value, str), "the beginning of a path"),
+    "method": (lambda value: value in ("GET", "POST"), "GET or POST"),
+    "seconds": (_seconds, "seconds, up to an hour"),
+}
+_WEBHOOKS: Mapping[str, tuple[Check, str]] = {
+    "duplicate": (_share, "a share from 0 to 1"),
+    "reorder": (_share, "a share from 0 to 1"),
+    "drop": (_share, "a share from 0 to 1"),
+    "delay": (_seconds, "seconds, up to an hour"),
+    "paused": (lambda value: isinstance(value, bool), "true or false"),
+    "endpoint": (
+        lambda value: isinstance(value, str) and value.startswith(("http://", "https://")),
+        "a web address",
+    ),
+    "seed": (lambda value: type(value) is int, "a whole number"),
+}
+_SETTINGS: Mapping[str, tuple[Check, str]] = {
+    "autopay": (
+        lambda value: value is None or value in cards.METHODS,
+        "null or a test PaymentMethod such as pm_card_visa",
+    ),
+    "search_lag_seconds": (_seconds, "seconds, up to an hour"),
+}
+
+
+def routes(state: State, webhooks: Webhooks) -> list[Route]:
+    async def faults(request: Request) -> Response:
+        said = _checked(await body_of(request), _FAULT)
+        if said is not None and "kind" not in said:
+            raise Refused("invalid_request", "kind is missing.")
+        return await run_in_threadpool(_order_fault, state, said)
+
+    async def shake(request: Request) -> Response:
+        said = _checked(await body_of(request), _WEBHOOKS)
+        answer = await run_in_threadpool(_turn_webhooks, state, said)
+        webhooks.wake()
+        return answer
+
+    async def settings(request: Request) -> Response:
+        said = _checked(await body_of(request), _SETTINGS)
+        return await run_in_threadpool(_turn_settings, state, said)
+
+    async def resend(request: Request) -> Response:
+        event = request.path_params["event"]
+        if not await run_in_threadpool(webhooks.resend, event):
+            raise Refused("not_found", f"There is no event {event}.", 404)
+        webhooks.wake()
+        return JSONResponse({"event": event}, 202)
+
+    async def deliveries(request: Request) -> Response:
+        return JSONResponse(await run_in_threadpool(_deliveries, state))
+
+    return [
+        Route("/admin/stripe/faults", faults, methods=["POST"]),
+        Route("/admin/stripe/webhooks", shake, methods=["POST"]),
+        Route("/admin/stripe/settings", settings, methods=["POST"]),
+        Route("/admin/stripe/events/{event}/resend", resend, methods=["POST"]),
+        Route("/admin/stripe/deliveries", deliveries, methods=["GET"]),
+    ]
+
+
+def _checked(body: str, known: Mapping[str, tuple[Check, str]]) -> dict[str, Any] | None:
+    """None for a reset."""
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise Refused("invalid_request", "The body is not a JSON object.")
+    if said == {"reset": True}:
+        return None
+    for name, value in said.items():
+        if name not in known:
+            raise Refused("invalid_request", f"{name} is not known; choose of {', '.join(known)}.")
+        check, meaning = known[name]
+        if not check(value):
+            raise Refused("invalid_request", f"{name} must be {meaning}.")
+    return said
+
+
+def _order_fault(state: State, said: dict[str, Any] | None) -> Response:
+    with state.transaction() as transaction:
+        ordered = [] if said is None else transaction.knob("faults", [])
+        if said is not None:
+            defaults = {"calls": 1, "path": "/v1/", "method": None, "seconds": 30}
+            ordered.append(defaults | said)
+        transaction.turn({"faults": ordered})
+    return JSONResponse({"faults": ordered})
+
+
+def _turn_webhooks(state: State, said: dict[str, Any] | None) -> Response:
+    with state.transaction() as transaction:
+        if said is None:
+            transaction.turn({"webhooks": {}})
+            transaction.sql.execute("DELETE FROM knobs WHERE name = 'endpoint'")
+            return JSONResponse({})
+        if "seed" in said:
+            state.chance.seed(said.pop("seed"))
+        if "endpoint" in said:
+            transaction.turn({"endpoint": said.pop("endpoint")})
+        knobs = transaction.knob("webhooks", {}) | said
+        transaction.turn({"webhooks": knobs})
+    return JSONResponse(knobs)
+
+
+def _turn_settings(state: State, said: dict[str, Any] | None) -> Response:
+    with state.transaction() as transaction:
+        if said is None:
+            transaction.sql.execute(
+                "DELETE FROM knobs WHERE name IN ('autopay', 'search_lag_seconds')"
+            )
+        else:
+            transaction.turn(said)
+    return JSONResponse(said or {})
+
+
+def _deliveries(state: State) -> dict[str, Any]:
+    with state.transaction() as transaction:
+        rows = transaction.sql.execute(
+            "SELECT d.event, json_extract(o.body, '$.type') AS type, o.intent, d.state, d.attempts,"
+            " d.answer FROM deliveries d JOIN objects o ON o.id = d.event"
+            " ORDER BY d.id DESC LIMIT 500"
+        ).fetchall()
+        waiting = transaction.sql.execute(
+            "SELECT COUNT(*) FROM deliveries WHERE state = 'waiting'"
+        ).fetchone()[0]
+    return {"waiting": waiting, "deliveries": [dict(row) for row in rows]}

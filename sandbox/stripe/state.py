@@ -1,0 +1,152 @@
+"""The account's objects in SQLite. Each request is one transaction; a kill between two loses none.
+
+Objects are kept as the JSON that Stripe would show, beside the columns by which they are found.
+"""
+
+import json
+import random
+import secrets
+import sqlite3
+import string
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    intent TEXT,
+    changed REAL NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS objects_kind ON objects (kind, sequence);
+CREATE INDEX IF NOT EXISTS objects_intent ON objects (intent, kind, sequence);
+CREATE TABLE IF NOT EXISTS metadata (
+    id TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (id, name)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS metadata_value ON metadata (name, value);
+CREATE TABLE IF NOT EXISTS answers (
+    key TEXT PRIMARY KEY, request TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL,
+    request_id TEXT NOT NULL, at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS deliveries (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    event TEXT NOT NULL, due REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+    state TEXT NOT NULL, answer TEXT
+);
+CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (state, due);
+CREATE TABLE IF NOT EXISTS jobs (id INTEGER PRIMARY KEY, due REAL NOT NULL, refund TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS knobs (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+_ALPHABET = string.ascii_letters + string.digits
+
+Body = dict[str, Any]
+
+
+def new_id(prefix: str) -> str:
+    return prefix + "_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
+
+
+class State:
+    """Opened at the first use, for the sandbox may serve without anybody paying."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "sandbox" / "stripe.db"
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self.chance = random.Random()  # noqa: S311 - it shuffles webhooks
+
+    @contextmanager
+    def transaction(self) -> Iterator["Transaction"]:
+        """Committed at the end of the block, or nothing of it."""
+        with self._lock:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield Transaction(connection, self.chance)
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    def close(self) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(
+                self._file, timeout=10, isolation_level=None, check_same_thread=False
+            )
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.executescript(_SCHEMA)
+            self._connection = connection
+        return self._connection
+
+
+class Transaction:
+    def __init__(self, connection: sqlite3.Connection, chance: random.Random) -> None:
+        self.sql = connection
+        self.chance = chance
+        self.now = int(time.time())
+        self.request_id: str | None = None
+        self.idempotency_key: str | None = None
+
+    def find(self, kind: str, identity: str) -> Body | None:
+        row = self.sql.execute(
+            "SELECT body FROM objects WHERE id = ? AND kind = ?", (identity, kind)
+        ).fetchone()
+        return None if row is None else json.loads(row["body"])
+
+    def put(self, body: Body, intent: str | None = None) -> Body:
+        """Stores an object as it is now, new or known."""
+        self.sql.execute(
+            "INSERT INTO objects (id, kind, created, intent, changed, body)"
+            " VALUES (?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET body = excluded.body, changed = excluded.changed",
+            (
+                body["id"],
+                body["object"],
+                body["created"],
+                intent,
+                time.time(),
+                json.dumps(body),
+            ),
+        )
+        self.sql.execute("DELETE FROM metadata WHERE id = ?", (body["id"],))
+        self.sql.executemany(
+            "INSERT INTO metadata VALUES (?, ?, ?)",
+            [(body["id"], name, value) for name, value in body.get("metadata", {}).items()],
+        )
+        return body
+
+    def of_intent(self, kind: str, intent: str) -> list[Body]:
+        """Newest first."""
+        rows = self.sql.execute(
+            "SELECT body FROM objects WHERE intent = ? AND kind = ? ORDER BY sequence DESC",
+            (intent, kind),
+        )
+        return [json.loads(row["body"]) for row in rows]
+
+    def knob(self, name: str, default: Any) -> Any:
+        row = self.sql.execute("SELECT value FROM knobs WHERE name = ?", (name,)).fetchone()
+        return default if row is None else json.loads(row["value"])
+
+    def turn(self, knobs: Mapping[str, Any]) -> None:
+        self.sql.executemany(
+            "INSERT INTO knobs VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [(name, json.dumps(value)) for name, value in knobs.items()],
+        )

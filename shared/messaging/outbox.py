@@ -1,0 +1,81 @@
+"""Writing what a transaction announces, and recording what it has taken in."""
+
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import Connection, Table, delete, insert
+from sqlalchemy.exc import IntegrityError
+
+from shared.contracts.envelope import LARGEST_BODY, Envelope, Payload
+from shared.telemetry import current_traceparent, current_tracestate
+
+
+class Outbox:
+    """`source` is the service's name; `now` is business time."""
+
+    def __init__(self, connection: Connection, table: Table, source: str, now: datetime) -> None:
+        self._connection = connection
+        self._table = table
+        self._source = source
+        self._now = now
+        self.holds_new = False
+        """Whether this transaction has something to send."""
+
+    def add(
+        self, destination: str, subject: str, payload: Payload, *, in_session: bool = True
+    ) -> str:
+        """Announces `payload` at a queue or topic, about `subject`, and returns the event's id.
+
+        What is announced of one subject is sent in order; `in_session` has the broker keep that
+        order too. Raises ValueError for more than a message can hold.
+        """
+        envelope = Envelope(
+            id=uuid4().hex,
+            source=f"/{self._source}",
+            type=payload.kind,
+            subject=subject,
+            time=self._now,
+            traceparent=current_traceparent(),
+            tracestate=current_tracestate(),
+            data=payload.model_dump(mode="json"),
+        )
+        body = envelope.body()
+        if len(body) > LARGEST_BODY - 4096:
+            raise ValueError(f"{payload.kind} about {subject} is too large for a message")
+        self._connection.execute(
+            insert(self._table).values(
+                id=envelope.id,
+                aggregate=subject,
+                destination=destination,
+                session=subject if in_session else None,
+                type=envelope.type,
+                body=body,
+                created_at=self._now,
+                attempts=0,
+            )
+        )
+        self.holds_new = True
+        return envelope.id
+
+
+class Inbox:
+    def __init__(self, connection: Connection, table: Table, now: datetime) -> None:
+        self._connection = connection
+        self._table = table
+        self._now = now
+
+    def is_new(self, event_id: str) -> bool:
+        """Records the event. False where an earlier transaction did: its effect has been made.
+
+        Another transaction that records the same event is waited for.
+        """
+        try:
+            self._connection.execute(insert(self._table).values(id=event_id, received_at=self._now))
+        except IntegrityError:
+            return False
+        return True
+
+    def forget(self, before: datetime) -> int:
+        """Deletes what is older and says how many."""
+        table = self._table
+        return self._connection.execute(delete(table).where(table.c.received_at < before)).rowcount

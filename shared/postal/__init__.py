@@ -1,0 +1,1 @@
+"""Postal addresses: countries, and how each writes its postcodes and regions."""

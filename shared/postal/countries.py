@@ -1,0 +1,33 @@
+"""Countries by the two letters of ISO 3166-1."""
+
+
+def codes(text: str) -> frozenset[str]:
+    """Of codes apart by white space."""
+    return frozenset(text.split())
+
+
+COUNTRIES = codes(
+    """
+    AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS
+    BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE
+    EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM
+    HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC
+    LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA
+    NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW
+    SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO
+    TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
+    """
+)
+"""All 249 that are officially assigned."""
+
+_SLIPS = {"UK": "GB", "EL": "GR"}
+
+
+def read_country(text: str) -> str:
+    """The code in capitals. Raises ValueError with a sentence for the one who typed it."""
+    code = text.strip().upper()
+    if code in COUNTRIES:
+        return code
+    if code in _SLIPS:
+        raise ValueError(f"is not an ISO 3166 code; write {_SLIPS[code]}")
+    raise ValueError("is not an ISO 3166 code of two letters, such as GB")

@@ -1,0 +1,47 @@
+"""The composition root: settings choose stores, stores make services, services get triggers.
+
+Nothing connects here, and no SDK is imported: each part is built when it is first called. Each
+service's parts stand in a module of this package.
+"""
+
+import azure.functions as func
+
+from functions.ops import triggers as ops_triggers
+from functions.ops.service import Check, Readiness
+from shared.config import Settings
+from shared.http.edge import Edge
+from shared.kit.provider import Provider
+from shared.telemetry import configure
+from wiring.cart import Cart
+from wiring.common import business_clock, every_setting_is_there, token_verifier
+from wiring.inventory import Inventory
+from wiring.payments import Payments
+from wiring.shipping import Shipping
+
+__all__ = ["create_app"]
+
+
+def create_app(settings: Settings) -> func.FunctionApp:
+    configure(settings)
+    clock = business_clock(settings)
+    edge = Edge(Provider(lambda: token_verifier(settings, clock)))
+    checks: dict[str, Check] = {"settings": lambda: every_setting_is_there(settings)}
+    app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+    if "inventory" in settings.SERVICES:
+        inventory = Inventory(settings, clock)
+        checks["inventory database"] = inventory.check
+        app.register_functions(inventory.blueprint(edge))
+        if "cart" in settings.SERVICES:
+            cart = Cart(settings, clock, inventory.shown_quotes)
+            checks["cart documents"] = cart.check
+            app.register_functions(cart.blueprint(edge))
+            if "shipping" in settings.SERVICES:
+                shipping = Shipping(settings, clock, inventory.shown_quotes, cart)
+                checks["shipping database"] = shipping.check
+                app.register_functions(shipping.blueprint(edge))
+    if "payments" in settings.SERVICES:
+        payments = Payments(settings, clock)
+        checks["payments database"] = payments.check
+        app.register_functions(payments.blueprint(edge))
+    app.register_functions(ops_triggers.blueprint(edge, Readiness(checks)))
+    return app

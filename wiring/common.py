@@ -1,0 +1,56 @@
+"""What several services' parts are made of."""
+
+from typing import TYPE_CHECKING
+
+from shared.auth import TokenVerifier
+from shared.config import Settings
+from shared.kit.clock import Clock, MachineClock, SharedOffsetClock
+from shared.kit.errors import NotConfigured
+
+if TYPE_CHECKING:
+    from shared.blobs.port import BlobStore
+    from shared.messaging.publisher import Publisher
+
+
+def blob_container(settings: Settings, name: str) -> "BlobStore":
+    """A container of the storage account; where there is none, a folder in `BLOB_FOLDER`."""
+    from shared.blobs.folder import FolderBlobs
+
+    folder = settings.optional("BLOB_FOLDER")
+    if folder is None:
+        raise NotConfigured(
+            "Blobs in a storage account are not supported yet; set BLOB_FOLDER.",
+            headers={"Retry-After": "3600"},
+        )
+    return FolderBlobs(folder / name, (folder / name).absolute().as_uri())
+
+
+def service_bus(settings: Settings) -> "Publisher":
+    """By connection string, or by the app's own identity to a namespace."""
+    from shared.messaging.service_bus import ServiceBusPublisher, service_bus_client
+
+    connection = settings.optional("ServiceBusConnection")
+    namespace = settings.optional("ServiceBusConnection__fullyQualifiedNamespace")
+    if connection is None and namespace is None:
+        raise NotConfigured("The setting ServiceBusConnection is missing.")
+    return ServiceBusPublisher(lambda: service_bus_client(connection, namespace))
+
+
+def business_clock(settings: Settings) -> Clock:
+    """Time can be moved on a developer's machine alone; there a file holds the offset."""
+    file = settings.SHOP_CLOCK_FILE
+    return MachineClock() if file is None else SharedOffsetClock(file)
+
+
+def token_verifier(settings: Settings, clock: Clock) -> TokenVerifier:
+    from shared.auth.jwks import IssuerKeys
+    from shared.auth.jwt import JwtVerifier
+
+    issuer = settings.require("AUTH_ISSUER")
+    keys = IssuerKeys(issuer, clock)
+    return JwtVerifier(issuer, settings.require("AUTH_AUDIENCE"), keys, clock)
+
+
+def every_setting_is_there(settings: Settings) -> None:
+    if missing := settings.missing():
+        raise NotConfigured(f"Missing: {', '.join(missing)}.")
