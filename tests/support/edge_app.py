@@ -87,7 +87,7 @@ class App:
     ) -> func.HttpResponse:
         request = func.HttpRequest(
             method,
-            f"http://shop.example/api/x?{raw_query or urlencode(query or {}, errors='surrogatepass')}",
+            f"http://shop.example/api/x?{raw_query or encoded(query)}",
             headers=headers or {},
             params=query or {},
             route_params=path or {},
