@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from functions.checkout.migrations import LOCATION as CHECKOUT
 from functions.inventory.migrations import LOCATION as INVENTORY
 from functions.payments.migrations import LOCATION as PAYMENTS
 from functions.shipping.migrations import LOCATION as SHIPPING
@@ -20,4 +21,5 @@ SCHEMAS = (
     Schema("inventory", "SQL_INVENTORY", INVENTORY),
     Schema("payments", "SQL_PAYMENTS", PAYMENTS),
     Schema("shipping", "SQL_SHIPPING", SHIPPING),
+    Schema("checkout", "SQL_ORDERS", CHECKOUT),
 )

@@ -1,14 +1,21 @@
 """The settings of a shop whose stores are all embedded, in one state folder."""
 
 import os
+import secrets
 from pathlib import Path
 
+from sandbox.files import locked, replace
 from sandbox.stripe.keys import account_keys
 
 STATE = str(Path(__file__).resolve().parent.parent / ".local")
 SANDBOX = 1
 """The sandbox listens this many ports above the shop."""
-SANDBOX_KEYS = ("STRIPE_SECRET_KEY", "STRIPE_PUBLISHABLE_KEY", "STRIPE_WEBHOOK_SECRET")
+SANDBOX_KEYS = (
+    "STRIPE_SECRET_KEY",
+    "STRIPE_PUBLISHABLE_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "SHOP_SECRET",
+)
 BROKER = 2
 """The host's Service Bus broker listens this many ports above the shop."""
 
@@ -31,6 +38,8 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "SQL_INVENTORY": f"sqlite:///{(state / 'inventory.db').as_posix()}",
         "SQL_PAYMENTS": f"sqlite:///{(state / 'payments.db').as_posix()}",
         "SQL_SHIPPING": f"sqlite:///{(state / 'shipping.db').as_posix()}",
+        "SQL_ORDERS": f"sqlite:///{(state / 'orders.db').as_posix()}",
+        "SHOP_SECRET": shop_secret(state),
         "DOCUMENTS_FILE": str(state / "documents.db"),
         "ServiceBusConnection": f"Endpoint=sb://127.0.0.1:{port + BROKER};"
         "SharedAccessKeyName=local;SharedAccessKey=local;UseDevelopmentEmulator=true;",
@@ -40,3 +49,16 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "STRIPE_API_BASE": beside,
     }
     return {name: os.environ.get(name) or value for name, value in values.items()}
+
+
+def shop_secret(state: Path) -> str:
+    """What signs checkouts and links, made once for each state folder; several processes may ask
+    for it at once. It says `sandbox`, so that a deployment can refuse it."""
+    file = state / "shop-secret"
+    with locked(file):
+        try:
+            return file.read_text("ascii")
+        except FileNotFoundError:
+            secret = f"sandbox-{secrets.token_hex(32)}"
+            replace(file, secret)
+            return secret

@@ -13,6 +13,7 @@ from shared.http.edge import Edge
 from shared.kit.provider import Provider
 from shared.telemetry import configure
 from wiring.cart import Cart
+from wiring.checkout import Checkout
 from wiring.common import business_clock, every_setting_is_there, token_verifier
 from wiring.inventory import Inventory
 from wiring.payments import Payments
@@ -27,21 +28,20 @@ def create_app(settings: Settings) -> func.FunctionApp:
     edge = Edge(Provider(lambda: token_verifier(settings, clock)))
     checks: dict[str, Check] = {"settings": lambda: every_setting_is_there(settings)}
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-    if "inventory" in settings.SERVICES:
-        inventory = Inventory(settings, clock)
-        checks["inventory database"] = inventory.check
-        app.register_functions(inventory.blueprint(edge))
-        if "cart" in settings.SERVICES:
-            cart = Cart(settings, clock, inventory.shown_quotes)
-            checks["cart documents"] = cart.check
-            app.register_functions(cart.blueprint(edge))
-            if "shipping" in settings.SERVICES:
-                shipping = Shipping(settings, clock, inventory.shown_quotes, cart)
-                checks["shipping database"] = shipping.check
-                app.register_functions(shipping.blueprint(edge))
-    if "payments" in settings.SERVICES:
-        payments = Payments(settings, clock)
-        checks["payments database"] = payments.check
-        app.register_functions(payments.blueprint(edge))
+    inventory = Inventory(settings, clock)
+    cart = Cart(settings, clock, inventory.shown_quotes)
+    shipping = Shipping(settings, clock, inventory.shown_quotes, cart)
+    payments = Payments(settings, clock)
+    checkout = Checkout(settings, clock, inventory, cart, payments, shipping)
+    for name, parts, kept in (
+        ("inventory", inventory, "database"),
+        ("cart", cart, "documents"),
+        ("shipping", shipping, "database"),
+        ("payments", payments, "database"),
+        ("checkout", checkout, "database"),
+    ):
+        if name in settings.SERVICES:
+            checks[f"{name} {kept}"] = parts.check
+            app.register_functions(parts.blueprint(edge))
     app.register_functions(ops_triggers.blueprint(edge, Readiness(checks)))
     return app

@@ -28,7 +28,7 @@ from shared.kit.money import Currency
 
 T = TypeVar("T")
 
-Service = Literal["inventory", "cart", "shipping", "payments"]
+Service = Literal["inventory", "cart", "shipping", "payments", "checkout"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 
 SERVICE_BUS = "ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace"
@@ -54,11 +54,20 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
         "AUTH_AUDIENCE",
         SERVICE_BUS,
     ),
+    "checkout": (
+        "SQL_ORDERS",
+        "SHOP_SECRET",
+        "SHOP_CURRENCY",
+        "AUTH_ISSUER",
+        "AUTH_AUDIENCE",
+        SERVICE_BUS,
+    ),
 }
 """Of names apart by `or`, one is enough."""
 CALLS: Mapping[Service, tuple[Service, ...]] = {
     "cart": ("inventory",),
     "shipping": ("inventory", "cart"),
+    "checkout": ("inventory", "cart", "shipping", "payments"),
 }
 """The services that one calls in process, so that it cannot be selected without them."""
 REQUIRED_ALWAYS = ("PUBLIC_BASE_URL",)
@@ -155,6 +164,8 @@ class Settings(BaseModel):
     SQL_INVENTORY: DatabaseUrl | None = None
     SQL_INVENTORY_READ: DatabaseUrl | None = None
     SQL_PAYMENTS: DatabaseUrl | None = None
+    SQL_ORDERS: DatabaseUrl | None = None
+    SHOP_SECRET: Annotated[SecretStr, Field(min_length=32)] | None = None
     SQL_SHIPPING: DatabaseUrl | None = None
     DOCUMENTS_FILE: Path | None = None
     CosmosConnection: SecretStr | None = None
@@ -231,6 +242,8 @@ class Settings(BaseModel):
         if name.startswith("STRIPE_") and value is not None:
             is_elsewhere = name == "STRIPE_API_BASE" and urlsplit(text).hostname != _STRIPE
             return is_elsewhere or "_sandbox" in text
+        if name == "SHOP_SECRET":
+            return text.startswith("sandbox")
         if name in ("BLOB_FOLDER", "DOCUMENTS_FILE"):
             return value is not None
         if name == "CosmosConnection":

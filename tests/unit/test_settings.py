@@ -17,6 +17,8 @@ COMPLETE = {
     "SQL_SHIPPING": "mssql+pyodbc://shop:s3cret@db.example/shipping",
     "CosmosConnection__accountEndpoint": "https://shop.documents.azure.com:443/",
     "SQL_PAYMENTS": "mssql+pyodbc://shop:s3cret@db.example/payments",
+    "SQL_ORDERS": "mssql+pyodbc://shop:s3cret@db.example/orders",
+    "SHOP_SECRET": "0123456789abcdef0123456789abcdef",
     "STRIPE_SECRET_KEY": "rk_live_abc",
     "STRIPE_PUBLISHABLE_KEY": "pk_live_abc",
     "STRIPE_WEBHOOK_SECRET": "whsec_abc",
