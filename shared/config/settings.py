@@ -42,6 +42,7 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
         "AUTH_ISSUER",
         "AUTH_AUDIENCE",
         BLOBS,
+        SERVICE_BUS,
     ),
     "cart": ("SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE", DOCUMENTS, SERVICE_BUS),
     "shipping": ("SQL_SHIPPING", "SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE"),
@@ -183,6 +184,7 @@ class Settings(BaseModel):
     BlobConnection: SecretStr | None = None
     BlobConnection__blobServiceUri: WebAddress | None = None
     INVENTORY_CACHE: Literal["on", "off"] = "on"
+    INVENTORY_LOW_STOCK: Annotated[int, Field(ge=0, le=1_000_000)] = 3
     SHOP_CLOCK_FILE: Path | None = None
     SHOP_FSYNC: Literal["normal", "full"] = "normal"
     OTEL_EXPORTER_OTLP_ENDPOINT: WebAddress | None = None
