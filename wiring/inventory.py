@@ -9,7 +9,7 @@ from shared.http.edge import Edge
 from shared.kit.clock import Clock
 from shared.kit.errors import NotConfigured
 from shared.kit.provider import Provider
-from wiring.common import blob_container
+from wiring.common import blob_container, service_bus
 
 if TYPE_CHECKING:
     from functions.inventory.ports import Transactions
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from functions.inventory.service.stock import Stock
     from shared.cache.answers import Answers
     from shared.contracts.catalogue import Holds, Quotes
+    from shared.messaging.relay import Relay
     from shared.sql.database import Database
 
 
@@ -33,6 +34,7 @@ class Inventory:
         self._settings = settings
         self._clock = clock
         self.database = Provider(self._database)
+        self.relay = Provider(self._relay)
         self.transactions = Provider(self._transactions)
         self.browse = Provider(self._browse)
         self.catalogue = Provider(self._catalogue)
@@ -53,6 +55,7 @@ class Inventory:
             self.media,
             self.imports,
             self.uploads,
+            self.relay,
         )
 
     def check(self) -> None:
@@ -71,10 +74,16 @@ class Inventory:
             fsync_full=self._settings.SHOP_FSYNC == "full",
         )
 
+    def _relay(self) -> "Relay":
+        from functions.inventory.store.tables import outbox
+        from shared.messaging.relay import Relay
+
+        return Relay(self.database(), outbox, service_bus(self._settings), self._clock)
+
     def _transactions(self) -> "Transactions":
         from functions.inventory.store.transactions import SqlTransactions
 
-        return SqlTransactions(self.database(), self._clock)
+        return SqlTransactions(self.database(), self._clock, lambda: self.relay().nudge())
 
     def _browse(self) -> "Browse":
         from functions.inventory.service.browse import Browse

@@ -38,6 +38,7 @@ from functions.inventory.read_model import (
     PagePlace,
     Sort,
 )
+from shared.contracts.envelope import Payload
 from shared.kit.idempotency import Deliveries
 from shared.kit.isbn import Isbn
 
@@ -282,6 +283,25 @@ class ImportRows(Protocol):
         ...
 
 
+class Announcements(Protocol):
+    def add(
+        self,
+        destination: str,
+        subject: str,
+        payload: Payload,
+        *,
+        in_session: bool = True,
+    ) -> str: ...
+
+
+class Received(Protocol):
+    def is_new(self, event_id: str) -> bool:
+        """Records the event; False where an earlier transaction did."""
+        ...
+
+    def forget(self, before: datetime) -> int: ...
+
+
 class Transaction(Protocol):
     """One transaction on the primary; all of it happens or none."""
 
@@ -298,6 +318,10 @@ class Transaction(Protocol):
     @property
     def deliveries(self) -> Deliveries: ...
     @property
+    def outbox(self) -> Announcements: ...
+    @property
+    def inbox(self) -> Received: ...
+    @property
     def now(self) -> datetime:
         """Business time, the same throughout."""
         ...
@@ -305,7 +329,7 @@ class Transaction(Protocol):
 
 class Transactions(Protocol):
     def run(self, work: Callable[[Transaction], T]) -> T:
-        """Commits when `work` returns, rolls back when it raises.
+        """Commits when `work` returns, rolls back when it raises; then what it announced is sent.
 
         `work` may be run again after a deadlock or a lost connection.
         """

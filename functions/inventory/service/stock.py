@@ -147,6 +147,14 @@ class Stock:
 
         return self._transactions.run(work)
 
+    def forget_received(self, older_than: timedelta) -> int:
+        """Forgets which events were taken in; how many."""
+
+        def work(transaction: Transaction) -> int:
+            return transaction.inbox.forget(transaction.now - older_than)
+
+        return self._transactions.run(work)
+
     def _expire(self, reservation_id: str) -> Outcome[Reservation] | None:
         def work(transaction: Transaction) -> Outcome[Reservation] | None:
             if not transaction.reservations.expire(reservation_id):

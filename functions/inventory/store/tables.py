@@ -23,8 +23,10 @@ from sqlalchemy import (
     Table,
     Unicode,
     UnicodeText,
+    literal_column,
 )
 
+from shared.messaging.tables import inbox_table, outbox_table
 from shared.sql.idempotency import idempotency_table
 from shared.sql.types import Long, Utc, exact
 
@@ -292,6 +294,17 @@ stock_ledger = Table(
     Column("actor", Unicode(200)),
     Column("at", Utc, nullable=False),
 )
+"""`reference` names what an entry is due to: a sale's reservation, a return's order and line. No
+line of an order is returned twice."""
+
+_is_return = stock_ledger.c.kind == literal_column("'returned'")
+Index(
+    "ix_stock_ledger_returned",
+    stock_ledger.c.reference,
+    unique=True,
+    sqlite_where=_is_return,
+    mssql_where=_is_return,
+)
 
 reservations = Table(
     "reservations",
@@ -315,6 +328,8 @@ reservation_lines = Table(
 )
 
 idempotency_keys = idempotency_table(metadata)
+outbox = outbox_table(metadata)
+inbox = inbox_table(metadata)
 
 imports = Table(
     "imports",

@@ -12,8 +12,9 @@ from functions.inventory.store.imports import SqlImports
 from functions.inventory.store.media import SqlMedia
 from functions.inventory.store.reservations import SqlReservations
 from functions.inventory.store.stock import SqlStock
-from functions.inventory.store.tables import idempotency_keys
+from functions.inventory.store.tables import idempotency_keys, inbox, outbox
 from shared.kit.clock import Clock
+from shared.messaging.outbox import Inbox, Outbox
 from shared.sql.database import Database
 from shared.sql.idempotency import SqlDeliveries
 
@@ -29,14 +30,35 @@ class SqlTransaction:
         self.media = SqlMedia(connection, now)
         self.imports = SqlImports(connection, now)
         self.deliveries = SqlDeliveries(connection, idempotency_keys, now)
+        self.outbox = Outbox(connection, outbox, "inventory", now)
+        self.inbox = Inbox(connection, inbox, now)
+
+
+def _leave_it_to_the_timer() -> None: ...
 
 
 class SqlTransactions:
-    def __init__(self, database: Database, clock: Clock) -> None:
+    """`nudge` is called after a commit that announced something. Who has no relay leaves what was
+    announced to the timer of the app."""
+
+    def __init__(
+        self, database: Database, clock: Clock, nudge: Callable[[], None] = _leave_it_to_the_timer
+    ) -> None:
         self._database = database
         self._clock = clock
+        self._nudge = nudge
 
     def run(self, work: Callable[[Transaction], T]) -> T:
-        return self._database.run(
-            lambda connection: work(SqlTransaction(connection, self._clock.business_now()))
-        )
+        announced = False
+
+        def started(connection: Connection) -> T:
+            nonlocal announced
+            transaction = SqlTransaction(connection, self._clock.business_now())
+            result = work(transaction)
+            announced = transaction.outbox.holds_new
+            return result
+
+        result = self._database.run(started)
+        if announced:
+            self._nudge()
+        return result

@@ -1,5 +1,7 @@
 """Inventory's functions: what shoppers read, what the back office changes, what time asks for."""
 
+from typing import TYPE_CHECKING
+
 import azure.functions as func
 
 from functions.inventory.service.browse import Browse
@@ -12,6 +14,10 @@ from functions.inventory.triggers import media as media_routes
 from shared.blobs.uploads import FolderUploads
 from shared.http.edge import Edge
 from shared.kit.provider import Provider
+from shared.messaging.timers import register_outbox
+
+if TYPE_CHECKING:
+    from shared.messaging.relay import Relay
 
 
 def blueprint(
@@ -22,6 +28,7 @@ def blueprint(
     media: Provider[Media],
     deliveries: Provider[Imports],
     uploads: FolderUploads | None,
+    relay: "Provider[Relay]",
 ) -> func.Blueprint:
     api = edge.api("inventory")
     browse.register(api, reader)
@@ -32,4 +39,5 @@ def blueprint(
         imports.register_uploads(api, deliveries, uploads)
         imports.register_timers(api.blueprint, deliveries)
     timers.register(api.blueprint, stock, media)
+    register_outbox(api.blueprint, "inventory", relay, lambda age: stock().forget_received(age))
     return api.blueprint
