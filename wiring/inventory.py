@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from functions.inventory.service.catalogue import Catalogue
     from functions.inventory.service.imports import Imports
     from functions.inventory.service.media import Media
+    from functions.inventory.service.returns import Returns
     from functions.inventory.service.stock import Stock
     from shared.cache.answers import Answers
     from shared.contracts.catalogue import Holds, Quotes
@@ -41,6 +42,7 @@ class Inventory:
         self.stock = Provider(self._stock)
         self.media = Provider(self._media)
         self.imports = Provider(self._imports)
+        self.returns = Provider(self._returns)
         self.uploads = self._uploads()
         self.quotes = Provider(lambda: self._quotes(primary=True))
         self.shown_quotes = Provider(lambda: self._quotes(primary=False))
@@ -54,6 +56,7 @@ class Inventory:
             self.stock,
             self.media,
             self.imports,
+            self.returns,
             self.uploads,
             self.relay,
         )
@@ -155,6 +158,11 @@ class Inventory:
         from functions.inventory.service.stock import Stock
 
         return Stock(self.transactions())
+
+    def _returns(self) -> "Returns":
+        from functions.inventory.service.returns import Returns
+
+        return Returns(self.transactions())
 
     def _media(self) -> "Media":
         from functions.inventory.media_model import PUBLIC, UPLOADS

@@ -140,6 +140,13 @@ class StockRows(Protocol):
         """Takes held copies off the shelf for good and writes the ledger."""
         ...
 
+    def take_back(self, line: Line, reference: str) -> StockLevel | None:
+        """Puts sold copies of a known edition back on the shelf and writes the ledger.
+
+        None where that was done before under this reference.
+        """
+        ...
+
 
 class ReservationRows(Protocol):
     def open(self, reservation_id: str, expires_at: datetime) -> Reservation | None:

@@ -1,4 +1,4 @@
-"""A service's HTTP functions, called as a Functions worker calls them."""
+"""A service's functions, called as a Functions worker calls them."""
 
 import asyncio
 import inspect
@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
+from azure.functions.servicebus import ServiceBusMessage
 
 from shared.auth import InvalidToken, Principal
 from shared.http.edge import Edge
@@ -26,7 +27,8 @@ class NamesAsTokens:
 
 
 class Caller:
-    """Register routes on `api`, then `send` to them by the function's name."""
+    """Register routes on `api`, then `send` to them by the function's name; `deliver` to those
+    that take messages."""
 
     def __init__(self, tag: str) -> None:
         self.edge = Edge(Provider(NamesAsTokens))
@@ -44,10 +46,6 @@ class Caller:
         **headers: str,
     ) -> func.HttpResponse:
         """`body` is JSON, or bytes as they are; `if_match` sends If-Match, and so on."""
-        if not self._functions:
-            app = func.FunctionApp()
-            app.register_functions(self.api.blueprint)
-            self._functions = {str(f.get_function_name()): f for f in app.get_functions()}
         operation = next(one for one in self.edge.operations if one.name == name)
         sent = {"content-type": "application/json"} if body is not None else {}
         sent |= {header.replace("_", "-"): value for header, value in headers.items()}
@@ -63,11 +61,25 @@ class Caller:
         )
         trace = SimpleNamespace(trace_parent=None, trace_state=None)
         context = SimpleNamespace(trace_context=trace)
-        response = self._functions[name].get_user_function()(request, context)
+        response = self._function(name)(request, context)
         if inspect.iscoroutine(response):
             response = asyncio.run(response)
         assert isinstance(response, func.HttpResponse)
         return response
+
+    def deliver(self, name: str, body: bytes) -> None:
+        self._function(name)(
+            ServiceBusMessage(
+                body=body, message_id="1", application_properties={}, user_properties={}
+            )
+        )
+
+    def _function(self, name: str) -> Any:
+        if not self._functions:
+            app = func.FunctionApp()
+            app.register_functions(self.api.blueprint)
+            self._functions = {str(f.get_function_name()): f for f in app.get_functions()}
+        return self._functions[name].get_user_function()
 
 
 def _json(body: object) -> bytes:

@@ -7,6 +7,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    case,
     exists,
     insert,
     literal,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from functions.inventory.model import LedgerKind, Line, Shortage, StockLevel
 from functions.inventory.store.indexing import index_stock
@@ -106,6 +108,23 @@ class SqlStock:
         )
         assert level is not None, "held copies are reserved"
         self._enter(line.isbn, "sold", -line.quantity, "sold", reference=reference)
+        self._show(level)
+        return level
+
+    def take_back(self, line: Line, reference: str) -> StockLevel | None:
+        try:
+            self._enter(line.isbn, "returned", line.quantity, "cancelled", reference=reference)
+        except IntegrityError:
+            return None
+        counted = stock.c.sold - line.quantity
+        level = self._change(
+            line.isbn,
+            {
+                "on_hand": stock.c.on_hand + line.quantity,
+                "sold": case((counted > 0, counted), else_=0),
+            },
+        )
+        assert level is not None, "the edition is known"
         self._show(level)
         return level
 

@@ -8,8 +8,9 @@ from functions.inventory.service.browse import Browse
 from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.service.imports import Imports
 from functions.inventory.service.media import Media
+from functions.inventory.service.returns import Returns
 from functions.inventory.service.stock import Stock
-from functions.inventory.triggers import admin, browse, imports, timers
+from functions.inventory.triggers import admin, browse, imports, messages, timers
 from functions.inventory.triggers import media as media_routes
 from shared.blobs.uploads import FolderUploads
 from shared.http.edge import Edge
@@ -27,6 +28,7 @@ def blueprint(
     stock: Provider[Stock],
     media: Provider[Media],
     deliveries: Provider[Imports],
+    returns: Provider[Returns],
     uploads: FolderUploads | None,
     relay: "Provider[Relay]",
 ) -> func.Blueprint:
@@ -38,6 +40,7 @@ def blueprint(
     if uploads is not None:
         imports.register_uploads(api, deliveries, uploads)
         imports.register_timers(api.blueprint, deliveries)
+    messages.register(api.blueprint, returns)
     timers.register(api.blueprint, stock, media)
     register_outbox(api.blueprint, "inventory", relay, lambda age: stock().forget_received(age))
     return api.blueprint
