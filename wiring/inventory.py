@@ -157,7 +157,7 @@ class Inventory:
     def _stock(self) -> "Stock":
         from functions.inventory.service.stock import Stock
 
-        return Stock(self.transactions())
+        return Stock(self.transactions(), self._settings.INVENTORY_LOW_STOCK)
 
     def _returns(self) -> "Returns":
         from functions.inventory.service.returns import Returns

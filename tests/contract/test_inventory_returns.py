@@ -78,6 +78,11 @@ def test_each_line_comes_back_once_however_often_the_event_comes(
     returns.cancelled("event 1", event)
     assert (level(shelves, 1), level(shelves, 2)) == ((10, 0, 0), (10, 0, 0))
     assert returned(shelves) == [(int(isbn(1)), 3, f"{ORDER}/1"), (int(isbn(2)), 1, f"{ORDER}/2")]
+    told = [
+        [(count["isbn"], count["on_hand"]) for count in data["counts"]]
+        for _, _, data in shelves.announced("stock.changed")
+    ]
+    assert told == [[(isbn(1), 7), (isbn(2), 9)], [(isbn(1), 10), (isbn(2), 10)]]
     shelves.check()
 
 

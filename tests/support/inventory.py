@@ -1,5 +1,6 @@
 """Shelves to test on: a database with its schema, a clock that is moved by hand, the services."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from functions.inventory.migrations import LOCATION
 from functions.inventory.model import Line, NewBook, NewCategory
 from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.service.stock import Stock
 from functions.inventory.store.check_stock import check_stock
+from functions.inventory.store.tables import outbox
 from functions.inventory.store.transactions import SqlTransactions
 from shared.kit.clock import ManualClock
 from shared.kit.idempotency import Delivery
@@ -33,6 +37,19 @@ class Shelves:
     def put(self, *books: NewBook) -> None:
         report = self.catalogue.put_many(books, "test", None)
         assert not report.refused
+
+    def announced(self, *kinds: str) -> list[tuple[str, str, dict[str, Any]]]:
+        """The kind, the subject and the data of what waits to be sent, in order; all kinds where
+        none is named."""
+        with self.database.primary() as connection:
+            rows = connection.execute(
+                select(outbox.c.type, outbox.c.aggregate, outbox.c.body).order_by(outbox.c.sequence)
+            ).all()
+        return [
+            (row.type, row.aggregate, json.loads(row.body)["data"])
+            for row in rows
+            if row.type in kinds or not kinds
+        ]
 
     def scalar(self, statement: Any) -> Any:
         with self.database.primary() as connection:

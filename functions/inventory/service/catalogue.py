@@ -18,6 +18,7 @@ from functions.inventory.model import (
     WrittenBook,
 )
 from functions.inventory.ports import Transaction, Transactions
+from functions.inventory.service import announcing
 from functions.inventory.service.editing import claim, matched, shown
 from functions.inventory.words import name_key
 from shared.kit.errors import BadInput, FieldError
@@ -50,8 +51,12 @@ class Catalogue:
                 former = transaction.editions.stored([book.isbn]).get(book.isbn)
                 if former is not None:
                     _bring_back(transaction, book, former, actor)
-                elif not transaction.editions.add([book], "new in the catalogue", actor):
+                elif transaction.editions.add([book], "new in the catalogue", actor):
+                    announcing.book_updated(transaction, book.isbn, 1, withdrawn=False)
+                else:
                     raise _exists(book.isbn)
+                if book.stock and (level := transaction.stock.level(book.isbn)):
+                    announcing.stock_changed(transaction, book.isbn, [level])
                 return shown(transaction, book.isbn, self._cdn)
 
             made, replayed = once(transaction.deliveries, delivery, WrittenBook, effect)
@@ -90,7 +95,8 @@ class Catalogue:
 
         Of two books with one ISBN the last counts. Stock is received with new editions only. What
         is known of a work (series, first publication, original language) is filled in, not
-        replaced. A book that the catalogue cannot take is refused; the others are put.
+        replaced. A book that the catalogue cannot take is refused; the others are put. Others are
+        not told: `shared.contracts.inventory` says why.
         """
         if len(books) > _LARGEST_CHUNK:
             raise ValueError(f"a chunk has at most {_LARGEST_CHUNK} books")

@@ -9,6 +9,7 @@ from collections.abc import Collection
 
 from functions.inventory.model import StoredEdition, UnknownBook, WrittenBook, etag
 from functions.inventory.ports import Transaction
+from functions.inventory.service import announcing
 from functions.inventory.service.rendering import Renderer
 from shared.kit.errors import PreconditionFailed
 from shared.kit.isbn import Isbn
@@ -29,9 +30,11 @@ def matched(transaction: Transaction, isbn: Isbn, if_match: Collection[str]) -> 
 
 
 def claim(transaction: Transaction, isbn: Isbn, former: StoredEdition, *, withdrawn: bool) -> None:
-    """Raises PreconditionFailed where somebody else was faster."""
+    """Moves the edition on and tells others. Raises PreconditionFailed where somebody else was
+    faster."""
     if not transaction.editions.claim(isbn, former.version, withdrawn=withdrawn):
         raise _stale(former)
+    announcing.book_updated(transaction, isbn, former.version + 1, withdrawn=withdrawn)
 
 
 def shown(transaction: Transaction, isbn: Isbn, cdn: str) -> WrittenBook:

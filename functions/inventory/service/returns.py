@@ -2,6 +2,7 @@
 
 from functions.inventory.model import Line
 from functions.inventory.ports import Transaction, Transactions
+from functions.inventory.service import announcing
 from shared.contracts.orders import OrderCancelled
 from shared.telemetry import get_logger
 
@@ -30,10 +31,14 @@ class Returns:
 
 
 def _take_back(transaction: Transaction, order: OrderCancelled) -> None:
+    levels = []
     # In the order in which reservations lock their rows, too.
     for said in sorted(order.lines, key=lambda line: (line.isbn, line.line)):
         if transaction.stock.level(said.isbn) is None:
             log.error("return.of_unknown_book", order_id=order.order_id, isbn=said.isbn)
             continue
         line = Line(isbn=said.isbn, quantity=said.quantity)
-        transaction.stock.take_back(line, f"{order.order_id}/{said.line}")
+        level = transaction.stock.take_back(line, f"{order.order_id}/{said.line}")
+        if level is not None:
+            levels.append(level)
+    announcing.stock_changed(transaction, order.order_id, levels)

@@ -5,6 +5,7 @@ Every method is one transaction, or one for each reservation that `expire_due` c
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 from functions.inventory.model import (
     LedgerKind,
@@ -21,6 +22,7 @@ from functions.inventory.model import (
     UnknownReservation,
 )
 from functions.inventory.ports import Transaction, Transactions
+from functions.inventory.service import announcing
 from shared.kit.errors import AppError, BadInput
 from shared.kit.idempotency import Delivery, once
 from shared.kit.isbn import Isbn
@@ -29,8 +31,11 @@ _RETRACTED = frozenset({"released", "expired"})
 
 
 class Stock:
-    def __init__(self, transactions: Transactions) -> None:
+    """`low_stock` is how many available copies are so few that others are told."""
+
+    def __init__(self, transactions: Transactions, low_stock: int = 3) -> None:
         self._transactions = transactions
+        self._low_stock = low_stock
 
     def change(
         self, isbn: Isbn, change: StockChange, actor: str, delivery: Delivery
@@ -46,6 +51,8 @@ class Stock:
                 moved = transaction.stock.move(isbn, kind, change.delta, change.reason, actor)
                 if moved is None:
                     raise _refused(transaction.stock.level(isbn), isbn, change.delta)
+                announcing.stock_changed(transaction, isbn, [moved])
+                announcing.fallen(transaction, moved, -change.delta, self._low_stock)
                 return moved
 
             level, replayed = once(transaction.deliveries, delivery, StockLevel, effect)
@@ -74,7 +81,11 @@ class Stock:
                 raise NotEnoughStock([transaction.stock.shortage(line) for line in missing])
             transaction.reservations.add_lines(reservation_id, wanted)
             held = Reservation(id=reservation_id, state="held", lines=wanted, expires_at=expires_at)
-            return Outcome(held, tuple(level for level in levels if level is not None))
+            announcing.reserved(transaction, held)
+            left = tuple(level for level in levels if level is not None)
+            for line, level in zip(wanted, left, strict=True):
+                announcing.fallen(transaction, level, line.quantity, self._low_stock)
+            return Outcome(held, left)
 
         return self._transactions.run(work)
 
@@ -91,6 +102,7 @@ class Stock:
             if won:
                 sell = transaction.stock.sell
                 sold = tuple(sell(line, reservation_id) for line in reservation.lines)
+                announcing.stock_changed(transaction, reservation_id, sold)
                 return Outcome(reservation, sold)
             if reservation.state != "confirmed":
                 raise ReservationClosed(reservation_id, reservation.state)
@@ -111,7 +123,7 @@ class Stock:
                 transaction.reservations.refuse(reservation_id)
             reservation = _found(transaction, reservation_id)
             if won:
-                return Outcome(reservation, _let_go(transaction, reservation))
+                return Outcome(reservation, _let_go(transaction, reservation, "released"))
             if reservation.state not in _RETRACTED:
                 raise ReservationClosed(reservation_id, reservation.state)
             return Outcome(reservation, replayed=True)
@@ -160,7 +172,7 @@ class Stock:
             if not transaction.reservations.expire(reservation_id):
                 return None
             reservation = _found(transaction, reservation_id)
-            return Outcome(reservation, _let_go(transaction, reservation))
+            return Outcome(reservation, _let_go(transaction, reservation, "expired"))
 
         return self._transactions.run(work)
 
@@ -199,5 +211,8 @@ def _found(transaction: Transaction, reservation_id: str) -> Reservation:
     return reservation
 
 
-def _let_go(transaction: Transaction, reservation: Reservation) -> tuple[StockLevel, ...]:
+def _let_go(
+    transaction: Transaction, reservation: Reservation, reason: Literal["released", "expired"]
+) -> tuple[StockLevel, ...]:
+    announcing.released(transaction, reservation, reason)
     return tuple(transaction.stock.let_go(line) for line in reservation.lines)
