@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from functions.shipping.ports import Transactions
     from functions.shipping.service.addresses import AddressBook
     from functions.shipping.service.rates import ShippingRates
+    from functions.shipping.service.voids import OrderVoids
     from shared.sql.database import Database
 
 
 class Shipping:
     """The parts of the shipping service, each built once, when first asked for.
 
-    `addresses` and `rates` are what checkout asks (`shared.contracts.shipping`).
+    `addresses`, `rates` and `voids` are what checkout asks (`shared.contracts.shipping`).
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Shipping:
         self.transactions = Provider(self._transactions)
         self.addresses = Provider(self._addresses)
         self.rates = Provider(self._rates)
+        self.voids = Provider(self._voids)
 
     def blueprint(self, edge: Edge) -> func.Blueprint:
         return triggers.blueprint(
@@ -66,3 +68,8 @@ class Shipping:
         from functions.shipping.service.rates import ShippingRates
 
         return ShippingRates(self._quotes(), self._clock, self._settings.require("SHOP_CURRENCY"))
+
+    def _voids(self) -> "OrderVoids":
+        from functions.shipping.service.voids import OrderVoids
+
+        return OrderVoids(self.transactions())

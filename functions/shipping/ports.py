@@ -36,11 +36,23 @@ class AddressRows(Protocol):
         ...
 
 
+class VoidRows(Protocol):
+    """Tombstones of orders that are not to be sent."""
+
+    def leave(self, order_id: str) -> None:
+        """Once; harmless where one stands."""
+        ...
+
+    def stands(self, order_id: str) -> bool: ...
+
+
 class Transaction(Protocol):
     """One transaction on the primary; all of it happens or none."""
 
     @property
     def addresses(self) -> AddressRows: ...
+    @property
+    def voids(self) -> VoidRows: ...
     @property
     def now(self) -> datetime:
         """Business time, the same throughout."""

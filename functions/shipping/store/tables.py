@@ -39,3 +39,11 @@ addresses = Table(
     Column("created_at", Utc, nullable=False),
     Index("ix_addresses_customer_id_created_at", "customer_id", "created_at"),
 )
+
+voids = Table(
+    "voids",
+    metadata,
+    Column("order_id", exact(64), primary_key=True),
+    Column("at", Utc, nullable=False),
+)
+"""Tombstones: for an order that has one no shipment is made."""

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from functions.shipping.ports import Transaction
 from functions.shipping.store.addresses import SqlAddresses
+from functions.shipping.store.voids import SqlVoids
 from shared.kit.clock import Clock
 from shared.sql.database import Database
 
@@ -18,6 +19,7 @@ class SqlTransaction:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self.now = now
         self.addresses = SqlAddresses(connection, now)
+        self.voids = SqlVoids(connection, now)
 
 
 class SqlTransactions:
