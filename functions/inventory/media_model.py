@@ -9,18 +9,21 @@ AppError
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, ClassVar
 from urllib.parse import quote, unquote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from shared.contracts.envelope import Payload
 from shared.kit.errors import AppError
 
 UPLOADS = "uploads"
 """The private container: covers as they were sent in."""
 PUBLIC = "public"
 """The container that browsers see: covers in their sizes, samples."""
+MEDIA_UPLOADS = "media-uploads"
+"""The queue of what was uploaded. In Azure, Event Grid may deliver there too, without harm."""
 
 PICTURE_TYPES = {
     "image/jpeg": ".jpg",
@@ -80,36 +83,35 @@ class StoredBlob:
     name: str
 
 
-class CreatedBlob(BaseModel):
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+class BlobCreated(Payload):
+    """What Event Grid tells of a blob that has come into the storage account; other fields are
+    ignored. The event's subject names the blob.
 
+    https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
+    """
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, serialize_by_alias=True
+    )
+    kind: ClassVar[str] = "Microsoft.Storage.BlobCreated"
+
+    api: str
+    blob_type: str
     url: str
     content_type: str
     content_length: Annotated[int, Field(ge=0)]
     e_tag: str
 
 
-class BlobCreated(BaseModel):
-    """What is read of Event Grid's `Microsoft.Storage.BlobCreated`; other fields are ignored.
+def subject_of(container: str, name: str) -> str:
+    """By which Event Grid names a blob."""
+    return _SUBJECT.format(container=container) + quote(name)
 
-    https://learn.microsoft.com/azure/event-grid/event-schema-blob-storage
-    """
 
-    model_config = ConfigDict(frozen=True)
-
-    subject: str
-    data: CreatedBlob
-
-    @classmethod
-    def of(cls, container: str, name: str, data: CreatedBlob) -> "BlobCreated":
-        return cls(subject=_SUBJECT.format(container=container) + quote(name), data=data)
-
-    def name_in(self, container: str) -> str | None:
-        """The blob's name; None where it lies in another container."""
-        beginning = _SUBJECT.format(container=container)
-        if not self.subject.startswith(beginning):
-            return None
-        return unquote(self.subject.removeprefix(beginning))
+def named_by(subject: str, container: str) -> str | None:
+    """The blob's name; None where it lies in another container."""
+    beginning = _SUBJECT.format(container=container)
+    return unquote(subject.removeprefix(beginning)) if subject.startswith(beginning) else None
 
 
 def public_cover(cover: str) -> StoredBlob:

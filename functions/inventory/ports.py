@@ -298,6 +298,7 @@ class Announcements(Protocol):
         payload: Payload,
         *,
         in_session: bool = True,
+        aggregate: str | None = None,
     ) -> str: ...
 
 

@@ -28,15 +28,16 @@ P = TypeVar("P", bound=Payload)
 
 class Envelope(BaseModel):
     """`id` is the message's identity for its consumers and survives a replay; the broker's own
-    message id need not. `subject` names what it is about: the order's id, or the ISBN."""
+    message id need not. `subject` names what it is about: the order's id, or the ISBN. Azure's own
+    events name a resource and a blob by their whole paths."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     specversion: Literal["1.0"] = "1.0"
     id: Annotated[str, Field(min_length=1, max_length=64)]
-    source: Annotated[str, Field(min_length=1, max_length=64)]
+    source: Annotated[str, Field(min_length=1, max_length=2048)]
     type: Annotated[str, Field(min_length=1, max_length=64)]
-    subject: Annotated[str, Field(min_length=1, max_length=64)]
+    subject: Annotated[str, Field(min_length=1, max_length=2048)]
     time: AwareDatetime
     datacontenttype: Literal["application/json"] = "application/json"
     traceparent: str | None = None

@@ -9,6 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from shared.contracts.envelope import LARGEST_BODY, Envelope, Payload
 from shared.telemetry import current_traceparent, current_tracestate
 
+_LONGEST_AGGREGATE = 64
+
 
 class Outbox:
     """`source` is the service's name; `now` is business time."""
@@ -22,13 +24,23 @@ class Outbox:
         """Whether this transaction has something to send."""
 
     def add(
-        self, destination: str, subject: str, payload: Payload, *, in_session: bool = True
+        self,
+        destination: str,
+        subject: str,
+        payload: Payload,
+        *,
+        in_session: bool = True,
+        aggregate: str | None = None,
     ) -> str:
         """Announces `payload` at a queue or topic, about `subject`, and returns the event's id.
 
-        What is announced of one subject is sent in order; `in_session` has the broker keep that
-        order too. Raises ValueError for more than a message can hold.
+        What is announced of one aggregate is sent in order; `in_session` has the broker keep that
+        order too. The subject is the aggregate where none is named. Raises ValueError for more than
+        a message can hold, and for an aggregate of more than 64 signs.
         """
+        aggregate = subject if aggregate is None else aggregate
+        if len(aggregate) > _LONGEST_AGGREGATE:
+            raise ValueError(f"{aggregate!r} is too long for what keeps messages in order")
         envelope = Envelope(
             id=uuid4().hex,
             source=f"/{self._source}",
@@ -45,9 +57,9 @@ class Outbox:
         self._connection.execute(
             insert(self._table).values(
                 id=envelope.id,
-                aggregate=subject,
+                aggregate=aggregate,
                 destination=destination,
-                session=subject if in_session else None,
+                session=aggregate if in_session else None,
                 type=envelope.type,
                 body=body,
                 created_at=self._now,

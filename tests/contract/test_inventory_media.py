@@ -1,6 +1,8 @@
 """Covers and samples, from request to what readers see."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,15 @@ from typing import Any
 import azure.functions as func
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
-from functions.inventory.media_model import UPLOADS, BlobCreated
+from functions.inventory.media_model import MEDIA_UPLOADS, UPLOADS, named_by
 from functions.inventory.model import Cover, ReplacedBook
 from functions.inventory.service.media import Media
+from functions.inventory.store.tables import outbox
 from functions.inventory.store.transactions import SqlTransactions
 from functions.inventory.triggers import media as routes
+from functions.inventory.triggers import messages
 from shared.blobs.folder import FolderBlobs
 from shared.blobs.port import content_name
 from shared.kit.provider import Provider
@@ -161,22 +166,98 @@ def test_a_refused_cover_leaves_everything_as_it_was(
     assert not (tmp_path / "public").exists()
 
 
-def test_the_event_is_the_one_that_azure_would_send(media: Media) -> None:
+def upload_events(shelves: Shelves) -> list[bytes]:
+    """What lies on the queue of uploads, in order."""
+    queue = outbox.c.destination == MEDIA_UPLOADS
+    with shelves.database.primary() as connection:
+        rows = connection.execute(
+            select(outbox.c.session, outbox.c.body).where(queue).order_by(outbox.c.sequence)
+        ).all()
+    assert {row.session for row in rows} <= {None}, "the queue has no sessions"
+    return [row.body for row in rows]
+
+
+def test_the_event_is_the_one_that_azure_would_send(media: Media, shelves: Shelves) -> None:
     content = a_picture("red", "PNG")
-    event = media.accept_cover(isbn(1), content, "image/png", ["*"])
+    subject = media.accept_cover(isbn(1), content, "image/png", ["*"])
     name = f"covers/{isbn(1)}/{content_name(content)}.png"
-    assert event.model_dump(by_alias=True) == {
-        "subject": f"/blobServices/default/containers/uploads/blobs/{name}",
-        "data": {
-            "url": f"http://uploads.test/{name}",
-            "contentType": "image/png",
-            "contentLength": len(content),
-            "eTag": content_name(content),
-        },
+    [body] = upload_events(shelves)
+    said = json.loads(body)
+    assert said["type"] == "Microsoft.Storage.BlobCreated"
+    assert said["specversion"] == "1.0"
+    assert said["subject"] == subject == f"/blobServices/default/containers/uploads/blobs/{name}"
+    assert said["data"] == {
+        "api": "PutBlob",
+        "blobType": "BlockBlob",
+        "url": f"http://uploads.test/{name}",
+        "contentType": "image/png",
+        "contentLength": len(content),
+        "eTag": content_name(content),
     }
-    more = {"id": "1", "eventType": "Microsoft.Storage.BlobCreated", **event.model_dump()}
-    more["data"] = {**event.data.model_dump(by_alias=True), "blobType": "BlockBlob"}
-    assert BlobCreated.model_validate_json(json.dumps(more)) == event
+
+
+def test_sizes_that_were_broken_off_are_made_by_the_queue(media: Media, shelves: Shelves) -> None:
+    media.accept_cover(isbn(1), a_picture("red"), "image/jpeg", ["*"])
+    media.accept_cover(isbn(1), a_picture("blue"), "image/jpeg", ["*"])
+    assert images(media)["large"] is None
+    caller = Caller("inventory")
+    messages.register_uploads(caller.api.blueprint, Provider(lambda: media))
+    first, second = upload_events(shelves)
+    caller.deliver("inventory_make_cover_sizes", first)
+    assert images(media)["large"] is None, "another one is expected by now"
+    for body in (second, second, first):
+        caller.deliver("inventory_make_cover_sizes", body)
+    assert images(media)["placeholder_colour"] == "#0000fe"
+
+
+def test_an_event_from_azure_itself_is_understood(media: Media) -> None:
+    """As Event Grid delivers it to a queue: all in one, with longer names than ours."""
+    content = a_picture()
+    subject = media.accept_cover(isbn(1), content, "image/jpeg", ["*"])
+    account = "/".join(
+        (
+            "/subscriptions/00000000-0000-0000-0000-000000000000",
+            "resourceGroups/the-bookstore/providers/Microsoft.Storage/storageAccounts/bookstore",
+        )
+    )
+    event = {
+        "source": account,
+        "subject": subject,
+        "type": "Microsoft.Storage.BlobCreated",
+        "time": "2026-06-26T18:41:00.9584103Z",
+        "id": "831e1650-001e-001b-66ab-eeb76e069631",
+        "data": {
+            "api": "PutBlob",
+            "clientRequestId": "6d79dbfb-0e37-4fc4-981f-442c9ca65760",
+            "requestId": "831e1650-001e-001b-66ab-eeb76e000000",
+            "eTag": "0x8D4BCC2E4835CD0",
+            "contentType": "image/jpeg",
+            "contentLength": len(content),
+            "blobType": "BlockBlob",
+            "url": "https://bookstore.blob.example/uploads/covers/a.jpg",
+            "sequencer": "00000000000004420000000000028963",
+            "storageDiagnostics": {"batchId": "b68529f3-68cd-4744-baa4-3c0498ec19f0"},
+        },
+        "specversion": "1.0",
+    }
+    caller = Caller("inventory")
+    messages.register_uploads(caller.api.blueprint, Provider(lambda: media))
+    caller.deliver("inventory_make_cover_sizes", json.dumps(event).encode())
+    assert images(media)["placeholder_colour"] == "#fe0000"
+
+
+def test_whoever_makes_the_sizes_finds_them_shown_at_the_end(media: Media) -> None:
+    """The queue may be at it while the one who sent the cover in still waits for his answer."""
+    subject = media.accept_cover(isbn(1), a_picture(), "image/jpeg", ["*"])
+    together = threading.Barrier(4)
+
+    def make(_number: int) -> bool:
+        together.wait()
+        media.make_sizes(subject)
+        return images(media)["large"] is not None
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(make, range(4))) == [True] * 4
 
 
 def test_an_event_that_comes_twice_counts_once(media: Media) -> None:
@@ -202,7 +283,7 @@ def test_sizes_that_were_not_made_are_made_when_the_event_comes_again(
 ) -> None:
     content = a_picture()
     event = media.accept_cover(isbn(1), content, "image/jpeg", ["*"])
-    name = event.name_in(UPLOADS)
+    name = named_by(event, UPLOADS)
     assert name is not None
     uploads.delete(name)
     with pytest.raises(LookupError):
@@ -224,8 +305,7 @@ def test_sizes_that_were_not_made_are_made_when_the_event_comes_again(
     ],
 )
 def test_an_event_about_anything_else_is_left_alone(media: Media, subject: str) -> None:
-    data = {"url": "", "contentType": "image/png", "contentLength": 1, "eTag": "x"}
-    media.make_sizes(BlobCreated.model_validate({"subject": subject, "data": data}))
+    media.make_sizes(subject)
     assert media.book(isbn(1)).etag == '"m1-s1"'
 
 

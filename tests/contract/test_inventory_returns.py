@@ -171,7 +171,7 @@ def test_of_all_that_orders_tell_only_the_cancellation_counts(
     shelves: Shelves, returns: Returns
 ) -> None:
     caller = Caller("inventory")
-    messages.register(caller.api.blueprint, Provider(lambda: returns))
+    messages.register_orders(caller.api.blueprint, Provider(lambda: returns))
     sold(shelves, (1, 3))
     caller.deliver(
         "inventory_orders", body("event 1", OrderLinkRequested(order_id=ORDER, order_number="B-1"))

@@ -1,8 +1,10 @@
 """Covers and samples that booksellers send in.
 
-A cover goes two ways. `accept_cover` checks it, keeps it as it is and makes it the one that is
-expected; `make_sizes` turns it into what browsers show. The second may come later, twice, or for a
-cover that is no longer wanted: only the one that is expected is shown, once.
+A cover goes two ways. `accept_cover` checks it, keeps it as it is, makes it the one that is
+expected and says so on a queue; `make_sizes` turns it into what browsers show. Who sent it in has
+that done at once; the queue has it done for certain, should a process end between the two. So it
+may come later, twice, or for a cover that is no longer wanted: only the one that is expected is
+shown, once.
 """
 
 import re
@@ -15,18 +17,20 @@ from functions.inventory.covers.draw import SIZES
 from functions.inventory.media_model import (
     KEPT_SHOWN,
     KEPT_UPLOADS,
+    MEDIA_UPLOADS,
     PICTURE_TYPES,
     PUBLIC,
     SAMPLE_TYPES,
     UPLOADS,
     BlobCreated,
-    CreatedBlob,
     MediaLeaving,
     MediaMismatch,
     MediaRefused,
     StoredBlob,
     cover_name,
+    named_by,
     public_cover,
+    subject_of,
 )
 from functions.inventory.model import Cover, WrittenBook
 from functions.inventory.ports import Transaction, Transactions
@@ -56,11 +60,14 @@ class Media:
         self._cdn = cdn
         # A picture takes hundreds of megabytes while it is decoded, so they wait for each other.
         self._decoding = threading.Lock()
+        # Who comes second finds the sizes made, instead of making them again.
+        self._making = threading.Lock()
 
     def accept_cover(
         self, isbn: Isbn, content: bytes, media_type: str, if_match: Collection[str]
-    ) -> BlobCreated:
-        """Keeps the picture and says so, as the blob store's own event would.
+    ) -> str:
+        """Keeps the picture and says so, as the blob store's own event would; returns the subject
+        of that event.
 
         Raises UnknownBook, PreconditionFailed, MediaMismatch, PictureTooLarge, MediaRefused,
         MediaLeaving.
@@ -78,27 +85,36 @@ class Media:
             claim(transaction, isbn, former, withdrawn=former.withdrawn)
             transaction.media.expect_cover(isbn, name)
             transaction.editions.show([isbn])
+            transaction.outbox.add(
+                MEDIA_UPLOADS, subject, created, in_session=False, aggregate=isbn
+            )
 
-        self._transactions.run(expect)
-        created = CreatedBlob(
+        subject = subject_of(UPLOADS, name)
+        created = BlobCreated(
+            api="PutBlob",
+            blob_type="BlockBlob",
             url=self._uploads.url(name),
             content_type=media_type,
             content_length=len(content),
             e_tag=content_hash,
         )
-        return BlobCreated.of(UPLOADS, name, created)
+        self._transactions.run(expect)
+        return subject
 
-    def make_sizes(self, event: BlobCreated) -> None:
-        """Shows the cover that was uploaded, unless another is expected by now.
+    def make_sizes(self, subject: str) -> None:
+        """Shows the cover that was uploaded, unless another is expected by now. `subject` is that
+        of its event; one that names no cover is left alone.
 
         Raises LookupError where the cover is expected and was not kept, or MediaLeaving, so that
         it is tried again.
         """
-        name = event.name_in(UPLOADS) or ""
+        name = named_by(subject, UPLOADS) or ""
         said = _COVER.fullmatch(name)
-        if said is None:
-            return
-        isbn = Isbn(said[1])
+        if said is not None:
+            with self._making:
+                self._make_sizes(Isbn(said[1]), name)
+
+    def _make_sizes(self, isbn: Isbn, name: str) -> None:
         if self._transactions.run(lambda it: it.media.expected_cover(isbn)) != name:
             return
         original = self._uploads.get(name)

@@ -40,7 +40,8 @@ def blueprint(
     if uploads is not None:
         imports.register_uploads(api, deliveries, uploads)
         imports.register_timers(api.blueprint, deliveries)
-    messages.register(api.blueprint, returns)
+    messages.register_orders(api.blueprint, returns)
+    messages.register_uploads(api.blueprint, media)
     timers.register(api.blueprint, stock, media)
     register_outbox(api.blueprint, "inventory", relay, lambda age: stock().forget_received(age))
     return api.blueprint
