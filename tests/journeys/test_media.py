@@ -1,14 +1,24 @@
 """A bookseller sends in a cover and a sample; a browser gets them from the address in the book."""
 
 import http.client
+import subprocess
+import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from io import BytesIO
 from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
 
+from functions.inventory.media_model import PUBLIC, UPLOADS
+from functions.inventory.service.media import Media
+from functions.inventory.store.transactions import SqlTransactions
+from shared.blobs.folder import FolderBlobs
+from shared.kit.clock import MachineClock
+from shared.kit.isbn import parse_isbn
+from shared.sql.database import Database
 from tests.conftest import Shop
 from tests.journeys.test_shop import Reply, a_book, ask
 
@@ -84,6 +94,32 @@ def test_a_cover_is_seen_by_the_next_reader_and_kept_by_every_cache(
     )
     assert replaced.json["images"]["large"] != put.json["images"]["large"]
     assert fetched(put.json["images"]["large"])[0]  # a page that is still open goes on working
+
+
+def test_a_cover_whose_process_died_is_made_by_the_queue(
+    shop: Shop, bookseller: dict[str, str]
+) -> None:
+    """Here the process ends right after it took the cover in: nobody makes the sizes but the app's
+    function, once the outbox's timer has sent the message."""
+    isbn = "9789990000054"
+    created = ask(shop, "POST", "v1/admin/books", a_book(isbn), **bookseller, Idempotency_Key=isbn)
+    assert created.status == 201, created.content
+    database = Database(f"sqlite:///{(shop.state / 'inventory.db').as_posix()}")
+    blobs = shop.state / "blobs"
+    media = Media(
+        SqlTransactions(database, MachineClock()),
+        FolderBlobs(blobs / UPLOADS, "http://uploads.test"),
+        FolderBlobs(blobs / PUBLIC, "http://cdn.test"),
+        "http://cdn.test",
+    )
+    media.accept_cover(parse_isbn(isbn), a_picture("green"), "image/jpeg", ["*"])
+    database.dispose()
+    last_call = time.monotonic() + 60
+    while (large := ask(shop, "GET", f"v1/books/{isbn}").json["images"]["large"]) is None:
+        assert time.monotonic() < last_call, "the sizes were not made"
+        with suppress(subprocess.TimeoutExpired):
+            shop.process.wait(0.2)
+    assert fetched(large)[0]
 
 
 def test_a_sample_is_read_at_its_address(shop: Shop, bookseller: dict[str, str]) -> None:
