@@ -21,6 +21,7 @@ BENCHMARKS = {
     "covers": "bench.covers",
     "imports": "bench.imports",
     "service bus": "bench.servicebus",
+    "service bus triggers": "bench.servicebus_triggers",
 }
 
 

@@ -75,7 +75,7 @@ _ENTITIES = {
 }
 
 
-def run(*, quick: bool) -> list[dict[str, Any]]:
+def run(quick: bool) -> list[dict[str, Any]]:
     count = 2_000 if quick else 10_000
     rows = []
     for calls in (1, 16, 64):
