@@ -23,6 +23,7 @@ BENCHMARKS = {
     "service bus": "bench.servicebus",
     "durable": "bench.durable",
     "durable crashes": "bench.durable_crashes",
+    "service bus triggers": "bench.servicebus_triggers",
 }
 
 

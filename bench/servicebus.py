@@ -56,6 +56,7 @@ class Server:
                 text=True,
             )
         )
+        stack.callback(self._end)
         assert self._process.stdout is not None
         port = int(self._process.stdout.readline())
         client = stack.enter_context(
@@ -70,7 +71,6 @@ class Server:
         self.deleter: ServiceBusReceiver = stack.enter_context(
             client.get_queue_receiver(QUEUE, receive_mode=deleting)
         )
-        stack.callback(self._end)
 
     def _end(self) -> None:
         assert self._process.stdin is not None

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CrashReport", "run_with_kills"]
+__all__ = ["ROOT", "CrashReport", "connection_string", "free_port", "run_with_kills"]
 
 ROOT = Path(__file__).resolve().parents[1]
 _HOSTS = 2
@@ -100,7 +100,7 @@ class _CrashRun:
     def __init__(self, folder: Path, chance: random.Random) -> None:
         self._folder = folder
         self._chance = chance
-        self._port = _free_port()
+        self._port = free_port()
         self._app = folder / "app"
         self._app.mkdir(parents=True)
         (self._app / "function_app.py").write_text(_APP, "utf-8")
@@ -163,7 +163,7 @@ class _CrashRun:
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
-                "SB": _connection_string(self._port),
+                "SB": connection_string(self._port),
                 "SEEN": str(self._folder / "seen"),
             },
             stdout=log,
@@ -244,7 +244,7 @@ def _produce(port: int, folder: Path) -> None:
                     try:
                         if client is None:
                             client = ServiceBusClient.from_connection_string(
-                                _connection_string(port), retry_total=0
+                                connection_string(port), retry_total=0
                             )
                             senders = {name: client.get_queue_sender(name) for name in batches}
                         senders[queue].send_messages(messages, timeout=10)
@@ -260,7 +260,7 @@ def _produce(port: int, folder: Path) -> None:
 def _print_dead(port: int) -> None:
     from azure.servicebus import ServiceBusClient, ServiceBusSubQueue
 
-    with ServiceBusClient.from_connection_string(_connection_string(port)) as client:
+    with ServiceBusClient.from_connection_string(connection_string(port)) as client:
         for queue in ("plain", "ordered"):
             with client.get_queue_receiver(queue, sub_queue=ServiceBusSubQueue.DEAD_LETTER) as dead:
                 start = 1
@@ -270,14 +270,14 @@ def _print_dead(port: int) -> None:
                     start = (messages[-1].sequence_number or 0) + 1
 
 
-def _connection_string(port: int) -> str:
+def connection_string(port: int) -> str:
     return (
         f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=bench;SharedAccessKey=bench;"
         "UseDevelopmentEmulator=true;"
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listening:
         port: int = listening.getsockname()[1]
         return port

@@ -67,13 +67,15 @@ def single_metadata(message: ReceivedMessage, data: Datum) -> dict[str, Datum]:
         for name, take in _TEXTS.items()
     }
     properties = Datum(_properties(message), "json")
+    enqueued = Datum(f'"{_enqueued(message)}"', "json")
+    expires = Datum(f'"{_expires(message)}"', "json")
     found |= {
         "SequenceNumber": Datum(str(message.sequence_number), "json"),
         "DeliveryCount": Datum(str(message.delivery_count), "json"),
-        "EnqueuedTimeUtc": Datum(f'"{_enqueued(message)}"', "json"),
-        "EnqueuedTime": Datum(f'"{_enqueued(message)}"', "json"),
-        "ExpiresAtUtc": Datum(f'"{_expires(message)}"', "json"),
-        "ExpiresAt": Datum(f'"{_expires(message)}"', "json"),
+        "EnqueuedTimeUtc": enqueued,
+        "EnqueuedTime": enqueued,
+        "ExpiresAtUtc": expires,
+        "ExpiresAt": expires,
         "ApplicationProperties": properties,
         "UserProperties": properties,
     }
@@ -197,6 +199,8 @@ def _body(message: ReceivedMessage) -> bytes:
 
 
 def _properties(message: ReceivedMessage) -> str:
+    if not message.application_properties:
+        return "{}"
     return json.dumps(
         {name: _property(value) for name, value in message.application_properties.items()},
         ensure_ascii=False,

@@ -25,6 +25,7 @@ _PORT_FILE = "port"
 """For an operator who knows the state folder alone."""
 _PATIENCE_SECONDS = 15.0
 _ATTEMPT_SECONDS = 0.1
+_PAUSE_SECONDS = 5.0
 
 
 def broker_folder(state: Path) -> Path:
@@ -88,22 +89,32 @@ class LocalBroker:
         if self._contending is not None:
             self._contending.cancel()
             await asyncio.wait([self._contending])
+        await self._end()
+
+    async def _end(self) -> None:
         if self._thread is not None:
             for server in self._servers:
                 await self._thread.call(server.close)
             if self._broker is not None:
                 await self._thread.call(self._broker.stop)
             await self._thread.close()
+        self._servers.clear()
+        self._thread = self._broker = None
         self._lock.release()
 
     async def _take_over(self) -> None:
-        await self._lock.acquire()
-        try:
-            sockets = [await self._bind_patiently(port) for port in self._ports]
-            await self._serve(sockets)
-        except Exception as error:
-            self._log.log(_CATEGORY, ERROR, f"The Service Bus broker cannot be taken over: {error}")
-            raise
+        while True:
+            await self._lock.acquire()
+            try:
+                await self._serve([await self._bind_patiently(port) for port in self._ports])
+                return
+            except Exception as error:
+                # Whatever it is, another process may be able to.
+                self._log.log(
+                    _CATEGORY, ERROR, f"The Service Bus broker cannot be taken over: {error}"
+                )
+                await self._end()
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _serve(self, sockets: Iterable[socket.socket]) -> None:
         thread = self._thread = LoopThread("funchost-servicebus")

@@ -140,6 +140,18 @@ MESSAGES = {
     "UserPropertiesArray": ["[{},{}]", "json"],
     "ApplicationPropertiesArray": ["[{},{}]", "json"],
 }
+# As the host's own Service Bus trigger makes it.
+OWN_MESSAGES = {
+    "MessageIdArray": [["m1", "m2"], "collection_string"],
+    "SequenceNumberArray": [[7, 8], "collection_sint64"],
+    "DeliveryCountArray": ["[1, 2]", "json"],
+    "EnqueuedTimeUtcArray": ['["2026-01-01T00:00:00.12Z", "2026-01-01T00:00:01Z"]', "json"],
+    "ExpiresAtUtcArray": ['["9999-12-31T23:59:59.9999999Z", "2026-01-02T00:00:00Z"]', "json"],
+    "SessionIdArray": [["s"], "collection_string"],
+    "UserPropertiesArray": ['[{"k":"v"},{}]', "json"],
+    "ApplicationPropertiesArray": ['[{"k":"v"},{}]', "json"],
+}
+OVERRIDDEN = {**MESSAGE, "DeliveryCount": ["9", "string"], "SessionId": ["from the body", "string"]}
 BLOB = {
     "BlobTrigger": ["c/x.txt", "string"],
     "Uri": ["http://b/c/x.txt", "string"],
@@ -190,6 +202,12 @@ CASES = [
         "inputs": {"ms": [["a", "b"], "collection_string"]},
         "metadata": MESSAGES,
     },
+    {
+        "function": "batch",
+        "inputs": {"ms": [["a", "b"], "collection_string"]},
+        "metadata": OWN_MESSAGES,
+    },
+    {"function": "bus", "inputs": {"m": ["{}", "string"]}, "metadata": OVERRIDDEN},
     {"function": "raw", "inputs": {"m": ["text", "string"]}, "metadata": MESSAGE},
     {"function": "queue", "inputs": {"m": ["body", "string"]}, "metadata": QUEUE},
     {

@@ -5,7 +5,7 @@ from typing import Any
 
 
 def make_datum(datum_class: Any, value: Any, kind: str) -> Any:
-    """A `http` or `collection_string` value is made of data itself."""
+    """A `http` or `collection_*` value is made of data itself."""
     if kind == "http":
         return datum_class(
             {
@@ -21,8 +21,8 @@ def make_datum(datum_class: Any, value: Any, kind: str) -> Any:
         )
     if kind == "bytes":
         return datum_class(value.encode(), "bytes")
-    if kind == "collection_string":
-        return datum_class(SimpleNamespace(string=value), kind)
+    if kind.startswith("collection_"):
+        return datum_class(SimpleNamespace(**{kind.removeprefix("collection_"): value}), kind)
     return datum_class(value, kind)
 
 

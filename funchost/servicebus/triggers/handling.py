@@ -121,6 +121,8 @@ class Handling:
             return True
         action = "Complete" if succeeded else "Abandon"
         settle = receiver.complete if succeeded else receiver.abandon
+        if len(messages) == 1:
+            return await self._attempt(action, settle(messages[0])) and succeeded
         settled = await asyncio.gather(
             *(self._attempt(action, settle(message)) for message in messages)
         )
