@@ -1,6 +1,7 @@
 """A task hub as its clients use it: validation, and one operation of the store for each request."""
 
 import asyncio
+import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -100,6 +101,7 @@ class HubClient:
         if problem is not None:
             raise UnknownFunctionError(problem)
         self._check_size("input", input)
+        _check_json(input)
         if instance_id is None or instance_id == "":
             instance_id = new_execution_id()
         else:
@@ -310,6 +312,14 @@ class HubClient:
                 return empty
             self._reader = connect_for_reading(self._file)
         return query(self._reader, *arguments)
+
+
+def _check_json(text: str | None) -> None:
+    """It becomes a part of the context that the SDK reads."""
+    try:
+        json.loads("null" if text is None else text)
+    except (ValueError, RecursionError) as error:
+        raise ArgumentError(f"The input is not JSON: {error}") from error
 
 
 def _check_id(instance_id: str) -> None:

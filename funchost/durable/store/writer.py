@@ -111,6 +111,13 @@ class Writer:
 
     def _commit(self, group: list[_Operation]) -> None:
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            # Others have held the database for longer than we wait.
+            self._done.extend((future, error, None, []) for future, _ in group)
+            self._tell_loop()
+            return
+        try:
             done = self._run(group)
         except BaseException as error:
             if len(group) == 1:
@@ -125,7 +132,6 @@ class Writer:
 
     def _run(self, group: list[_Operation]) -> list[_Done]:
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
         try:
             done: list[_Done] = []
             for future, operation in group:
