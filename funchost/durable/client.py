@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from funchost.durable.batches import new_execution_id, started_instance
 from funchost.durable.changes import Changes
-from funchost.durable.entities import signal_event
 from funchost.durable.events import Event, EventType, to_micros
 from funchost.durable.functions import DurableKind, FunctionTable
 from funchost.durable.interface import (
@@ -34,6 +33,7 @@ from funchost.durable.interface import (
 )
 from funchost.durable.options import DurableOptions
 from funchost.durable.rewind import rewound
+from funchost.durable.signals import signal_event
 from funchost.durable.store import instances, queries
 from funchost.durable.store.schema import connect_for_reading
 from funchost.durable.store.writer import Transaction, Writer
