@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -81,6 +82,11 @@ class HubClient:
     @property
     def hub(self) -> str:
         return self._hub
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has read anything, and so has a connection to close."""
+        return self._reader is not None
 
     def close(self) -> None:
         self._executor.shutdown()
@@ -302,14 +308,14 @@ class HubClient:
         return await self._writer().submit(operation)
 
     async def _read(self, query: Callable[..., T], empty: T, *arguments: Any) -> T:
-        """`empty` stands for a database that is not there."""
+        """`empty` stands for a database that is not there, which costs no thread either."""
+        if self._reader is None and not os.path.isfile(self._file):
+            return empty
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._read_here, query, empty, arguments)
+        return await loop.run_in_executor(self._executor, self._read_here, query, arguments)
 
-    def _read_here(self, query: Callable[..., T], empty: T, arguments: tuple[Any, ...]) -> T:
+    def _read_here(self, query: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         if self._reader is None:
-            if not self._file.is_file():
-                return empty
             self._reader = connect_for_reading(self._file)
         return query(self._reader, *arguments)
 

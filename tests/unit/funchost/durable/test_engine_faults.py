@@ -190,6 +190,14 @@ async def test_nothing_is_made_by_looking(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+async def test_hubs_that_do_not_exist_cost_no_thread_each(tmp_path: Path) -> None:
+    before = threading.active_count()
+    async with open_hubs(tmp_path) as hubs:
+        for number in range(200):
+            assert await hubs.client(f"Hub{number:03}").status("x") is None
+        assert threading.active_count() == before
+
+
 async def test_a_silent_process_loses_its_work_and_its_late_result_is_dropped(
     tmp_path: Path,
 ) -> None:
