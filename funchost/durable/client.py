@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import re
 import sqlite3
 from collections.abc import Callable
@@ -309,10 +308,13 @@ class HubClient:
 
     async def _read(self, query: Callable[..., T], empty: T, *arguments: Any) -> T:
         """`empty` stands for a database that is not there, which costs no thread either."""
-        if self._reader is None and not os.path.isfile(self._file):
+        if not self._has_database():
             return empty
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._executor, self._read_here, query, arguments)
+
+    def _has_database(self) -> bool:
+        return self._reader is not None or self._file.is_file()
 
     def _read_here(self, query: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         if self._reader is None:
