@@ -7,6 +7,7 @@ loop, in the order in which they were submitted.
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,7 @@ class Writer:
 
     def _serve(self) -> None:
         version = self._data_version()
+        due = time.monotonic() + _WATCH_SECONDS
         try:
             while True:
                 group = self._next_group()
@@ -81,8 +83,10 @@ class Writer:
                     return
                 if group:
                     self._commit(group)
-                seen = self._data_version() if self._on_foreign is not None else version
-                if seen != version:
+                if self._on_foreign is None or (now := time.monotonic()) < due:
+                    continue
+                due = now + _WATCH_SECONDS
+                if (seen := self._data_version()) != version:
                     version = seen
                     self._tell_loop(foreign=True)
         finally:
