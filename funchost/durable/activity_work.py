@@ -17,6 +17,7 @@ from funchost.logs import ERROR, WARNING, HostLog
 __all__ = ["ActivityWork"]
 
 _CATEGORY = "Host.Triggers.DurableTask"
+_RETRY_SECONDS = 1.0
 
 
 class ActivityWork:
@@ -82,9 +83,8 @@ class ActivityWork:
                 await self._complete(activity, await self._runner.run(activity))
             if self._has_unclaimed:
                 await self.claim()
-        except (sqlite3.Error, OSError) as error:
-            # The row stays ours until this process ends; then another one runs it again.
-            self._log.log(_CATEGORY, ERROR, f"A result of '{activity.name}' was lost: {error}")
+        except sqlite3.Error as error:
+            self._log.log(_CATEGORY, ERROR, f"The store of the task hub failed: {error}")
 
     async def _run_suspect(self, activity: ActivityRow) -> None:
         if activity.trials >= MOST_TRIALS:
@@ -99,9 +99,22 @@ class ActivityWork:
         await self._complete(activity, await self._runner.run(activity))
 
     async def _complete(self, activity: ActivityRow, event: Event) -> None:
-        was_ours = await self._writer.submit(
-            partial(work.complete_activity, activity=activity, event=event, owner=self._owner())
-        )
+        """Tries until the result is stored, or, at the end of the process, leaves the activity for
+        another one to run again."""
+        while True:
+            complete = partial(
+                work.complete_activity, activity=activity, event=event, owner=self._owner()
+            )
+            try:
+                was_ours = await self._writer.submit(complete)
+                break
+            except sqlite3.Error as error:
+                self._log.log(
+                    _CATEGORY, ERROR, f"A result of '{activity.name}' was not stored: {error}"
+                )
+                if self._is_stopping:
+                    return
+            await asyncio.sleep(_RETRY_SECONDS)
         if not was_ours:
             self._log.log(
                 _CATEGORY,

@@ -1,6 +1,7 @@
 """A task hub as its clients use it: validation, and one operation of the store for each request."""
 
 import asyncio
+import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from typing import Any, TypeVar
 
 from funchost.durable.batches import new_execution_id, started_instance
 from funchost.durable.changes import Changes
-from funchost.durable.entities import signal_event
 from funchost.durable.events import Event, EventType, to_micros
 from funchost.durable.functions import DurableKind, FunctionTable
 from funchost.durable.interface import (
@@ -33,6 +33,7 @@ from funchost.durable.interface import (
 )
 from funchost.durable.options import DurableOptions
 from funchost.durable.rewind import rewound
+from funchost.durable.signals import signal_event
 from funchost.durable.store import instances, queries
 from funchost.durable.store.schema import connect_for_reading
 from funchost.durable.store.writer import Transaction, Writer
@@ -81,6 +82,11 @@ class HubClient:
     def hub(self) -> str:
         return self._hub
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has read anything, and so has a connection to close."""
+        return self._reader is not None
+
     def close(self) -> None:
         self._executor.shutdown()
         if self._reader is not None:
@@ -100,6 +106,7 @@ class HubClient:
         if problem is not None:
             raise UnknownFunctionError(problem)
         self._check_size("input", input)
+        _check_json(input)
         if instance_id is None or instance_id == "":
             instance_id = new_execution_id()
         else:
@@ -300,16 +307,27 @@ class HubClient:
         return await self._writer().submit(operation)
 
     async def _read(self, query: Callable[..., T], empty: T, *arguments: Any) -> T:
-        """`empty` stands for a database that is not there."""
+        """`empty` stands for a database that is not there, which costs no thread either."""
+        if not self._has_database():
+            return empty
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._read_here, query, empty, arguments)
+        return await loop.run_in_executor(self._executor, self._read_here, query, arguments)
 
-    def _read_here(self, query: Callable[..., T], empty: T, arguments: tuple[Any, ...]) -> T:
+    def _has_database(self) -> bool:
+        return self._reader is not None or self._file.is_file()
+
+    def _read_here(self, query: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         if self._reader is None:
-            if not self._file.is_file():
-                return empty
             self._reader = connect_for_reading(self._file)
         return query(self._reader, *arguments)
+
+
+def _check_json(text: str | None) -> None:
+    """It becomes a part of the context that the SDK reads."""
+    try:
+        json.loads("null" if text is None else text)
+    except (ValueError, RecursionError) as error:
+        raise ArgumentError(f"The input is not JSON: {error}") from error
 
 
 def _check_id(instance_id: str) -> None:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from funchost.context import new_id
 from funchost.convert import Datum
 from funchost.durable.batches import new_execution_id
 from funchost.durable.events import Event, EventType, to_micros
@@ -17,6 +16,7 @@ from funchost.durable.interface import EntityId, RuntimeStatus
 from funchost.durable.live import LiveInstance
 from funchost.durable.options import DurableOptions
 from funchost.durable.orchestrations import Aborted
+from funchost.durable.signals import signal_event
 from funchost.durable.store.records import (
     DelayedEvent,
     EntityChange,
@@ -39,15 +39,9 @@ from funchost.durable.wire import (
 from funchost.invoke import FunctionTimeoutError, InvocationFailedError
 from funchost.kinds import HostedFunction, Invoke, TriggerEvent
 
-__all__ = ["EntityRunner", "signal_event"]
+__all__ = ["EntityRunner"]
 
 _RELEASE = "release"
-
-
-def signal_event(operation: str, given: str | None, at: int, *, due: int | None = None) -> Event:
-    """The message by which a client, or another entity, signals an operation."""
-    request = EntityRequest(new_id(), operation, given, is_signal=True, due=due)
-    return Event(EventType.EVENT_RAISED, at, {"name": "op", "input": entity_request(request, at)})
 
 
 @dataclass

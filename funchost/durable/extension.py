@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from funchost.durable.engine import Engine
 from funchost.durable.functions import DurableKind, FunctionTable
 from funchost.durable.hubs import Hubs
-from funchost.durable.lease import Lease
 from funchost.durable.options import DurableOptions
 from funchost.kinds import BindingKinds, HostedFunction, Services
 from funchost.logs import ERROR
@@ -50,6 +48,10 @@ class DurableExtension:
         hub = self.hubs.hub(self.hubs.default_hub)
         if self.functions.is_empty or hub.engine is not None:
             return
+        # Only apps with durable functions pay for the engine.
+        from funchost.durable.engine import Engine
+        from funchost.durable.lease import Lease
+
         services = self._services
         try:
             hub.engine = Engine(

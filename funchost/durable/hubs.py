@@ -17,6 +17,9 @@ from funchost.durable.store.writer import Writer
 
 __all__ = ["Hub", "Hubs", "open_hubs"]
 
+_MOST_HUBS = 64
+"""Beyond, those that nothing was read from or written to are forgotten."""
+
 
 class Hub:
     """One hub: its database, its client, and the engine that an app may run on it. The database is
@@ -61,6 +64,10 @@ class Hub:
                 on_foreign=self._on_foreign if self._is_watching else None,
             )
         return self._writer
+
+    @property
+    def is_idle(self) -> bool:
+        return self._writer is None and not self.client.is_open
 
     def close(self) -> None:
         self.client.close()
@@ -117,6 +124,10 @@ class Hubs:
             )
         key = name.lower()
         if key not in self._hubs:
+            if len(self._hubs) >= _MOST_HUBS:
+                # Requests may name any number of hubs that do not exist.
+                used = [hub for hub in self._hubs.values() if not hub.is_idle]
+                self._hubs = {hub.name.lower(): hub for hub in used}
             is_own = key == self.default_hub.lower()
             self._hubs[key] = Hub(
                 name,

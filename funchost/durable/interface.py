@@ -232,8 +232,8 @@ class DurableClient(Protocol):
     async def history(self, instance_id: str) -> list[dict[str, Any]]:
         """Each event as the SDK receives it (HOST-PROTOCOL 5.5.1: `EventType` a number, `EventId`,
         `Timestamp` with seven digits, ...), without `IsPlayed`. Empty for an unknown id and for one
-        that has not begun. TaskScheduled and SubOrchestrationInstanceCreated always have `Input`
-        here."""
+        that has not begun. TaskScheduled has its `Input` where host.json says
+        `storeInputsInOrchestrationHistory`."""
         ...
 
     async def raise_event(self, instance_id: str, name: str, input: str | None) -> None:

@@ -1,5 +1,6 @@
 """Runs one episode of an orchestration: the function, the replay, and all that is to be written."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 
@@ -163,9 +164,7 @@ class OrchestrationRunner:
         problem = None
         most = self._options.maximum_payload
         length = len(live.history) + len(batch.events) + len(decision.commands) + 1
-        if (status := result.custom_status) is not None and (
-            len(status.encode("utf-16-le", "surrogatepass")) > _CUSTOM_STATUS_LIMIT
-        ):
+        if _utf16_size(result.custom_status) > _CUSTOM_STATUS_LIMIT:
             problem = (
                 "The size of the JSON-serialized payload must not exceed 16 KB of UTF-16 text. "
                 "It is that of the custom status."
@@ -288,7 +287,9 @@ class OrchestrationRunner:
             case Completed(output):
                 commit.status, commit.output = RuntimeStatus.COMPLETED, output
             case FailedExecution(reason, details):
-                commit.status, commit.output = RuntimeStatus.FAILED, reason
+                # The text is the app's: it may hold what cannot be stored as it is.
+                commit.status = RuntimeStatus.FAILED
+                commit.output = reason.encode("utf-8", "backslashreplace").decode()
             case TerminatedExecution(reason):
                 commit.status, commit.output = RuntimeStatus.TERMINATED, reason
         members = {"status": int(commit.status), "result": commit.output}
@@ -351,6 +352,14 @@ def _oversized(result: OrchestratorResult, decision: Decision, most: int) -> str
     if isinstance(conclusion, ContinuedAsNew) and _is_larger(conclusion.input, most):
         return "The input to continue with"
     return None
+
+
+def _utf16_size(text: str | None) -> int:
+    """Of the JSON text without escapes, as the real host writes it; 0 for a short one."""
+    if text is None or len(text) * 2 <= _CUSTOM_STATUS_LIMIT:
+        return 0
+    plain = json.dumps(json.loads(text), separators=(",", ":"), ensure_ascii=False)
+    return len(plain.encode("utf-16-le", "surrogatepass"))
 
 
 def _is_larger(text: str | None, most: int) -> bool:

@@ -36,7 +36,8 @@ _MILLISECOND = 1000
 _NO_DATE = "0001-01-01T00:00:00"
 _PLAYED = ',"IsPlayed":true},'
 _NEW = ',"IsPlayed":false},'
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+# In ASCII, so that half a surrogate pair, which JSON may hold, can be stored and sent.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class WireError(ValueError):

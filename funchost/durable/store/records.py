@@ -27,7 +27,8 @@ __all__ = [
     "load_events",
 ]
 
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+# In ASCII, so that half a surrogate pair, which JSON may hold, can be stored and sent.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _TYPES = {int(kind): kind for kind in EventType}
 
 

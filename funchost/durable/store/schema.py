@@ -41,7 +41,6 @@ CREATE TABLE instances (
 ) STRICT;
 CREATE INDEX instances_owned ON instances (owner) WHERE owner IS NOT NULL;
 CREATE INDEX instances_finished ON instances (finished) WHERE finished IS NOT NULL;
-CREATE INDEX instances_live ON instances (status, number) WHERE finished IS NULL;
 
 CREATE TABLE history (
   instance TEXT NOT NULL,

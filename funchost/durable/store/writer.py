@@ -7,6 +7,7 @@ loop, in the order in which they were submitted.
 
 import asyncio
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +75,7 @@ class Writer:
 
     def _serve(self) -> None:
         version = self._data_version()
+        due = time.monotonic() + _WATCH_SECONDS
         try:
             while True:
                 group = self._next_group()
@@ -81,8 +83,10 @@ class Writer:
                     return
                 if group:
                     self._commit(group)
-                seen = self._data_version() if self._on_foreign is not None else version
-                if seen != version:
+                if self._on_foreign is None or (now := time.monotonic()) < due:
+                    continue
+                due = now + _WATCH_SECONDS
+                if (seen := self._data_version()) != version:
                     version = seen
                     self._tell_loop(foreign=True)
         finally:
@@ -111,6 +115,13 @@ class Writer:
 
     def _commit(self, group: list[_Operation]) -> None:
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            # Others have held the database for longer than we wait.
+            self._done.extend((future, error, None, []) for future, _ in group)
+            self._tell_loop()
+            return
+        try:
             done = self._run(group)
         except BaseException as error:
             if len(group) == 1:
@@ -125,7 +136,6 @@ class Writer:
 
     def _run(self, group: list[_Operation]) -> list[_Done]:
         connection = self._connection
-        connection.execute("BEGIN IMMEDIATE")
         try:
             done: list[_Done] = []
             for future, operation in group:

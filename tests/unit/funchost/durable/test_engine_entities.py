@@ -8,7 +8,6 @@ from pathlib import Path
 import azure.durable_functions as df
 import pytest
 
-from funchost.durable.entities import signal_event
 from funchost.durable.events import Event, EventType
 from funchost.durable.interface import (
     ArgumentError,
@@ -17,6 +16,7 @@ from funchost.durable.interface import (
     InstanceFilter,
     UnknownFunctionError,
 )
+from funchost.durable.signals import signal_event
 from funchost.durable.store import instances
 from funchost.durable.wire import EntityRequest, entity_request
 from tests.support.durable_engine import RunningApp, running

@@ -19,6 +19,7 @@ app = df.DFApp()
 never = threading.Event()
 gate = threading.Event()
 entered = threading.Event()
+meeting = threading.Barrier(3)
 ran: list[str] = []
 runs: list[int] = []
 
@@ -74,9 +75,16 @@ def waits_too_long(context):
         return str(error).split("\n")[0]
 
 
+@app.activity_trigger(input_name="name")
+def meets(name: str) -> str:
+    """Returns when three of it run at once."""
+    meeting.wait(30)
+    return name
+
+
 @app.orchestration_trigger(context_name="context")
-def many(context):
-    tasks = [context.call_activity("work", str(number)) for number in range(100)]
+def meeting_of_three(context):
+    tasks = [context.call_activity("meets", str(number)) for number in range(3)]
     return len((yield context.task_all(tasks)))
 
 
@@ -149,17 +157,15 @@ async def test_a_suspect_that_is_innocent_goes_on(tmp_path: Path) -> None:
 
 
 async def test_two_processes_share_the_activities_of_one_fan_out(tmp_path: Path) -> None:
-    few = {"maxConcurrentActivityFunctions": 2}
+    two = {"maxConcurrentActivityFunctions": 2}
     async with (
-        running(app, tmp_path, options=few) as first,
-        running(app, tmp_path, options=few) as second,
+        running(app, tmp_path, options=two) as first,
+        running(app, tmp_path, options=two) as second,
     ):
-        assert await first.result("many") == 100
-        logs = [
-            host.printed.getvalue().count("Executing 'Functions.work'") for host in (first, second)
-        ]
-        assert sum(logs) == 100
-        assert min(logs) > 0
+        assert await first.result("meeting_of_three") == 3
+        logs = [host.printed.getvalue() for host in (first, second)]
+        counts = [log.count("Executing 'Functions.meets'") for log in logs]
+        assert sorted(counts) == [1, 2]
 
 
 async def test_a_process_passes_on_what_another_is_told(tmp_path: Path) -> None:
@@ -188,6 +194,14 @@ async def test_nothing_is_made_by_looking(tmp_path: Path) -> None:
         assert (await client.query(InstanceFilter())).items == ()
         assert await client.history("x") == []
     assert os.listdir(tmp_path) == []
+
+
+async def test_hubs_that_do_not_exist_cost_no_thread_each(tmp_path: Path) -> None:
+    before = threading.active_count()
+    async with open_hubs(tmp_path) as hubs:
+        for number in range(200):
+            assert await hubs.client(f"Hub{number:03}").status("x") is None
+        assert threading.active_count() == before
 
 
 async def test_a_silent_process_loses_its_work_and_its_late_result_is_dropped(

@@ -77,6 +77,17 @@ def starts_itself_twice(context):
     yield context.call_sub_orchestrator("collects", 1, "taken")
 
 
+@app.orchestration_trigger(context_name="context")
+def echoes(context):
+    return (yield context.call_activity("other", context.get_input()))
+
+
+@app.orchestration_trigger(context_name="context")
+def raises_half(context):
+    yield context.call_activity("other", "x")
+    raise ValueError("\ud800")
+
+
 async def test_an_unknown_activity_is_told_on_the_instance_and_stops_no_other(
     tmp_path: Path,
 ) -> None:
@@ -108,6 +119,19 @@ async def test_a_custom_status_above_16_kb_fails_the_orchestration(tmp_path: Pat
         status = await host.finished(await host.start("talkative", 8200))
         assert status.runtime_status is RuntimeStatus.FAILED
         assert "16 KB of UTF-16" in status.output
+
+
+async def test_half_a_surrogate_pair_is_carried_through(tmp_path: Path) -> None:
+    async with running(app, tmp_path) as host:
+        assert await host.result("echoes", "\ud800") == "\ud800"
+        status = await host.finished(await host.start("raises_half"))
+        assert status.output == "Orchestrator function 'raises_half' failed: \\ud800"
+
+
+async def test_an_input_that_is_not_json_is_refused(tmp_path: Path) -> None:
+    async with running(app, tmp_path) as host:
+        with pytest.raises(ArgumentError, match="The input is not JSON"):
+            await host.client.start("collects", input="{")
 
 
 async def test_a_history_that_grows_too_long_fails_with_a_sentence(tmp_path: Path) -> None:
