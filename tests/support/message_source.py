@@ -54,6 +54,10 @@ class MemorySource:
             await self.changed.wait_for(lambda: len(self.settled) >= count)
         return self.settled
 
+    async def until_asked(self, times: int) -> None:
+        async with self.changed:
+            await self.changed.wait_for(lambda: len(self.asked) >= times)
+
     async def open(self, prefetch: int) -> "MemoryReceiver":
         self.is_open = True
         return MemoryReceiver(self, None)
@@ -115,8 +119,9 @@ class MemoryReceiver:
 
     async def receive(self, count: int, wait: float) -> Sequence[ReceivedMessage]:
         source = self._source
-        source.asked.append(count)
         async with source.changed:
+            source.asked.append(count)
+            source.changed.notify_all()
             try:
                 async with asyncio.timeout(wait):
                     await source.changed.wait_for(lambda: source.failure or self._has_any())

@@ -1,5 +1,6 @@
 """A broker with its listener on a thread of its own, as the host has it, and ways to reach it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Bus:
 
 @asynccontextmanager
 async def running_bus(folder: Path, namespace: Namespace) -> AsyncIterator[Bus]:
-    folder.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     thread = LoopThread("bus")
     thread.start()
     broker = await thread.call(lambda: open_broker(folder, namespace, AmqpMessageCodec()))
