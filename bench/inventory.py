@@ -22,6 +22,7 @@ from typing import Any
 from bench import catalogue
 from bench.http_overhead import wait_for_port
 from bench.load import measure
+from bench.servicebus_crash import connection_string, free_port
 from functions.inventory.read_model import BookQuery
 from functions.inventory.service.browse import Browse
 from functions.inventory.store.search_sqlite import SqliteSearch
@@ -273,6 +274,7 @@ def _servers(file: Path, cache: str) -> Iterator[tuple[int, int, "subprocess.Pop
         "AUTH_AUDIENCE": "bookstore",
         "BLOB_FOLDER": str(file.parent / "blobs"),
         "PYTHON_THREADPOOL_THREAD_COUNT": "16",
+        "ServiceBusConnection": connection_string(free_port()),
     }
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

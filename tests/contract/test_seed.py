@@ -19,6 +19,7 @@ from tests.support.inventory import Shelves, a_book
 def settings_for(folder: Path) -> Settings:
     return Settings.from_env(
         {
+            "SERVICES": "inventory",
             "SQL_INVENTORY": f"sqlite:///{folder / 'inventory.db'}",
             "CDN_BASE_URL": "http://cdn.test",
             "BLOB_FOLDER": str(folder / "blobs"),
@@ -26,6 +27,7 @@ def settings_for(folder: Path) -> Settings:
             "AUTH_ISSUER": "http://issuer.test",
             "AUTH_AUDIENCE": "bookstore",
             "PUBLIC_BASE_URL": "http://shop.test",
+            "ServiceBusConnection": "Endpoint=sb://bus.test;SharedAccessKeyName=a;SharedAccessKey=b",
         }
     )
 
