@@ -5,7 +5,7 @@
                                    "paused": false, "endpoint": "http://...", "seed": 7}
     POST /admin/stripe/settings   {"autopay": "pm_card_visa", "search_lag_seconds": 0}
     POST /admin/stripe/events/{id}/resend
-    GET  /admin/stripe/deliveries
+    GET  /admin/stripe/faults, /admin/stripe/deliveries
 
 Shares are between 0 and 1, `delay` is the longest in seconds. What is left out stays as it was;
 `{"reset": true}` takes everything of that page back.
@@ -76,6 +76,8 @@ _SETTINGS: Mapping[str, tuple[Check, str]] = {
 
 def routes(state: State, webhooks: Webhooks) -> list[Route]:
     async def faults(request: Request) -> Response:
+        if request.method == "GET":
+            return await run_in_threadpool(_faults_left, state)
         said = _checked(await body_of(request), _FAULT)
         if said is not None and "kind" not in said:
             raise Refused("invalid_request", "kind is missing.")
@@ -102,7 +104,7 @@ def routes(state: State, webhooks: Webhooks) -> list[Route]:
         return JSONResponse(await run_in_threadpool(_deliveries, state))
 
     return [
-        Route("/admin/stripe/faults", faults, methods=["POST"]),
+        Route("/admin/stripe/faults", faults, methods=["GET", "POST"]),
         Route("/admin/stripe/webhooks", shake, methods=["POST"]),
         Route("/admin/stripe/settings", settings, methods=["POST"]),
         Route("/admin/stripe/events/{event}/resend", resend, methods=["POST"]),
@@ -127,6 +129,11 @@ def _checked(body: str, known: Mapping[str, tuple[Check, str]]) -> dict[str, Any
         if not check(value):
             raise Refused("invalid_request", f"{name} must be {meaning}.")
     return said
+
+
+def _faults_left(state: State) -> Response:
+    with state.transaction() as transaction:
+        return JSONResponse({"faults": transaction.knob("faults", [])})
 
 
 def _order_fault(state: State, said: dict[str, Any] | None) -> Response:

@@ -51,6 +51,10 @@ class StripeSandbox:
         assert answer.is_success, answer.text
         return answer.json()
 
+    def faults_left(self) -> int:
+        """How many calls are still to go wrong."""
+        return sum(one["calls"] for one in self.http.get("/admin/stripe/faults").json()["faults"])
+
     def events(self, *intents: str) -> list[dict[str, Any]]:
         """All events about these intents, oldest first, as Stripe would send them."""
         found, after = list[dict[str, Any]](), dict[str, str]()
