@@ -115,8 +115,9 @@ class MemoryReceiver:
 
     async def receive(self, count: int, wait: float) -> Sequence[ReceivedMessage]:
         source = self._source
-        source.asked.append(count)
         async with source.changed:
+            source.asked.append(count)
+            source.changed.notify_all()
             try:
                 async with asyncio.timeout(wait):
                     await source.changed.wait_for(lambda: source.failure or self._has_any())
