@@ -35,7 +35,6 @@ class Bus:
 
 @asynccontextmanager
 async def running_bus(folder: Path, namespace: Namespace) -> AsyncIterator[Bus]:
-    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     thread = LoopThread("bus")
     thread.start()
     broker = await thread.call(lambda: open_broker(folder, namespace, AmqpMessageCodec()))

@@ -263,7 +263,8 @@ async def test_to_stop_while_a_batch_is_collected_gives_it_back():
     options = {"minMessageBatchSize": 3, "maxBatchWaitTime": "00:01:00"}
     dispatcher = BatchDispatcher(app.handling(**options))
     task = asyncio.create_task(dispatcher.run(source))
-    await source.until_asked(2)
+    async with source.changed:
+        await source.changed.wait_for(lambda: len(source.asked) == 2)
     task.cancel()
     await asyncio.wait([task])
     await dispatcher.finish()
