@@ -1,6 +1,5 @@
 """A broker with its listener on a thread of its own, as the host has it, and ways to reach it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
