@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sandbox.stripe.access import is_payer
 from sandbox.stripe.answers import as_payers_see, expand
 from sandbox.stripe.endpoints import ENDPOINTS, Endpoint, Request
 from sandbox.stripe.errors import BadParameter, StripeError
@@ -119,7 +120,7 @@ class StripeApi:
             raise StripeError(f"Invalid Stripe API version: {headers['stripe-version']}")
         given = parse(query) | parse(body)
         endpoint, ids = _endpoint(method, path)
-        payer = self._is_payer(headers, given)
+        payer = is_payer(self._keys, headers, given)
         if payer and not endpoint.for_payers:
             raise StripeError(
                 "This API call cannot be made with a publishable API key. Please use a secret API"
@@ -207,26 +208,6 @@ class StripeApi:
             more["Stripe-Should-Retry"] = "false"
         return row["status"], json.loads(row["body"]), more
 
-    def _is_payer(self, headers: Mapping[str, str], given: dict[str, Any]) -> bool:
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "basic":
-            token = _basic_user(token)
-        api_key = token or given.get("key", "")
-        if api_key == self._keys.secret_key:
-            return False
-        if api_key == self._keys.publishable_key:
-            return True
-        if not api_key:
-            raise StripeError(
-                "You did not provide an API key. You need to provide your API key in the"
-                " Authorization header, using Bearer auth (e.g. 'Authorization: Bearer"
-                " YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or"
-                " we can help at https://support.stripe.com/.",
-                status=401,
-            )
-        hidden = f"{str(api_key)[:8]}{'*' * 8}{str(api_key)[-4:]}"
-        raise StripeError(f"Invalid API Key provided: {hidden}", status=401)
-
 
 def refusal(error: StripeError) -> Reply:
     """Of a call that was not even begun."""
@@ -275,16 +256,6 @@ def _idempotency_key(headers: Mapping[str, str]) -> str | None:
             "Idempotency keys must be between 1 and 255 characters.", kind="idempotency_error"
         )
     return key
-
-
-def _basic_user(credentials: str) -> str:
-    import base64
-    import binascii
-
-    try:
-        return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
 
 
 def _unknown_error(request_id: str) -> dict[str, Any]:

@@ -17,8 +17,8 @@ header span { opacity: .7; }
 h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 table { border-collapse: collapse; width: 100%; } .wide { overflow-x: auto; }
 th { text-align: left; font-weight: 600; opacity: .7; font-size: .85rem; }
-th, td { border-bottom: 1px solid var(--line); padding: .5rem .75rem .5rem 0; }
-td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
+th, td { border-bottom: 1px solid var(--line); padding: .5rem .75rem .5rem 0; white-space: nowrap; }
+td { font-variant-numeric: tabular-nums; }
 code { font-size: .9em; overflow-wrap: anywhere; } a { color: var(--accent); }
 .status { font-weight: 600; } .good { color: var(--good); } .bad { color: var(--bad); }
 .wait { color: var(--wait); } .note { opacity: .75; }
@@ -41,7 +41,7 @@ def page(title: str, content: str) -> str:
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
-        '<header><a href="/stripe">Payments</a>'
+        '<header><a href="/stripe">Sandbox payments</a>'
         "<span>A stand-in for Stripe; no money moves here.</span></header>"
         f"<main>{content}</main></body></html>"
     )

@@ -7,17 +7,10 @@ from sandbox.stripe.charges import capture as capture_charge
 from sandbox.stripe.charges import create_charge
 from sandbox.stripe.errors import BadParameter, StripeError, missing_object, unexpected_state
 from sandbox.stripe.events import emit
+from sandbox.stripe.intent_rules import check_amount, need_return_url
 from sandbox.stripe.methods import card_of, create_method, method
 from sandbox.stripe.state import Body, Transaction, new_id
 
-_LEAST = {"gbp": 30, "usd": 50, "eur": 50, "jpy": 50, "chf": 50, "dkk": 250, "sek": 300}
-CURRENCIES = frozenset(
-    [
-        *("aed", "aud", "bgn", "brl", "cad", "chf", "cny", "czk", "dkk", "eur", "gbp", "hkd"),
-        *("huf", "ils", "inr", "jpy", "krw", "mxn", "myr", "nok", "nzd", "pln", "ron", "sek"),
-        *("sgd", "thb", "try", "twd", "usd", "zar"),
-    ]
-)
 _CANCELLABLE = (
     "requires_payment_method",
     "requires_capture",
@@ -30,7 +23,7 @@ _CANCELLABLE = (
 def create(transaction: Transaction, given: dict[str, Any], public_url: str) -> Body:
     """Also confirms where `confirm` is true."""
     currency = given["currency"].lower()
-    _check_amount(given["amount"], currency)
+    check_amount(given["amount"], currency)
     automatic = given.get("automatic_payment_methods")
     if automatic and automatic["enabled"] and "payment_method_types" in given:
         raise BadParameter(
@@ -110,7 +103,7 @@ def update(transaction: Transaction, intent: Body, given: dict[str, Any]) -> Bod
         changed["currency"] = changed["currency"].lower()
     if changed.keys() & {"amount", "currency"}:
         after = intent | changed
-        _check_amount(after["amount"], after["currency"])
+        check_amount(after["amount"], after["currency"])
     if customer := changed.get("customer"):
         _known_customer(transaction, customer)
     intent |= changed
@@ -149,7 +142,7 @@ def confirm(transaction: Transaction, intent: Body, given: dict[str, Any], publi
             " confirm it again directly with a payment method or ConfirmationToken.",
             intent,
         )
-    _need_return_url(intent, given)
+    need_return_url(intent, given)
     intent |= {"payment_method": chosen["id"], "last_payment_error": None, "next_action": None}
     if card_of(transaction, chosen).asks:
         intent |= {
@@ -306,34 +299,3 @@ def _chosen_method(transaction: Transaction, given: dict[str, Any]) -> Body | No
 def _known_customer(transaction: Transaction, identity: str) -> None:
     if transaction.find("customer", identity) is None:
         raise missing_object("customer", identity, "customer", 400)
-
-
-def _check_amount(amount: int, currency: str) -> None:
-    if currency not in CURRENCIES:
-        raise BadParameter(
-            f"Invalid currency: {currency}. Stripe currently supports these currencies:"
-            f" {', '.join(sorted(CURRENCIES))}",
-            param="currency",
-        )
-    least = _LEAST.get(currency, 1)
-    if amount < least:
-        raise BadParameter(
-            "The amount must be greater than or equal to the minimum charge amount allowed for"
-            " your account and the currency set"
-            " (https://stripe.com/docs/currencies#minimum-and-maximum-charge-amounts).",
-            code="amount_too_small",
-            param="amount",
-        )
-
-
-def _need_return_url(intent: Body, given: dict[str, Any]) -> None:
-    automatic = intent["automatic_payment_methods"]
-    if automatic and automatic["allow_redirects"] == "always" and not given.get("return_url"):
-        raise StripeError(
-            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard."
-            " Because some of these payment methods might redirect your customer off of your page,"
-            " you must provide a `return_url`. If you don't want to accept redirect-based payment"
-            " methods, set `automatic_payment_methods[enabled]` to `true` and"
-            " `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents"
-            " and Payment Intents."
-        )
