@@ -12,12 +12,11 @@ import shared
 from shared.config import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
+# Not azure.durable_functions, and with it aiohttp: its decorators register the sagas.
 HEAVY = {
     "PIL",
-    "aiohttp",
     "alembic",
     "azure.cosmos",
-    "azure.durable_functions",
     "azure.identity",
     "azure.servicebus",
     "azure.storage",

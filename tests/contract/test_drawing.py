@@ -82,6 +82,7 @@ def test_a_painter_that_is_to_end_begins_no_more(
 
 def painting(folder: Path) -> "subprocess.Popen[bytes]":
     settings = {
+        "SERVICES": "inventory",
         "SQL_INVENTORY": f"sqlite:///{(folder / 'inventory.db').as_posix()}",
         "BLOB_FOLDER": str(folder / "blobs"),
         "CDN_BASE_URL": "http://cdn.test",
@@ -89,6 +90,7 @@ def painting(folder: Path) -> "subprocess.Popen[bytes]":
         "AUTH_ISSUER": "http://issuer.test",
         "AUTH_AUDIENCE": "bookstore",
         "PUBLIC_BASE_URL": "http://shop.test",
+        "ServiceBusConnection": "Endpoint=sb://bus.test;SharedAccessKeyName=a;SharedAccessKey=b",
     }
     return subprocess.Popen(
         [sys.executable, "-m", "local.covers", "--watch-stdin"],
@@ -120,7 +122,7 @@ def test_painters_end_with_whoever_started_them_and_the_next_go_on(
     killed = painting(tmp_path)
     while len(shelves.catalogue.without_cover(isbn(0), 101)) == 100:
         with suppress(subprocess.TimeoutExpired):
-            killed.wait(0.05)
+            raise AssertionError(f"it ended by itself: {killed.wait(0.05)}")
     killed.send_signal(signal.SIGKILL)
     assert killed.stdout is not None
     killed.stdout.read()  # ends when the last process that could write to it has ended

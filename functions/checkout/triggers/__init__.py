@@ -1,6 +1,7 @@
 """Checkout's functions: HTTP, the sagas and their activities, events, timers."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 
@@ -16,7 +17,9 @@ from shared.contracts.payments import Payments
 from shared.http.cookies import CartCookie
 from shared.http.edge import Edge
 from shared.kit.provider import Provider
-from shared.messaging.relay import Relay
+
+if TYPE_CHECKING:
+    from shared.messaging.relay import Relay
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Parts:
     steps: Provider[Steps]
     news: Provider[News]
     sweeping: Provider[Sweeping]
-    relay: Provider[Relay]
+    relay: "Provider[Relay]"
     ids: Provider[CheckoutIds]
     links: Provider[GuestLinks]
     carts: Provider[Carts]
