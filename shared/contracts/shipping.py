@@ -62,6 +62,14 @@ class Addresses(Protocol):
         """One of the customer's own; None for any other."""
         ...
 
+    def addresses(self, customer_id: str) -> Sequence[Delivery]:
+        """All of the customer's, the default first; for an export."""
+        ...
+
+    def erase(self, customer_id: str) -> None:
+        """Deletes all of the customer's; may be repeated."""
+        ...
+
 
 class Voids(Protocol):
     def void(self, order_id: str) -> bool:

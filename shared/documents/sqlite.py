@@ -147,6 +147,9 @@ class SqliteDocuments:
         await self.read("check")
 
     async def close(self) -> None:
+        self.dispose()
+
+    def dispose(self) -> None:
         """Nothing may be under way; the store cannot be used afterwards."""
         self._threads.shutdown()
         while True:

@@ -76,6 +76,7 @@ def cart_bench(folder: Path) -> Iterator[CartBench]:
     carts = DocumentCarts(documents)
     prices = BoundedPrices(Provider(lambda: books), PATIENT)
     yield CartBench(CartService(carts, prices, clock, "GBP"), books, clock, documents, carts)
+    documents.dispose()
 
 
 def placed(

@@ -1,6 +1,7 @@
 """A customer's own addresses."""
 
 import secrets
+from collections.abc import Sequence
 
 from functions.shipping.model import (
     MOST_ADDRESSES,
@@ -80,9 +81,6 @@ class AddressBook:
 
         self._transactions.run(work)
 
-    def forget(self, customer: CustomerId) -> None:
-        self._transactions.run(lambda transaction: transaction.addresses.forget(customer))
-
     def address(self, customer_id: str, address_id: str) -> Delivery | None:
         """`shared.contracts.shipping.Addresses`."""
         try:
@@ -90,6 +88,15 @@ class AddressBook:
         except UnknownAddress:
             return None
         return found.delivery()
+
+    def addresses(self, customer_id: str) -> Sequence[Delivery]:
+        """`shared.contracts.shipping.Addresses`."""
+        return [one.delivery() for one in self.all(CustomerId(customer_id)).items]
+
+    def erase(self, customer_id: str) -> None:
+        """`shared.contracts.shipping.Addresses`."""
+        customer = CustomerId(customer_id)
+        self._transactions.run(lambda transaction: transaction.addresses.forget(customer))
 
 
 def _found(book: Book, address_id: AddressId) -> StoredAddress:
