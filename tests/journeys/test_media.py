@@ -102,7 +102,14 @@ def test_a_cover_whose_process_died_is_made_by_the_queue(
     """Here the process ends right after it took the cover in: nobody makes the sizes but the app's
     function, once the outbox's timer has sent the message."""
     isbn = "9789990000054"
-    created = ask(shop, "POST", "v1/admin/books", a_book(isbn), **bookseller, Idempotency_Key=isbn)
+    created = ask(
+        shop,
+        "POST",
+        "v1/admin/books",
+        a_book(isbn, title="A Cover in Two Steps"),
+        **bookseller,
+        Idempotency_Key=isbn,
+    )
     assert created.status == 201, created.content
     database = Database(f"sqlite:///{(shop.state / 'inventory.db').as_posix()}")
     blobs = shop.state / "blobs"
