@@ -22,6 +22,8 @@ from functions.checkout.model import (
 )
 from functions.checkout.policies import LineTotal, refund_of
 from functions.checkout.ports import Place, Transaction, Transactions
+from functions.checkout.service.cancelling import refuse_cancel
+from functions.checkout.service.events import order_lines
 from functions.checkout.service.refunding import request_refund
 from shared.contracts.orders import Contact, OrderLine, OrderLinkRequested
 from shared.contracts.orders import Delivery as Destination
@@ -140,12 +142,7 @@ class OrderBook:
 
         order = self._transactions.run(claim)
         if order.status == "cancelling" and not self._voids.void(order_id):
-
-            def refuse(transaction: Transaction) -> None:
-                if transaction.orders.move(order_id, "cancelling", "placed", end_reason=None):
-                    transaction.orders.tell(order_id, "cancel_refused")
-
-            self._transactions.run(refuse)
+            self._transactions.run(lambda transaction: refuse_cancel(transaction, order_id))
             raise AlreadyDispatched("It is on its way; send it back when it is there.")
         return order
 
@@ -234,18 +231,7 @@ class OrderBook:
     def lines(self, order_id: str) -> Sequence[OrderLine]:
         with self._transactions.read() as transaction:
             order = transaction.orders.find(order_id)
-        if order is None:
-            return ()
-        return [
-            OrderLine(
-                line=line.line,
-                isbn=line.isbn,
-                quantity=line.quantity,
-                unit_price=line.unit_price,
-                weight_grams=line.weight_grams,
-            )
-            for line in order.lines
-        ]
+        return () if order is None else order_lines(order)
 
 
 def _own(transaction: Transaction, order_id: str, viewer: Viewer) -> Order:

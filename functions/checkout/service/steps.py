@@ -17,6 +17,7 @@ from functions.checkout.model import (
 )
 from functions.checkout.policies import PricedLine, order_totals, tax_rate
 from functions.checkout.ports import Transaction, Transactions
+from functions.checkout.service.cancelling import refuse_cancel
 from functions.checkout.service.events import cancelled, placed
 from functions.checkout.service.refunding import give_back
 from shared.contracts.catalogue import BookQuote, HoldClosed, HoldLine, Holds, Quotes
@@ -199,13 +200,7 @@ class Steps:
         if order is None or order.status != "cancelling":
             return "cancelled" if order is None else order.status
         if not self._voids.void(order_id):
-
-            def refuse(transaction: Transaction) -> str:
-                if transaction.orders.move(order_id, "cancelling", "placed"):
-                    transaction.orders.tell(order_id, "cancel_refused")
-                return "placed"
-
-            return self._transactions.run(refuse)
+            return self._transactions.run(lambda transaction: refuse_cancel(transaction, order_id))
         return self._transactions.run(lambda transaction: _cancel(transaction, order_id))
 
     def _delivery(

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from functions.checkout.model import Order, UnknownCheckout
 from functions.checkout.ports import Transactions
@@ -21,37 +22,15 @@ class Bell:
         for loop, event in list(self._waiting):
             loop.call_soon_threadsafe(event.set)
 
-    async def wait(self, event: asyncio.Event, seconds: float) -> None:
+    @contextmanager
+    def listen(self) -> Iterator[asyncio.Event]:
+        """An event that each ring sets: none is missed, however late it is waited for."""
+        entry = (asyncio.get_running_loop(), asyncio.Event())
+        self._waiting.add(entry)
         try:
-            await asyncio.wait_for(event.wait(), seconds)
-        except TimeoutError:
-            return
-
-    def listen(self) -> "Listening":
-        return Listening(self, self._waiting)
-
-
-class Listening:
-    """What rings while this is entered is not missed, however late it is waited for."""
-
-    def __init__(
-        self, bell: Bell, waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
-    ) -> None:
-        self._bell = bell
-        self._waiting = waiting
-        self._entry = (asyncio.get_running_loop(), asyncio.Event())
-
-    def __enter__(self) -> "Listening":
-        self._waiting.add(self._entry)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._waiting.discard(self._entry)
-
-    async def wait(self, seconds: float) -> None:
-        _, event = self._entry
-        await self._bell.wait(event, seconds)
-        event.clear()
+            yield entry[1]
+        finally:
+            self._waiting.discard(entry)
 
 
 class Watching:
@@ -68,13 +47,15 @@ class Watching:
     async def changed(self, checkout_hash: str, seen: Order, seconds: float) -> Order:
         """The order as soon as it is another than `seen`, or as it is after `seconds`."""
         until = self._monotonic() + seconds
-        with self._bell.listen() as listening:
+        with self._bell.listen() as rung:
             while True:
+                rung.clear()
                 order = await asyncio.to_thread(self.find, checkout_hash)
                 left = until - self._monotonic()
                 if order.version != seen.version or left <= 0:
                     return order
-                await listening.wait(min(left, _LOOK_EVERY_SECONDS))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(rung.wait(), min(left, _LOOK_EVERY_SECONDS))
 
     def find(self, checkout_hash: str) -> Order:
         """Raises UnknownCheckout."""

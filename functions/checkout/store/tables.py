@@ -10,7 +10,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     SmallInteger,
     String,
     Table,
@@ -20,17 +19,10 @@ from sqlalchemy import (
 
 from shared.messaging.tables import inbox_table, outbox_table
 from shared.sql.idempotency import idempotency_table
+from shared.sql.metadata import service_metadata
 from shared.sql.types import Long, Utc, exact
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
+metadata = service_metadata()
 
 orders = Table(
     "orders",

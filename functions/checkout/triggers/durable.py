@@ -2,12 +2,11 @@
 
 from typing import Any
 
+from functions.checkout.saga import WAKE, cancel_v1, checkout_v1
 from shared.telemetry import get_logger
 
 log = get_logger("checkout")
 
-CHECKOUT, CANCEL = "checkout_v1", "cancel_v1"
-WAKE = "wake"
 _NOBODY_THERE = ("No instance with ID", "is gone: either completed or failed")
 
 
@@ -18,10 +17,10 @@ class DurableSagas:
         self._client = client
 
     async def start_checkout(self, order_id: str) -> None:
-        await self._start(CHECKOUT, order_id, order_id)
+        await self._start(checkout_v1.__name__, order_id, order_id)
 
     async def start_cancel(self, order_id: str) -> None:
-        await self._start(CANCEL, cancel_instance(order_id), order_id)
+        await self._start(cancel_v1.__name__, cancel_instance(order_id), order_id)
 
     async def wake(self, order_id: str) -> None:
         # Cancelling begins only after the checkout's own saga has ended.

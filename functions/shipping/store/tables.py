@@ -1,18 +1,11 @@
 """Shipping's tables."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, MetaData, String, Table, Unicode
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Unicode
 
+from shared.sql.metadata import service_metadata
 from shared.sql.types import Utc, exact
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
+metadata = service_metadata()
 
 address_books = Table(
     "address_books",
