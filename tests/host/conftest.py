@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.stripe import StripeSandbox, stripe_sandbox
+
 ROOT = Path(__file__).resolve().parents[2]
 _LISTENING = re.compile(r"Now listening on: http://[^\s:]+:(\d+)")
 _PATIENCE_SECONDS = 30.0
@@ -201,3 +203,16 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostFactory]:
     factory = HostFactory(tmp_path_factory.mktemp("hosts"))
     yield factory
     factory.close()
+
+
+@pytest.fixture(scope="module")
+def running_stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeSandbox]:
+    with stripe_sandbox(tmp_path_factory.mktemp("stripe")) as started:
+        yield started
+
+
+@pytest.fixture
+def stripe(running_stripe: StripeSandbox) -> Iterator[StripeSandbox]:
+    yield running_stripe
+    for page in ("faults", "webhooks", "settings"):
+        running_stripe.order(page, reset=True)

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,6 +103,26 @@ def stripe_sandbox(folder: Path, shop_url: str | None = None) -> Iterator[Stripe
             transport.close()
             server.should_exit = True
             thread.join()
+
+
+CARD_ONLY: Any = {"payment_method_types": ["card"]}
+
+
+def new_intent(sandbox: StripeSandbox, **said: Any) -> stripe.PaymentIntent:
+    asked: Any = {"amount": 1000, "currency": "gbp", **CARD_ONLY, **said}
+    return sandbox.client.v1.payment_intents.create(asked)
+
+
+def paid_intent(sandbox: StripeSandbox, card: str = "pm_card_visa") -> stripe.PaymentIntent:
+    return new_intent(sandbox, confirm=True, payment_method=card)
+
+
+def until(look: Any, enough: Any) -> Any:
+    """What `look` gives, as soon as it is enough."""
+    last_call = time.monotonic() + 60
+    while not enough(found := look()):
+        assert time.monotonic() < last_call, found
+    return found
 
 
 def _intent_of(event: Mapping[str, Any]) -> str | None:
