@@ -69,7 +69,9 @@ def register(api: Api, parts: "Parts") -> None:
         sagas = DurableSagas(client)
         if started.to_wake is not None:
             await sagas.wake(started.to_wake)
-        if started.order.status == "validating":
+        if started.is_new:
+            await sagas.begin_checkout(started.order.id)
+        elif started.order.status == "validating":
             await sagas.start_checkout(started.order.id)
         checkout_id = parts.ids().of(started.order.id)
         shown = await asyncio.to_thread(_shown, started.order, checkout_id)

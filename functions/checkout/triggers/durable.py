@@ -16,11 +16,18 @@ class DurableSagas:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    async def start_checkout(self, order_id: str) -> None:
+    async def begin_checkout(self, order_id: str) -> None:
+        """`start_checkout` for an order that was made a moment ago, so that nobody need ask."""
         await self._start(checkout_v1.__name__, order_id, order_id)
 
+    async def start_checkout(self, order_id: str) -> None:
+        if not await self._is_known(order_id):
+            await self.begin_checkout(order_id)
+
     async def start_cancel(self, order_id: str) -> None:
-        await self._start(cancel_v1.__name__, cancel_instance(order_id), order_id)
+        instance = cancel_instance(order_id)
+        if not await self._is_known(instance):
+            await self._start(cancel_v1.__name__, instance, order_id)
 
     async def wake(self, order_id: str) -> None:
         # Cancelling begins only after the checkout's own saga has ended.
@@ -38,16 +45,16 @@ class DurableSagas:
             return False
         return True
 
-    async def _start(self, name: str, instance: str, order_id: str) -> None:
+    async def _is_known(self, instance: str) -> bool:
         known = await self._client.get_status(instance)
-        if known is not None and known.runtime_status is not None:
-            return
+        return known is not None and known.runtime_status is not None
+
+    async def _start(self, name: str, instance: str, order_id: str) -> None:
         try:
             await self._client.start_new(name, instance_id=instance, client_input=order_id)
         except Exception:
             # Another start of the same instance may have been faster.
-            known = await self._client.get_status(instance)
-            if known is None or known.runtime_status is None:
+            if not await self._is_known(instance):
                 raise
             log.info("saga.known", instance=instance)
 
