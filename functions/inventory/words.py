@@ -38,7 +38,9 @@ def fold(text: str) -> str:
     """Lower case without accents; `Łódź` becomes `lodz`."""
     if text.isascii():
         return text.lower()
-    folded = unicodedata.normalize("NFKD", text.casefold())
+    # Twice, since what is taken apart may be a capital still: a mathematical 𝐴 is an A.
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    folded = unicodedata.normalize("NFKD", plain)
     # A text has few different signs that are foreign to ASCII, however long it is.
     for sign in set(folded):
         if sign in _LETTERS:

@@ -40,6 +40,7 @@ class Relay:
         self._starting = threading.Lock()
         self._nudged = threading.Event()
         self._thread: threading.Thread | None = None
+        self._is_ending = False
 
     def send_due(self, patience: float = _PATIENCE_SECONDS) -> int:
         """Sends all that no other relay has claimed and returns how many; one at a time in a
@@ -74,6 +75,13 @@ class Relay:
                     )
                     self._thread.start()
 
+    def close(self) -> None:
+        """Ends the thread after what it is at; to be called before the database is disposed of."""
+        self._is_ending = True
+        self._nudged.set()
+        if self._thread is not None:
+            self._thread.join()
+
     def purge(self, older_than: timedelta) -> int:
         """Deletes rows that were sent before, and says how many."""
         table, before = self._table, self._clock.business_now() - older_than
@@ -93,8 +101,7 @@ class Relay:
         return count, oldest
 
     def _serve(self) -> None:
-        while True:
-            self._nudged.wait()
+        while self._nudged.wait() and not self._is_ending:
             self._nudged.clear()
             try:
                 self.send_due(_PATIENCE_AFTER_COMMIT_SECONDS)

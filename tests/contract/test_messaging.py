@@ -62,9 +62,12 @@ class Mail:
     database: Database
     clock: ManualClock
     publisher: Recorder
+    relays: list[Relay] = field(default_factory=list)
 
-    def relay(self) -> Relay:
-        return Relay(self.database, outbox, self.publisher, self.clock)
+    def relay(self, publisher: Recorder | None = None) -> Relay:
+        relay = Relay(self.database, outbox, publisher or self.publisher, self.clock)
+        self.relays.append(relay)
+        return relay
 
     def announce(self, subject: str, *numbers: int, to: str = "things") -> None:
         with self.database.write() as connection:
@@ -78,7 +81,10 @@ def mail(tmp_path: Path) -> Iterator[Mail]:
     database = Database(f"sqlite:///{(tmp_path / 'mail.db').as_posix()}")
     with database.write() as connection:
         metadata.create_all(connection)
-    yield Mail(database, ManualClock(), Recorder())
+    opened = Mail(database, ManualClock(), Recorder())
+    yield opened
+    for relay in opened.relays:
+        relay.close()
     database.dispose()
 
 
@@ -165,7 +171,7 @@ def test_a_nudge_sends_without_waiting_for_the_timer(mail: Mail) -> None:
             sent.set()
 
     mail.announce("a", 1)
-    Relay(mail.database, outbox, Telling(), mail.clock).nudge()
+    mail.relay(Telling()).nudge()
     assert sent.wait(10)
 
 

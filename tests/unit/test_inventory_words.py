@@ -17,6 +17,7 @@ from functions.inventory.words import distance, fold, searchable, title_key, wor
         ("İstanbul ırmak", "istanbul irmak"),
         ("ﬁn", "fin"),
         ("Ａ１", "a1"),
+        ("𝐴𝔅", "ab"),
     ],
 )
 def test_folding_leaves_plain_lower_case_letters(text: str, folded: str) -> None:
