@@ -52,7 +52,8 @@ def open_shop(options: argparse.Namespace, state: Path) -> int:
     if options.fresh and not throw_away(state):
         return refuse(f"{state} is not a shop's state folder, so --fresh leaves it alone.")
     os.environ.update(embedded(state, options.port))
-    give_other_hosts_settings()
+    if state == Path(STATE):
+        give_other_hosts_settings()
     write_whole(state / MARK, json.dumps(identity()).encode())
     blobs = prepared(Path(os.environ["BLOB_FOLDER"]))
     for step in ("local.migrate", "local.seed"):
@@ -146,7 +147,8 @@ def throw_away(state: Path) -> bool:
 def give_other_hosts_settings() -> None:
     """`func start` and `python -m funchost start` read this file; one that is there stays.
 
-    The sandbox's keys are this state folder's own, so the sample cannot have them.
+    It names the stores of the folder `.local`: a shop with another state folder writes none. The
+    sandbox's keys are the state folder's own, so the sample cannot have them.
     """
     sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))
     for name in SANDBOX_KEYS:

@@ -1,5 +1,6 @@
 """What tests share: a whole shop, served as `dev.py run` serves it."""
 
+import json
 import os
 import socket
 import subprocess
@@ -57,9 +58,8 @@ def serve(state: Path, *options: str) -> Shop:
     """Starts a shop and waits until it is ready; the caller ends its process."""
     port = free_ports(3)
     log = state.parent / f"{state.name}.log"
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("SQL_", "AUTH_"))
-    }
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))
+    environment = {name: os.environ[name] for name in os.environ.keys() - sample["Values"].keys()}
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "local.serve", f"--port={port}", f"--state={state}", *options],
@@ -84,6 +84,15 @@ def serve(state: Path, *options: str) -> Shop:
 def end(shop: Shop) -> int:
     shop.process.terminate()
     return shop.process.wait(60)
+
+
+@pytest.fixture(autouse=True)
+def environment_kept() -> Iterator[None]:
+    """What a test leaves in the environment, every process that is started later would inherit."""
+    before = dict(os.environ)
+    yield
+    changed = {name for name, _ in os.environ.items() ^ before.items()}
+    assert changed <= {"PYTEST_CURRENT_TEST"}, f"left in the environment: {sorted(changed)}"
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """host.json's `extensions.durableTask`, validated."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from funchost.settings import (
     setting,
 )
 
-__all__ = ["DEFAULT_HUB", "DurableOptions", "is_hub_name"]
+__all__ = ["DEFAULT_HUB", "DurableOptions", "hub_name", "is_hub_name"]
 
 DEFAULT_HUB = "TestHubName"
 _SECTION = ("extensions", "durableTask")
@@ -59,7 +60,7 @@ class DurableOptions:
         """Raises SettingsError, which names the key."""
         choices = {name: _choice(host_json, name, allowed) for name, allowed in _CHOICES.items()}
         return cls(
-            hub=_hub(host_json),
+            hub=hub_name(host_json),
             activities=_count(host_json, "maxConcurrentActivityFunctions", default=10 * cores),
             orchestrators=_count(
                 host_json, "maxConcurrentOrchestratorFunctions", default=10 * cores
@@ -86,13 +87,14 @@ class DurableOptions:
         )
 
 
-def _hub(host_json: HostJson) -> str:
+def hub_name(host_json: HostJson, environment: Mapping[str, str] = os.environ) -> str:
+    """The task hub of an app. Raises SettingsError, which names the key."""
     given = _text(host_json, "hubName")
     if given is None:
-        site = re.sub(r"[^A-Za-z0-9]", "", setting("WEBSITE_SITE_NAME") or "")[:45]
+        site = re.sub(r"[^A-Za-z0-9]", "", setting("WEBSITE_SITE_NAME", environment) or "")[:45]
         return site if is_hub_name(site) else DEFAULT_HUB
     try:
-        name = resolve_setting_names(given)
+        name = resolve_setting_names(given, environment)
     except UnresolvedSettingError as error:
         raise SettingsError(f"{'.'.join(_SECTION)}.hubName in host.json: {error}") from error
     if not is_hub_name(name):

@@ -17,7 +17,7 @@ from funchost.durable.interface import (
     InstanceFilter,
     RuntimeStatus,
 )
-from funchost.durable.options import DEFAULT_HUB, DurableOptions, is_hub_name
+from funchost.durable.options import DEFAULT_HUB, hub_name, is_hub_name
 from funchost.durable.store.schema import hub_file
 from funchost.hostjson import read_host_json
 from funchost.settings import SettingsError, read_local_settings
@@ -146,8 +146,9 @@ def _hub(given: argparse.Namespace, app_dir: Path, stored: Sequence[str]) -> str
         if not is_hub_name(name):
             raise SettingsError(f"--task-hub: '{name}' is not the name of a task hub.")
     elif (app_dir / "host.json").is_file():
-        read_local_settings(app_dir).apply(os.environ)
-        name = DurableOptions.read(read_host_json(app_dir), 1).hub
+        settings = dict(os.environ)
+        read_local_settings(app_dir).apply(settings)
+        name = hub_name(read_host_json(app_dir, settings), settings)
     if name.lower() in {hub.lower() for hub in stored}:
         return name
     if given.task_hub is None and len(stored) == 1:
