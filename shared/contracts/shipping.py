@@ -161,8 +161,9 @@ class ShipmentDelivered(_ShipmentEvent):
 
 
 class ShipmentFailed(_ShipmentEvent):
-    """It will not arrive, and nothing is refunded by itself. `reason`: `lost`, `damaged`, `returned`
-    to the shop, or `refused`, where no carrier takes it. A lost one may be returned later."""
+    """It will not arrive, and nothing is refunded by itself. `reason`: `lost`, `damaged`,
+    `returned` to the shop, or `refused`, where no carrier takes it. A lost one may be returned
+    later."""
 
     kind: ClassVar[str] = "shipment.failed"
 
