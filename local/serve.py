@@ -231,6 +231,7 @@ def announce(port: int, state: str) -> None:
         f"  API        {origin}/api/docs\n"
         f"  health     {origin}/api/health/ready\n"
         f"  payments   http://127.0.0.1:{port + SANDBOX}/stripe\n"
+        f"  parcels    http://127.0.0.1:{port + SANDBOX}/carrier\n"
         f"  a token    python3 dev.py token --role catalogue.write{with_state}\n"
         f"Ctrl-C ends it.\n",
         flush=True,

@@ -35,14 +35,18 @@ _GOOD = ("succeeded", "taken")
 _BAD = ("canceled", "failed", "given_up", "dropped")
 
 
-def page(title: str, content: str) -> str:
-    """`content` is HTML."""
+PAYMENTS = ("/stripe", "Sandbox payments", "A stand-in for Stripe; no money moves here.")
+
+
+def page(title: str, content: str, head: tuple[str, str, str] = PAYMENTS) -> str:
+    """`content` is HTML; `head` where its title leads, the title, and a sentence."""
+    home, name, sentence = head
     return (
         "<!doctype html><html lang=en><head><meta charset=utf-8>"
         '<meta name=viewport content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
-        '<header><a href="/stripe">Sandbox payments</a>'
-        "<span>A stand-in for Stripe; no money moves here.</span></header>"
+        f'<header><a href="{home}">{escape(name)}</a>'
+        f"<span>{escape(sentence)}</span></header>"
         f"<main>{content}</main></body></html>"
     )
 

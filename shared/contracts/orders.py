@@ -119,3 +119,9 @@ class OrderLookup(Protocol):
     def contact(self, order_id: str) -> Contact | None: ...
 
     def lines(self, order_id: str) -> Sequence[OrderLine]: ...
+
+
+class OrderAccess(Protocol):
+    def may_see(self, order_id: str, customer_id: str | None, token: str | None) -> bool:
+        """Whether the order is the customer's, or `token` a guest's valid link to it."""
+        ...

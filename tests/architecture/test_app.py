@@ -21,6 +21,7 @@ HEAVY = {
     "azure.servicebus",
     "azure.storage",
     "cryptography",
+    "easypost",
     "httpx",
     "jwt",
     "lxml",
