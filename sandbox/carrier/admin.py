@@ -6,7 +6,7 @@ twice, late or never.
     POST /admin/carrier/parcels/{tracking code}  {"fate": "returned"}
     POST /admin/carrier/webhooks   {"duplicate": 1, "reorder": 0.3, "drop": 0.1, "paused": false,
                                     "endpoint": "http://...", "seed": 7}
-    GET  /admin/carrier/parcels, /admin/carrier/deliveries
+    GET  /admin/carrier/parcels, /admin/carrier/deliveries?tracker=trk_...
 
 `{"reset": true}` takes everything of that page back.
 """
@@ -77,7 +77,7 @@ def routes(state: State, webhooks: Webhooks) -> list[Route]:
 
     def deliveries(request: Request, body: str) -> Response:
         with state.transaction() as transaction:
-            return JSONResponse(_deliveries(transaction))
+            return JSONResponse(_deliveries(transaction, request.query_params.get("tracker")))
 
     def route(path: str, method: str, act: Any) -> Route:
         async def run(request: Request) -> Response:
@@ -123,9 +123,12 @@ def latest(transaction: Transaction) -> list[Body]:
     ]
 
 
-def _deliveries(transaction: Transaction) -> Body:
+def _deliveries(transaction: Transaction, tracker: str | None) -> Body:
+    """The latest first; with their bodies where they are of one tracker."""
     rows = transaction.sql.execute(
-        "SELECT tracker, state, attempts, answer FROM deliveries ORDER BY id DESC LIMIT 500"
+        "SELECT tracker, state, attempts, answer, iif(?1 IS NULL, NULL, body) AS body"
+        " FROM deliveries WHERE ?1 IS NULL OR tracker = ?1 ORDER BY id DESC LIMIT 500",
+        (tracker,),
     ).fetchall()
     waiting = transaction.sql.execute(
         "SELECT COUNT(*) FROM deliveries WHERE state = 'waiting'"

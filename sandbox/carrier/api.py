@@ -208,7 +208,6 @@ def _tracker(now: datetime, shipment: str, days: int, public_url: str) -> Body:
         "carrier": CARRIER,
         "tracking_details": [scan(moment, label)],
         "carrier_detail": None,
-        "fees": [],
         "public_url": f"{public_url}/carrier/parcels/{code}",
     }
 

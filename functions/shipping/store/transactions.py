@@ -30,10 +30,20 @@ class SqlTransaction:
         self.inbox = Inbox(connection, inbox, now)
 
 
-class SqlTransactions:
-    """`nudge` is called after a commit that announced something."""
+def _leave_it_to_the_timer() -> None:
+    pass
 
-    def __init__(self, database: Database, clock: Clock, nudge: Callable[[], None]) -> None:
+
+class SqlTransactions:
+    """`nudge` is called after a commit that announced something. Who has no relay leaves what was
+    announced to the timer's."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        nudge: Callable[[], None] = _leave_it_to_the_timer,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._nudge = nudge
