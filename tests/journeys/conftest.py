@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from tests.conftest import Shop, end, serve
-from tests.support.backstage import Staff, Till
+from tests.support.backstage import Post, Staff, Till
 from tests.support.shopper import Shopper
 
 Arrive = Callable[..., Shopper]
@@ -56,4 +56,10 @@ def later_staff(later_shop: Shop) -> Iterator[Staff]:
 @pytest.fixture(scope="session")
 def later_till(later_shop: Shop) -> Iterator[Till]:
     with closing(Till(later_shop)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def later_post(later_shop: Shop) -> Iterator[Post]:
+    with closing(Post(later_shop)) as opened:
         yield opened

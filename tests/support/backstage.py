@@ -30,7 +30,7 @@ class Staff:
     def close(self) -> None:
         self._person.close()
 
-    def new_book(self, stock: int = 5, price: int = 1099) -> Isbn:
+    def new_book(self, stock: int = 5, price: int = 1099, **said: object) -> Isbn:
         """One that no other test knows; `price` in pence."""
         isbn = from_ten(f"998{next(_numbers):06}")
         body = {
@@ -41,6 +41,7 @@ class Staff:
             "language": "en",
             "price": {"amount": price, "currency": "GBP"},
             "stock": stock,
+            **said,
         }
         self._person.ask("POST", "admin/books", body, 201, Idempotency_Key=f"new-{isbn}")
         return isbn
@@ -63,6 +64,10 @@ class Staff:
 
     def payment_until(self, order_id: str, enough: Callable[[Json], bool]) -> Json:
         return until(lambda: self.payment(order_id), enough)
+
+    def shipments(self, order_id: str) -> Sequence[Json]:
+        found: Sequence[Json] = self._person.ask("GET", f"orders/{order_id}/shipments")["items"]
+        return found
 
     def refund(self, order_id: str, key: str, **said: object) -> httpx.Response:
         body = {"reason": "came damaged", **said}
@@ -120,6 +125,40 @@ class Till:
         assert answer.is_success, answer.text
 
 
+class Post:
+    """The carrier, as its test switches show it."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._http = client(shop.sandbox_url)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def decide(self, tracking_number: str, fate: str) -> None:
+        """What becomes of a parcel: it arrives, or it is lost, damaged, delayed or returned."""
+        self._turn(f"parcels/{tracking_number}", {"fate": fate})
+
+    def taken(self, tracking_number: str) -> Sequence[Json]:
+        """Webhooks about the parcel that the shop took."""
+        found = self._http.get("/admin/carrier/parcels").json()["parcels"]
+        [tracker] = [one["id"] for one in found if one["tracking_code"] == tracking_number]
+        told = self._http.get("/admin/carrier/deliveries", params={"tracker": tracker}).json()
+        return [one for one in told["deliveries"] if one["state"] == "taken"]
+
+    @contextmanager
+    def turned(self, page: str, **said: object) -> Iterator[None]:
+        """`faults`, `settings` or `webhooks` as said, as long as the block runs."""
+        self._turn(page, said)
+        try:
+            yield
+        finally:
+            self._turn(page, {"reset": True})
+
+    def _turn(self, page: str, said: dict[str, Any]) -> None:
+        answer = self._http.post(f"/admin/carrier/{page}", json=said)
+        assert answer.is_success, answer.text
+
+
 def advance_clock(shop: Shop, by: str) -> None:
     """Moves business time by an ISO 8601 duration."""
     with client(shop.sandbox_url) as sandbox:
@@ -135,23 +174,35 @@ def guest_link(shop: Shop, order_id: str) -> str:
 
 def announce(shop: Shop, topic: str, event_id: str, subject: str, payload: Payload) -> None:
     """Publishes an event as the service does that owns the topic."""
+    announce_all(shop, topic, [(event_id, subject, payload)])
+
+
+def announce_all(shop: Shop, topic: str, events: Sequence[tuple[str, str, Payload]]) -> None:
+    """Publishes events in this order: the id of each, its subject, and what it says."""
     clock = SharedOffsetClock(shop.state / "clock.json")
-    envelope = Envelope(
-        id=event_id,
-        source=f"/{topic}",
-        type=payload.kind,
-        subject=subject,
-        time=clock.business_now(),
-        data=payload.model_dump(mode="json"),
-    )
+    messages = [
+        Message(
+            event_id,
+            payload.kind,
+            subject,
+            Envelope(
+                id=event_id,
+                source=f"/{topic}",
+                type=payload.kind,
+                subject=subject,
+                time=clock.business_now(),
+                data=payload.model_dump(mode="json"),
+            ).body(),
+        )
+        for event_id, subject, payload in events
+    ]
     port = int(shop.sandbox_url.rpartition(":")[2]) - SANDBOX + BROKER
     connection = (
         f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=local;SharedAccessKey=local;"
         "UseDevelopmentEmulator=true;"
     )
     publisher = ServiceBusPublisher(lambda: service_bus_client(connection, None))
-    message = Message(event_id, payload.kind, subject, envelope.body())
     try:
-        publisher.publish(topic, [message], PATIENCE_SECONDS)
+        publisher.publish(topic, messages, PATIENCE_SECONDS)
     finally:
         publisher.close()
