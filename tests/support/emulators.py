@@ -18,6 +18,7 @@ _FOLDER = Path(__file__).resolve().parents[2] / ".emulators"
 _PATIENCE_SECONDS = 60
 AZURITE = "azurite@3.35.0"
 """The newest that Node 20 runs; it knows older versions of the protocol than the SDK speaks."""
+COSMOS = "@vercel/cosmosdb-server@1.0.1"
 ACCOUNT = "devstoreaccount1"
 ACCOUNT_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -34,6 +35,16 @@ def azurite(folder: Path, *options: str, scheme: str = "http") -> Iterator[str]:
     command += ["--disableTelemetry", "--blobPort", str(port), *options]
     url = f"{scheme}://127.0.0.1:{port}/{ACCOUNT}"
     with _running(command, folder / "azurite.log", url):
+        yield url
+
+
+@contextmanager
+def cosmos_emulator(folder: Path) -> Iterator[str]:
+    """The address of a running account with no databases; any key opens it."""
+    port = free_ports()
+    script = _package(COSMOS) / "node_modules/@vercel/cosmosdb-server/lib/cli.js"
+    url = f"http://127.0.0.1:{port}/"
+    with _running([_node(), str(script), "-p", str(port), "--no-ssl"], folder / "cosmos.log", url):
         yield url
 
 
@@ -74,7 +85,7 @@ def _node() -> str:
 
 def _package(name: str) -> Path:
     """Its folder. Processes that need it at once install it one after the other."""
-    folder = _FOLDER / name.replace("/", "-")
+    folder = _FOLDER / name.strip("@").replace("/", "-")
     done = folder / "installed"
     if done.exists():
         return folder
