@@ -75,7 +75,7 @@ def deliver(transaction: Transaction, container: Container, message: NewMessage)
     properties: MessageProperties | None = None
     for subscription in container.subscriptions:
         limit = _shorter(container.settings.time_to_live, subscription.settings.time_to_live)
-        if subscription.rules is None:
+        if subscription.takes_all:
             _enter(transaction, subscription, _copy(message, MessageChanges(), transaction), limit)
             continue
         properties = properties or transaction.codec.properties(message.encoded)

@@ -139,11 +139,14 @@ class Writer:
         self, connection: sqlite3.Connection, ownership: Ownership, group: Sequence[_Item]
     ) -> None:
         superseded = False
+        begun: list[Transaction] = []
         try:
-            self._commit(connection, ownership, group)
+            self._commit(connection, ownership, group, begun)
         except Exception as error:
             if connection.in_transaction:
                 connection.rollback()
+            for transaction in reversed(begun):
+                transaction.take_back()
             superseded = isinstance(error, BrokerSuperseded)
             if not superseded:
                 _log.exception("The broker's database refused a commit; its callers are told.")
@@ -156,7 +159,11 @@ class Writer:
         self._call(self._finish, group, superseded)
 
     def _commit(
-        self, connection: sqlite3.Connection, ownership: Ownership, group: Sequence[_Item]
+        self,
+        connection: sqlite3.Connection,
+        ownership: Ownership,
+        group: Sequence[_Item],
+        begun: list[Transaction],
     ) -> None:
         durable = any(item.durable for item in group)
         connection.execute("PRAGMA synchronous = " + ("FULL" if durable else "NORMAL"))
@@ -166,6 +173,7 @@ class Writer:
         counted: set[Container] = set()
         for item in group:
             transaction = self._transaction(connection)
+            begun.append(transaction)
             if item.changes_first:
                 connection.execute("SAVEPOINT operation")
             try:
@@ -173,6 +181,7 @@ class Writer:
                 transaction.flush()
             except BrokerError as error:
                 item.error = error
+                transaction.take_back()
                 if item.changes_first:
                     connection.execute("ROLLBACK TO operation")
             else:

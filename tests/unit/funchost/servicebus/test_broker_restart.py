@@ -265,3 +265,19 @@ async def test_who_waits_for_the_lock_gets_it_when_its_holder_is_killed(tmp_path
     other = InstanceLock(file)
     await other.acquire()
     other.release()
+
+
+async def test_a_database_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    namespace = Namespace()
+    namespace.add_queue("s", requires_session=True)
+    async with running(tmp_path, namespace) as broker:
+        link = await open_link(broker, "s", session="a")
+        await link.receiver.set_session_state(b"kept")
+    with closing(sqlite3.connect(tmp_path / "servicebus.db")) as database:
+        database.execute("ALTER TABLE session_state DROP COLUMN updated_at")
+        database.execute("DROP TABLE changed_rules")
+        database.execute("PRAGMA user_version = 1")
+    async with running(tmp_path, namespace) as broker:
+        link = await open_link(broker, "s", session="a")
+        assert await link.receiver.session_state() == b"kept"
+        assert await broker.sessions("s", skip=0, top=9, updated_after=0) == []
