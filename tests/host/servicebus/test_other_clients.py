@@ -40,6 +40,10 @@ def fill(raw: RawClient, queue: str, number: int, handle: int = 0) -> None:
     raw.attach_sender(handle, queue)
     for delivery in range(number):
         raw.transfer(handle, delivery, data(f"{delivery}".encode()))
+    expect_accepted(raw, number)
+
+
+def expect_accepted(raw: RawClient, number: int) -> None:
     settled = 0
     while settled < number:
         fields, _ = raw.expect(DISPOSITION)
@@ -399,6 +403,27 @@ def test_slow_readers_do_not_fill_the_brokers_memory(broker: BrokerProcess) -> N
         sender.transfer(0, 300, data(b"an answer shows that the broker has gone on"))
         sender.expect(DISPOSITION)
         assert resident_megabytes(broker.process.pid) - before < 25
+
+
+def test_many_links_that_do_not_read_leave_messages_to_others(broker: BrokerProcess) -> None:
+    queue = broker.queue()
+    with broker.connect() as sending, broker.connect() as reading:
+        sender, reader = RawClient(sending), RawClient(reading, window=100_000)
+        sender.attach_sender(0, queue)
+        for start in range(0, 1000, 50):
+            for delivery in range(start, start + 50):
+                sender.transfer(0, delivery, data(bytes(30_000)))
+            expect_accepted(sender, 50)
+        for handle in range(200):
+            reader.attach_receiver(handle, queue)
+        for handle in range(200):
+            reader.flow(handle, count=0, credit=2**32 - 1, window=100_000)
+        reader.expect(TRANSFER)
+        # Whatever the kernel holds of thirty megabytes, much is still in the broker.
+        sender.attach_receiver(1, queue)
+        sender.flow(1, count=0, credit=200)
+        for _ in range(200):
+            sender.expect(TRANSFER)
 
 
 def resident_megabytes(process: int) -> float:
