@@ -328,3 +328,21 @@ async def test_rules_that_were_not_committed_do_not_hold(tmp_path: Path) -> None
     assert isinstance(await fail(sqlite3.OperationalError("disk full")), BrokerUnavailable)
     assert [rule.name for rule in container.rules] == ["first"]
     await writer.stop()
+
+
+@pytest.mark.parametrize(
+    ("action", "why"),
+    [
+        ("SET x = " + " + ".join(["s"] * 30), "a text is longer than a message may be"),
+        ("; ".join(f"SET x{n} = s" for n in range(20)), "the message would have"),
+    ],
+)
+async def test_an_action_cannot_make_a_message_without_bounds(
+    tmp_path: Path, action: str, why: str
+) -> None:
+    namespace = topic(s=[Rule("r", SqlFilter("1=1"), action)], other=[Rule("r", SqlFilter("1=1"))])
+    async with running(tmp_path, namespace) as broker:
+        await broker.send("t", [message("a", s="x" * 20_000)])
+        assert await bodies(broker, "t/Subscriptions/other") == ["a"]
+        (letter,) = await broker.peek("t/Subscriptions/s/$DeadLetterQueue", 1, 9)
+        assert str(application(letter)["DeadLetterErrorDescription"]).startswith(why)
