@@ -69,6 +69,14 @@ def waits(context):
 
 
 @app.orchestration_trigger(context_name="context")
+def listens(context):
+    got = []
+    while len(got) < context.get_input():
+        got.append((yield context.wait_for_external_event("Go")))
+    return got
+
+
+@app.orchestration_trigger(context_name="context")
 def waits_too_long(context):
     try:
         yield context.call_activity("overstays", "x")
@@ -208,6 +216,18 @@ async def test_hubs_are_those_that_are_stored_or_declared(tmp_path: Path) -> Non
         for name in ("Another", "no hub"):
             with pytest.raises(ArgumentError, match=name):
                 hubs.client(name)
+
+
+async def test_events_arrive_in_order_whichever_process_takes_them(tmp_path: Path) -> None:
+    async with running(app, tmp_path) as owner, running(app, tmp_path) as other:
+        instance = await owner.start("listens", 60)
+        await owner.until(instance, lambda status: status.history_length > 0)
+        for number in range(60):
+            sender = other if number % 3 else owner
+            await sender.raise_event(instance, "Go", number)
+        status = await owner.finished(instance)
+        assert status.output is not None
+        assert json.loads(status.output) == list(range(60))
 
 
 async def test_a_silent_process_loses_its_work_and_its_late_result_is_dropped(
