@@ -79,7 +79,9 @@ class Engine:
         # Held by whoever is suspected of killing its process.
         self._alone = asyncio.Lock()
         self._orchestrations = OrchestrationRunner(options, functions, invoke, clock.now)
-        self._entities = EntityRunner(options, invoke, clock.now)
+        self._entities = EntityRunner(
+            options, invoke, clock.now, partial(log.log, _CATEGORY, ERROR)
+        )
         self._activities = ActivityWork(
             writer,
             ActivityRunner(options, functions, invoke, clock.now, log),
