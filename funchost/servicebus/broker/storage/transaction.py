@@ -194,6 +194,10 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[obj
 
 
 def message_id(container: Container, sequence: int) -> int:
+    """0, which no message has, for a number that a client made up and that would lead into another
+    container."""
+    if not 0 <= sequence <= _SEQUENCE_MASK:
+        return 0
     return container.number << SEQUENCE_BITS | sequence
 
 

@@ -179,8 +179,12 @@ class Writer:
             try:
                 item.result = item.operation(transaction)
                 transaction.flush()
-            except BrokerError as error:
-                item.error = error
+            except sqlite3.Error:
+                raise
+            except Exception as error:
+                item.error = _refusal(error)
+                if not isinstance(error, BrokerError) and not item.changes_first:
+                    raise
                 transaction.take_back()
                 if item.changes_first:
                     connection.execute("ROLLBACK TO operation")
@@ -235,6 +239,14 @@ def _resolve(future: "asyncio.Future[None]", error: Exception | None) -> None:
         future.set_result(None)
     else:
         future.set_exception(error)
+
+
+def _refusal(error: Exception) -> BrokerError:
+    """What the caller of a failed operation is told; a fault of ours is his alone."""
+    if isinstance(error, BrokerError):
+        return error
+    _log.error("An operation of the broker has failed.", exc_info=error)
+    return BrokerError("The broker failed; its log says how.")
 
 
 def _unavailable(error: Exception) -> BrokerUnavailable:
