@@ -305,7 +305,10 @@ MANY = onix.product(ISBN) * 3
         (onix.message("".join(f"<n{number}/>" for number in range(30_000))), "more names"),
         (onix.message("<Product>" + MANY + "</Product>"), "stands in another one"),
         ("<?xml version='1.0'?><feed/>", "feed, not ONIXMessage"),
-        (onix.message(MANY).encode()[:600] + b"\xff\xfe\x00", "breaks off"),
+        (onix.message(MANY).encode()[:600] + b"\xff\xfe\x00", "breaks off.*not in the encoding"),
+        (onix.message(MANY).replace("UTF-8", "Shift_JIS"), "multi-byte.*save it as UTF-8"),
+        (onix.message(MANY).replace("UTF-8", "rot13"), "encoding .*save it as UTF-8"),
+        (onix.message(MANY).replace("UTF-8", "idna"), "encoding .*save it as UTF-8"),
     ],
 )
 def test_a_message_that_is_broken_or_meant_to_harm_is_refused_whole(
