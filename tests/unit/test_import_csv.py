@@ -197,6 +197,18 @@ def test_a_cell_on_which_no_sale_depends_is_noted_and_left_out() -> None:
     assert [where for where, _ in record.notes] == ["language", "pages"]
 
 
+def test_texts_that_are_too_long_are_left_out_unless_they_are_the_title() -> None:
+    head = "isbn,title,subtitle,imprint,series,volume,authors\n439023483,"
+    long = "x" * 501
+    (record,) = read(f"{head}A,{long},{long},{long},1,{long};Jo Ok;\u200b\n")
+    assert record.said is not None
+    fields = record.said.fields
+    assert (fields.keys(), len(fields["contributors"])) == ({"title", "contributors"}, 1)
+    assert {where for where, _ in record.notes} == {"subtitle", "imprint", "series", "authors"}
+    (record,) = read(f"{head}{long},,,,,\n")
+    assert record.fault == "title is longer than 500 characters"
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     def peak(count: int) -> int:
         file = tmp_path / f"{count}.csv"

@@ -1,9 +1,13 @@
 """One cell that names several people, and names that are written family name first."""
 
 import re
+from collections.abc import Iterable
 
-from functions.inventory.model import Role
+from functions.inventory.imports.plain_text import one_line
+from functions.inventory.model import Contributor, Role, SeriesPlace
 from functions.inventory.words import name_key
+
+Notes = list[tuple[str, str]]
 
 _ROLES: dict[str, Role] = {
     "author": "author",
@@ -33,6 +37,7 @@ _AND = re.compile(r"\s+(?:&|and|und|et|y)\s+", re.IGNORECASE)
 _SUFFIX = re.compile(
     r"(?:jr|sr|ii|iii|iv|ph\.?d|m\.?d|esq|mba|obe|cbe|inc|ltd|llc)\.?", re.IGNORECASE
 )
+_MOST_PEOPLE = 100
 _INITIALS = re.compile(r"(?:[^\W\d_]\.[ -]?){1,4}")
 
 
@@ -58,6 +63,32 @@ def natural_order(name: str) -> str:
     if not comma or "," in given or _SUFFIX.fullmatch(given.strip()):
         return name
     return f"{given.strip()} {family.strip()}".strip()
+
+
+def contributors(
+    people: Iterable[tuple[str, Role]], where: str, notes: Notes
+) -> tuple[Contributor, ...]:
+    """Each once, at most a hundred; who is left out is noted."""
+    found: dict[Contributor, None] = {}
+    for name, role in people:
+        try:
+            found[Contributor(name=one_line(name, 300), role=role)] = None
+        except ValueError:
+            notes.append((where, f"{name[:40]!r} cannot be kept as a name"))
+    if len(found) > _MOST_PEOPLE:
+        notes.append((where, f"only the first {_MOST_PEOPLE} were taken"))
+    return tuple(found)[:_MOST_PEOPLE]
+
+
+def series_place(title: str, volume: str | None, where: str, notes: Notes) -> SeriesPlace | None:
+    """None, which is noted, where the title cannot be kept."""
+    try:
+        return SeriesPlace(
+            title=one_line(title, 300), volume=one_line(volume, 30) if volume else None
+        )
+    except ValueError:
+        notes.append((where, f"{title[:40]!r}, {(volume or '')[:40]!r} cannot be kept"))
+        return None
 
 
 def _commas(part: str, *, several: bool) -> list[str]:
