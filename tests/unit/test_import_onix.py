@@ -93,6 +93,7 @@ def test_a_whole_product_is_read_alike_in_every_form(
         ("Price", "in EUR is not used"),
         ("PriceDate", "a price from 2026-04-01 on is not yet used"),
         ("ProductFormDetail", "B501 is not used"),
+        ("ProductIdentifier", "of type 01 is not used"),
         ("RelatedProduct", "relation 03 is not used"),
         ("Subject", "scheme 20 is not used"),
         ("SupportingResource", "a cover is not fetched"),
@@ -351,6 +352,19 @@ def test_a_product_without_an_isbn_is_refused_with_its_own_name() -> None:
             "</TitleElement><TitleElement><TitleElementLevel>02</TitleElementLevel>"
             "<TitleText>Works</TitleText></TitleElement>",
             "TitleElement",
+        ),
+        (
+            "<DescriptiveDetail>",
+            "<ProductIdentifier><ProductIDType>15</ProductIDType><IDValue>9780131103627</IDValue>"
+            "</ProductIdentifier><DescriptiveDetail>",
+            "ProductIdentifier",
+        ),
+        (
+            "<ProductSupply>",
+            "<CollateralDetail><TextContent><TextType>03</TextType><ContentAudience>00"
+            "</ContentAudience><Text>One.</Text><Text>Un.</Text></TextContent></CollateralDetail>"
+            "<ProductSupply>",
+            "Text",
         ),
         (
             "</Price>",
