@@ -38,7 +38,9 @@ _SUFFIX = re.compile(
     r"(?:jr|sr|ii|iii|iv|ph\.?d|m\.?d|esq|mba|obe|cbe|inc|ltd|llc)\.?", re.IGNORECASE
 )
 _MOST_PEOPLE = 100
-_INITIALS = re.compile(r"(?:[^\W\d_]\.[ -]?){1,4}")
+_PARTICLE = re.compile(r"(?:d[aeiu]|del|della|der|l[ae]|st\.?|te[nr]|v[ao]n|zu) ", re.IGNORECASE)
+"""With which no name begins but a family name."""
+_GIVEN = re.compile(r"(?:[^\W\d_]\.[ -]?){1,4}|[^\s.]+(?: [^\W\d_]\.?){0,3}")
 
 
 def people_in(text: str, role: Role = "author", *, several: bool = True) -> list[tuple[str, Role]]:
@@ -46,11 +48,13 @@ def people_in(text: str, role: Role = "author", *, several: bool = True) -> list
 
     Semicolons, bars and line breaks surely part names. Commas part them too, but `Austen, Jane`
     is one person: one word before a comma, and behind it initials or one word; where the column
-    promises one person (`several` false), any words.
+    promises one person (`several` false), any words. `García Márquez, Gabriel` is one where people
+    are parted in another way, `Le Guin, Ursula K.` anywhere.
     """
     found: dict[tuple[str, str], tuple[str, Role]] = {}
-    for part in _SURE.split(text.strip()):
-        for name in _commas(part, several=several):
+    parts = _SURE.split(text.strip())
+    for part in parts:
+        for name in _commas(part, several=several, alone=len(parts) > 1):
             own, its_role = _with_role(" ".join(name.split()), role)
             if own and name_key(own):
                 found.setdefault((name_key(own), its_role), (own, its_role))
@@ -91,14 +95,14 @@ def series_place(title: str, volume: str | None, where: str, notes: Notes) -> Se
         return None
 
 
-def _commas(part: str, *, several: bool) -> list[str]:
+def _commas(part: str, *, several: bool, alone: bool) -> list[str]:
     pieces: list[str] = []
     for piece in part.split(","):
         if pieces and _SUFFIX.fullmatch(piece.strip()):
             pieces[-1] += "," + piece
         elif piece.strip():
             pieces.append(piece.strip())
-    if len(pieces) == 2 and _is_inverted(*pieces, several=several):
+    if len(pieces) == 2 and _is_inverted(*pieces, several=several, alone=alone):
         family, given = pieces
         role = _ROLE.search(given)
         bare = given[: role.start()] if role else given
@@ -106,13 +110,13 @@ def _commas(part: str, *, several: bool) -> list[str]:
     return [name for piece in pieces for name in _joined(piece)]
 
 
-def _is_inverted(family: str, given: str, *, several: bool) -> bool:
-    bare = _ROLE.sub("", given)
+def _is_inverted(family: str, given: str, *, several: bool, alone: bool) -> bool:
+    words = len(family.split())
     if not several:
-        return len(family.split()) <= 2
-    if len(family.split()) > 1:
+        return words <= 2
+    if words > (2 if alone else 1) and not _PARTICLE.match(family):
         return False
-    return len(bare.split()) == 1 or _INITIALS.fullmatch(bare) is not None
+    return _GIVEN.fullmatch(_ROLE.sub("", given)) is not None
 
 
 def _joined(piece: str) -> list[str]:
