@@ -118,6 +118,17 @@ def test_a_cell_of_ten_megabytes_is_refused_and_the_next_row_is_read() -> None:
     ]
 
 
+def test_a_cell_of_a_hundred_thousand_lines_fills_no_report() -> None:
+    huge_row = '439554934,"' + "x\n" * 100_000 + '",A,1\n'
+    (before, huge, end, after) = read(HEADER + GOOD + huge_row + GOOD)
+    assert before.said is not None
+    assert after.said is not None
+    assert huge.fault == (
+        "opens a quote that is not closed within 2,000 lines; it was left out up to line 100002"
+    )
+    assert end.fault == "opens a quote that is never closed"
+
+
 def test_a_row_that_was_cut_off_is_refused_and_empty_cells_at_the_end_are_not() -> None:
     assert titles(HEADER + "439023483,The Hun") == ["has 2 cells, and the first row has 4"]
     assert titles(HEADER + GOOD.rstrip() + ",,\n\n,,,\n") == ["The Hunger Games"]
