@@ -2,6 +2,7 @@
 
 `checkout_hash` is the SHA-256 of the checkout's id, which is a capability and stands nowhere.
 `open_cart` is the cart's id as long as its checkout is open: a cart has one at most.
+`erase_asked_at`: the customer is gone, and the buyer is forgotten as soon as the order is settled.
 """
 
 from sqlalchemy import (
@@ -61,6 +62,7 @@ orders = Table(
     Column("pay_until", Utc, nullable=False),
     Column("placed_at", Utc),
     Column("looked_after_at", Utc, nullable=False),
+    Column("erase_asked_at", Utc),
     CheckConstraint(
         "refunded >= 0 AND refunded <= refund_requested AND refund_requested <= captured",
         name="refunds_fit",

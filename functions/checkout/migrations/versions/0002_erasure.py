@@ -1,0 +1,13 @@
+"""When an order's customer asked to be erased."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from shared.sql.types import Utc
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("orders", sa.Column("erase_asked_at", Utc(), nullable=True))
