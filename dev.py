@@ -56,6 +56,7 @@ PROGRAMS = {
     "bench": ("bench", "run the benchmarks and print a table (--full: every size)"),
     "import": ("local.importer", "load a CSV or ONIX file (--map, --set, --report)"),
     "token": ("local.token", "print a bearer token (--role ROLE, --subject NAME)"),
+    "tour": ("local.tour", "buy a book from the running shop, call by call (--port, --state DIR)"),
     "migrate": ("local.migrate", "bring the databases of the settings to the newest schema"),
 }
 CHECK = {"check": ("", "format, lint, import contracts, types")}
