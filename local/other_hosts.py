@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local.environment import SANDBOX_KEYS
+from local.environment import SANDBOX_KEYS, is_sandboxed
 from shared.config.settings import BLOBS, DOCUMENTS, SERVICE_BUS
 from shared.kit.files import write_whole
 
 _ONE_OF = [frozenset(names.split(" or ")) for names in (BLOBS, DOCUMENTS, SERVICE_BUS)]
-_SANDBOX = "sandbox"
-"""Every key of the sandbox says so, in the sample too."""
 
 
 class UnreadableSettingsError(Exception):
@@ -31,9 +29,13 @@ def complete(file: Path, sample: Mapping[str, Any], keys: Mapping[str, str]) -> 
     before = dict(values)
     wanted = sample["Values"] | keys
     values.update(
-        {name: wanted[name] for name in SANDBOX_KEYS if name in values and _SANDBOX in values[name]}
+        {
+            name: wanted[name]
+            for name in SANDBOX_KEYS
+            if name in values and is_sandboxed(values[name])
+        }
     )
-    added = [name for name in wanted if not _has(values, name)]
+    added = [name for name in wanted if not _has(wanted | values, values, name)]
     values.update({name: wanted[name] for name in added})
     if values != before:
         mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else 0o600
@@ -41,8 +43,9 @@ def complete(file: Path, sample: Mapping[str, Any], keys: Mapping[str, str]) -> 
     return added
 
 
-def _has(values: Mapping[str, str], name: str) -> bool:
-    if name == "STRIPE_API_BASE" and _SANDBOX not in values.get("STRIPE_SECRET_KEY", _SANDBOX):
+def _has(all_values: Mapping[str, str], values: Mapping[str, str], name: str) -> bool:
+    """Whether the file says what the setting is for, in one way or another."""
+    if name == "STRIPE_API_BASE" and not is_sandboxed(all_values["STRIPE_SECRET_KEY"]):
         return True  # with a key of Stripe's own, no address means Stripe
     others = next((names for names in _ONE_OF if name in names), frozenset({name}))
     there = {one.lower() for one in values}

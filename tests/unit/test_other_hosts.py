@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.environment import SANDBOX_KEYS
+from local.environment import SANDBOX_KEYS, embedded
 from local.other_hosts import UnreadableSettingsError, complete
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,6 +73,21 @@ def test_what_the_owner_chose_otherwise_is_not_added(tmp_path: Path) -> None:
         )
     )
     assert not {"STRIPE_API_BASE", "DOCUMENTS_FILE", "ServiceBusConnection"} & {*values}
+
+
+def test_with_a_key_of_stripes_own_a_shop_talks_to_stripe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in SAMPLE["Values"]:
+        monkeypatch.delenv(name, raising=False)
+    assert embedded(tmp_path, 7071)["STRIPE_API_BASE"] == "http://127.0.0.1:7072"
+    monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_mine")
+    assert "STRIPE_API_BASE" not in embedded(tmp_path, 7071)
+    monkeypatch.setenv("STRIPE_API_BASE", "http://127.0.0.1:9")
+    assert embedded(tmp_path, 7071)["STRIPE_API_BASE"] == "http://127.0.0.1:9"
+    file = tmp_path / "local.settings.json"
+    added = complete(file, SAMPLE, {**KEYS, "STRIPE_SECRET_KEY": "sk_test_mine"})
+    assert "STRIPE_API_BASE" not in added
 
 
 @pytest.mark.parametrize(
