@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 from local.token import tokens_of
 from local.tour import ADDRESS, Shopper, tour
-from tests.conftest import ROOT, Shop, free_ports
+from tests.conftest import ROOT, Shop
 from tests.journeys.test_shop import ask
+from tests.support.ports import free_ports
 
 
 def take_tour(port: int, state: Path) -> "subprocess.CompletedProcess[str]":
