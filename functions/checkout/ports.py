@@ -121,6 +121,10 @@ class Orders(Protocol):
         stay."""
         ...
 
+    def forget_buyers(self, erased_before: datetime) -> int:
+        """Of orders that were erased before then and are not settled yet; how many."""
+        ...
+
     def versions(self, order_ids: Collection[str]) -> Mapping[str, int]: ...
 
     def due(

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from functions.checkout import saga
 from functions.checkout.service.customers import Customers
 from functions.checkout.service.orders import Viewer
+from functions.checkout.service.sweeping import Sweeping
 from functions.shipping.model import CustomerId, SaidAddress
 from functions.shipping.service.addresses import AddressBook
 from shared.contracts.carts import CartLine, CartSnapshot
@@ -151,6 +152,25 @@ async def test_what_is_paid_is_still_sent_and_forgotten_then(desk: Desk) -> None
     desk.dispatch(order_id)
     assert desk.traces() == []
     assert desk.buying.orders.delivery(order_id) is None
+
+
+async def test_what_is_only_downloaded_needs_no_address_any_more(desk: Desk) -> None:
+    desk.buying.shelves.put(a_book(4, format="ebook"))
+    desk.place(4)
+    await desk.customers.erase("anna")
+    assert desk.traces() == []
+
+
+async def test_what_never_left_is_forgotten_after_ninety_days(desk: Desk) -> None:
+    lost, sweeping = desk.place(1), Sweeping(desk.buying.transactions)
+    desk.place(2, customer="ben", email="ben@example.org")
+    await desk.customers.erase("anna")
+    assert sweeping.forget_buyers(timedelta(days=90)) == 0
+    assert lost in desk.traces()
+    desk.buying.shelves.clock.advance_business(timedelta(days=91))
+    assert sweeping.forget_buyers(timedelta(days=90)) == 1
+    assert lost not in desk.traces()
+    assert sweeping.forget_buyers(timedelta(days=90)) == 0
 
 
 async def test_an_unpaid_checkout_is_given_up_and_forgotten_when_it_has_ended(desk: Desk) -> None:

@@ -51,9 +51,9 @@ class Customers:
         """Forgets the customer; may be repeated, and must be where it raised.
 
         Cart and addresses go at once. Orders stay, for the books, without the customer. What an
-        order says of its buyer goes with it if the order is settled; else as soon as it is: one
-        that is paid is still sent, and a checkout that is not paid is given up. The caller wakes
-        the sagas of the orders that are returned.
+        order says of its buyer goes with it if the order is settled; else as soon as it is, after
+        90 days at the latest: one that is paid is still sent, and a checkout that is not paid is
+        given up. The caller wakes the sagas of the orders that are returned.
         """
         await self._carts.erase(customer_id)
         await asyncio.to_thread(self._addresses.erase, customer_id)

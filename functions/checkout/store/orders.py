@@ -11,6 +11,7 @@ from sqlalchemy import (
     Row,
     and_,
     case,
+    exists,
     func,
     insert,
     null,
@@ -44,6 +45,7 @@ _FORGOTTEN: Mapping[str, Any] = {
     "delivery": null(),
     "postcode": "",
     "fingerprint": "",
+    "erase_asked_at": null(),
 }
 """What an order says of its buyer besides `customer_id` and `cart_id`, and what is left of it."""
 _AT_ONCE = 1000
@@ -319,17 +321,27 @@ class SqlOrders:
         own = orders.c.customer_id == customer_id
         found = self._connection.execute(select(orders.c.id, orders.c.status).where(own)).all()
         self.changed.update(row.id for row in found)
+        is_sent = exists().where(
+            order_lines.c.order_id == orders.c.id, order_lines.c.weight_grams > 0
+        )
+        is_settled = or_(
+            orders.c.status.in_(sorted(SETTLED)), and_(orders.c.status == "placed", ~is_sent)
+        )
+        values = _forgetting(is_settled)
+        values["erase_asked_at"] = case((is_settled, null()), else_=self._now)
+        gone = dict.fromkeys(("customer_id", "cart_id", "open_cart"))
         self._connection.execute(
-            update(orders)
-            .where(own)
-            .values(
-                **dict.fromkeys(("customer_id", "cart_id", "open_cart")),
-                erase_asked_at=self._now,
-                **_forgetting(orders.c.status.in_(sorted(SETTLED))),
-                **self._moved_on(),
-            )
+            update(orders).where(own).values(**gone, **values, **self._moved_on())
         )
         return [(row.id, row.status) for row in found]
+
+    def forget_buyers(self, erased_before: datetime) -> int:
+        forgotten = self._connection.execute(
+            update(orders)
+            .where(orders.c.erase_asked_at < erased_before)
+            .values(**_FORGOTTEN, **self._moved_on())
+        )
+        return forgotten.rowcount
 
     def versions(self, order_ids: Collection[str]) -> Mapping[str, int]:
         wanted = list(order_ids)
