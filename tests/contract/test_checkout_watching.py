@@ -26,24 +26,25 @@ class Noted(Watching):
         self.found: list[str] = []
         self.looks: list[set[str]] = []
         self._after_first = after_first
-        self._has_found = threading.Semaphore(0)
+        self._has_looked = threading.Semaphore(0)
 
     def find(self, checkout_hash: str) -> Order:
         order = super().find(checkout_hash)
-        if self._after_first is not None and not self.found:
-            self._after_first()
         self.found.append(order.id)
-        self._has_found.release()
         return order
 
     def _versions(self, order_ids: Collection[str]) -> Mapping[str, int]:
+        versions = super()._versions(order_ids)
+        if self._after_first is not None and not self.looks:
+            self._after_first()
         self.looks.append(set(order_ids))
-        return super()._versions(order_ids)
+        self._has_looked.release()
+        return versions
 
-    async def reads(self, count: int) -> None:
-        """Until so many more reads are done."""
+    async def waits(self, count: int) -> None:
+        """Until so many more have looked, and wait."""
         for _ in range(count):
-            assert await asyncio.to_thread(self._has_found.acquire, timeout=60)
+            assert await asyncio.to_thread(self._has_looked.acquire, timeout=60)
 
 
 @dataclass
@@ -70,22 +71,27 @@ def bench(shelves: Shelves, tmp_path: Path) -> Iterator[Bench]:
         yield Bench(buying, bell, ours)
 
 
-def standing_still() -> float:
-    """A clock by which it is never time to look around."""
-    return 0.0
+@dataclass
+class StandingClock:
+    """By which it is not time to look around until a test says so."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
 
 
 async def test_a_commit_wakes_who_waits_for_that_order_and_nobody_else(bench: Bench) -> None:
     first, second = bench.buying.start(1).order, bench.buying.start(1).order
-    watching = Noted(bench.ours, bench.bell, standing_still)
+    watching = Noted(bench.ours, bench.bell, StandingClock())
     waits = [
         asyncio.create_task(watching.changed(bench.hashed(one), one, FOR_LONG))
         for one in (first, second)
     ]
-    await watching.reads(2)
+    await watching.waits(2)
     await asyncio.to_thread(bench.change, second, bench.ours)
     assert (await waits[1]).version == second.version + 1
-    assert watching.found.count(first.id) == 1, "nothing happened to it, so it was not read again"
+    assert watching.found == [second.id], "nothing happened to the other, so it was not read"
     assert bench.bell.listened_for() == {first.id: {first.version}}
     waits[0].cancel()
     await asyncio.gather(*waits, return_exceptions=True)
@@ -97,24 +103,26 @@ async def test_a_commit_between_the_look_and_the_wait_is_not_lost(bench: Bench) 
     watching = Noted(
         bench.ours,
         bench.bell,
-        standing_still,
+        StandingClock(),
         after_first=lambda: bench.change(order, bench.ours),
     )
     changed = await watching.changed(bench.hashed(order), order, FOR_LONG)
-    assert (changed.version, len(watching.found)) == (order.version + 1, 2)
+    assert (changed.version, watching.looks) == (order.version + 1, [{order.id}])
 
 
 async def test_what_another_process_commits_is_found_by_one_query_for_all(bench: Bench) -> None:
     orders = [bench.buying.start(1).order for _ in range(20)]
-    watching = Noted(bench.ours, bench.bell)
+    clock = StandingClock()
+    watching = Noted(bench.ours, bench.bell, clock)
     waits = [
         asyncio.create_task(watching.changed(bench.hashed(one), one, FOR_LONG)) for one in orders
     ]
-    await watching.reads(len(orders))
+    await watching.waits(len(orders))
     await asyncio.to_thread(bench.change, orders[7], bench.buying.transactions)
+    clock.seconds = 1.0
     assert (await waits[7]).version == orders[7].version + 1
-    assert len(watching.found) == len(orders) + 1, "the others were not read again"
-    assert watching.looks[0] == {one.id for one in orders}
+    assert watching.found == [orders[7].id]
+    assert watching.looks[len(orders) :] == [{one.id for one in orders}]
     for wait in waits:
         wait.cancel()
     await asyncio.gather(*waits, return_exceptions=True)

@@ -70,12 +70,14 @@ class Watching:
         self._transactions = transactions
         self._bell = bell
         self._monotonic = monotonic
-        self._looked_at = monotonic() - _LOOK_EVERY_SECONDS
+        self._looked_at = monotonic()
 
     async def changed(self, checkout_hash: str, seen: Order, seconds: float) -> Order:
         """The order as soon as it is another than `seen`, or as it is after `seconds`."""
         until = self._monotonic() + seconds
         with self._bell.listen(seen.id, seen.version) as rung:
+            if await asyncio.to_thread(self._versions, (seen.id,)) == {seen.id: seen.version}:
+                await self._rung(rung, until)
             while True:
                 # In this order: a commit after the look rings again.
                 rung.clear()
