@@ -12,6 +12,7 @@ from wiring.common import service_bus
 if TYPE_CHECKING:
     from functions.checkout.service.news import News
     from functions.checkout.service.orders import GuestLinks, OrderBook
+    from functions.checkout.service.receipts import OrderReceipts
     from functions.checkout.service.starting import CheckoutIds, Starting
     from functions.checkout.service.steps import Steps
     from functions.checkout.service.sweeping import Sweeping
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 class Checkout:
     """The parts of the checkout service, each built once, when first asked for.
 
-    `orders` is what other services ask (`shared.contracts.orders.OrderLookup`).
+    `orders` and `receipts` are what other services ask (`OrderLookup` and `Receipts` of
+    `shared.contracts.orders`).
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Checkout:
         self.relay = Provider(self._relay)
         self.transactions = Provider(self._transactions)
         self.orders = Provider(self._orders)
+        self.receipts = Provider(self._receipts)
         self._parts = triggers.Parts(
             starting=Provider(self._starting),
             watching=Provider(self._watching),
@@ -124,6 +127,11 @@ class Checkout:
         from functions.checkout.service.orders import OrderBook
 
         return OrderBook(self.transactions(), self._shipping.voids())
+
+    def _receipts(self) -> "OrderReceipts":
+        from functions.checkout.service.receipts import OrderReceipts
+
+        return OrderReceipts(self.transactions(), self._parts.links())
 
     def _news(self) -> "News":
         from functions.checkout.service.news import News

@@ -83,6 +83,15 @@ class OrderLinkRequested(Payload):
     order_number: str
 
 
+class CustomerErased(Payload):
+    """Whoever keeps more of the customer than an order's id forgets it. The session is a digest of
+    the customer's id."""
+
+    kind: ClassVar[str] = "customer.erased"
+
+    customer_id: str
+
+
 class Delivery(BaseModel):
     """Where an order goes: what shipping needs and no event carries."""
 
@@ -119,3 +128,45 @@ class OrderLookup(Protocol):
     def contact(self, order_id: str) -> Contact | None: ...
 
     def lines(self, order_id: str) -> Sequence[OrderLine]: ...
+
+
+class ReceiptLine(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    isbn: Isbn
+    title: str
+    format: str
+    quantity: int
+    unit_price: Minor
+
+
+class Receipt(BaseModel):
+    """An order as its buyer is told of it. `tax` is the part of `total` that is tax; `contact` and
+    `delivery` are None once the customer was erased."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    order_number: str
+    contact: Contact | None
+    delivery: Delivery | None
+    lines: tuple[ReceiptLine, ...]
+    items: Minor
+    shipping: Minor
+    tax: Minor
+    total: Minor
+    currency: Currency
+    shipping_method: str
+    placed_at: datetime | None
+    is_paid: bool
+
+
+class Receipts(Protocol):
+    """Read on the primary."""
+
+    def receipt(self, order_id: str) -> Receipt | None: ...
+
+    def link(self, order_id: str) -> str:
+        """A token that opens this one order to whoever holds it, until its time is over: for the
+        buyer's own mailbox."""
+        ...

@@ -101,6 +101,18 @@ class ShipmentDispatched(_ShipmentEvent):
     """How many of the order's consignments are not dispatched yet."""
 
 
+class ShipmentOutForDelivery(_ShipmentEvent):
+    kind: ClassVar[str] = "shipment.out_for_delivery"
+
+
+class ShipmentDelayed(_ShipmentEvent):
+    """`expected` is the day that the carrier names now, if it names one."""
+
+    kind: ClassVar[str] = "shipment.delayed"
+
+    expected: date | None = None
+
+
 class ShipmentDelivered(_ShipmentEvent):
     kind: ClassVar[str] = "shipment.delivered"
 
