@@ -14,6 +14,7 @@ import sandbox.clock.routes
 import sandbox.oidc.routes
 from sandbox.answers import Refused, render_http_error, render_refusal
 from sandbox.clock.store import ClockFile
+from sandbox.mailbox.routes import Mailbox
 from sandbox.oidc.store import SigningKeys
 from sandbox.stripe.routes import Stripe
 
@@ -25,6 +26,8 @@ def create_app(state: Path, public_url: str, shop_url: str | None = None) -> Sta
     issuer = f"{here}/oidc"
     stripe = Stripe(state, here, shop_url.rstrip("/") if shop_url else None)
 
+    mailbox = Mailbox(state)
+
     async def health(request: Request) -> Response:
         return JSONResponse(
             {
@@ -33,6 +36,7 @@ def create_app(state: Path, public_url: str, shop_url: str | None = None) -> Sta
                     "oidc": {"issuer": issuer},
                     "clock": {},
                     "stripe": {"api_base": here, "page": f"{here}/stripe"},
+                    "mailbox": {"api_base": f"{here}/mailbox", "page": f"{here}/mailbox"},
                 },
             }
         )
@@ -41,6 +45,7 @@ def create_app(state: Path, public_url: str, shop_url: str | None = None) -> Sta
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with stripe.serving():
             yield
+        mailbox.close()
 
     return Starlette(
         routes=[
@@ -48,6 +53,7 @@ def create_app(state: Path, public_url: str, shop_url: str | None = None) -> Sta
             *sandbox.oidc.routes.routes(SigningKeys(state), issuer),
             *sandbox.clock.routes.routes(ClockFile(state)),
             *stripe.routes(),
+            *mailbox.routes(),
         ],
         lifespan=lifespan,
         exception_handlers={Refused: render_refusal, HTTPException: render_http_error},

@@ -18,6 +18,7 @@ from babel.numbers import format_currency, get_currency_precision
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, select_autoescape
 
 from functions.notifications.model import Kind, Letter
+from shared.contracts.catalogue import DIGITAL
 from shared.contracts.orders import Receipt
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ class JinjaLetters:
             "receipt": receipt,
             "money": lambda amount, currency: money(amount, currency, where),
             "day": lambda when: day(when, where),
+            "country": lambda code: where.territories.get(code, code),
+            "has_parcel": receipt is not None
+            and any(line.format not in DIGITAL for line in receipt.lines),
         }
         words = self._words.get_template(f"{_LANGUAGE}/{kind}.j2")
         block = _Blocks(words, said)
