@@ -9,7 +9,7 @@ from datetime import timedelta
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
-from functions.notifications.mail.message import unsubscribe_headers
+from functions.notifications.mail.message import shown_name, unsubscribe_headers
 from functions.notifications.model import MailNotSent, MailRefused, Outgoing
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class AzureMail:
             if again and self._is_known(mail.id):
                 return mail.id
             self._client.begin_send(
-                self._message(mail), operation_id=mail.id, client_request_id=mail.id, polling=False
+                self._message(mail), operation_id=mail.id, request_id=mail.id, polling=False
             )
         except HttpResponseError as error:
             raise _refusal(error) from None
@@ -63,7 +63,7 @@ class AzureMail:
         raise MailRefused(_plain((found.get("error") or {}).get("code")) or "failed")
 
     def _message(self, mail: Outgoing) -> dict[str, Any]:
-        to = {"address": mail.to, "displayName": mail.to_name or mail.to}
+        to = {"address": mail.to, "displayName": shown_name(mail) or mail.to}
         made: dict[str, Any] = {
             "senderAddress": self._sender,
             "recipients": {"to": [to]},
@@ -81,9 +81,9 @@ class AzureMail:
         return made
 
 
-def email_client(connection_string: str | None, endpoint: str | None) -> "EmailClient":
+def email_client(connection_string: str | None, endpoint: str | None, **more: Any) -> "EmailClient":
     """By connection string, or by the app's own identity in Entra to `endpoint`. Trying again is
-    ours, so the SDK does not."""
+    ours, so the SDK does not. `more` are options of the SDK's."""
     from azure.communication.email import EmailClient
 
     options: dict[str, Any] = {
@@ -91,6 +91,7 @@ def email_client(connection_string: str | None, endpoint: str | None) -> "EmailC
         "connection_timeout": _PATIENCE_SECONDS,
         "read_timeout": _PATIENCE_SECONDS,
         "api_version": _API_VERSION,
+        **more,
     }
     if connection_string:
         return EmailClient.from_connection_string(connection_string, **options)

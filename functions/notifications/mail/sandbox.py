@@ -5,7 +5,7 @@ from email.utils import parseaddr
 
 import httpx
 
-from functions.notifications.mail.message import unsubscribe_headers
+from functions.notifications.mail.message import shown_name, unsubscribe_headers
 from functions.notifications.model import MailNotSent, MailRefused, Outgoing
 
 _PATIENCE_SECONDS = 10.0
@@ -27,7 +27,7 @@ class SandboxMail:
             "message_id": f"<{mail.id}@{domain}>",
             "from": self._sender,
             "to": mail.to,
-            "to_name": mail.to_name,
+            "to_name": shown_name(mail),
             "reply_to": self._reply_to,
             "subject": mail.letter.subject,
             "text": mail.letter.text,
