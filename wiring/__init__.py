@@ -31,7 +31,15 @@ def create_app(settings: Settings) -> func.FunctionApp:
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     inventory = Inventory(settings, clock)
     cart = Cart(settings, clock, inventory.shown_quotes)
-    shipping = Shipping(settings, clock, inventory.shown_quotes, cart)
+    # Each of the two asks the other; neither is built before it is asked.
+    shipping = Shipping(
+        settings,
+        clock,
+        inventory.shown_quotes,
+        cart,
+        Provider(lambda: checkout.orders()),
+        Provider(lambda: checkout.access()),
+    )
     payments = Payments(settings, clock)
     checkout = Checkout(settings, clock, inventory, cart, payments, shipping)
     notifications = Notifications(settings, clock, inventory, checkout)

@@ -11,7 +11,7 @@ from wiring.common import service_bus
 
 if TYPE_CHECKING:
     from functions.checkout.service.news import News
-    from functions.checkout.service.orders import GuestLinks, OrderBook
+    from functions.checkout.service.orders import GuestLinks, OrderBook, Visitors
     from functions.checkout.service.receipts import OrderReceipts
     from functions.checkout.service.starting import CheckoutIds, Starting
     from functions.checkout.service.steps import Steps
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 class Checkout:
     """The parts of the checkout service, each built once, when first asked for.
 
-    `orders` and `receipts` are what other services ask (`OrderLookup` and `Receipts` of
-    `shared.contracts.orders`).
+    `orders`, `receipts` and `access` are what other services ask (`shared.contracts.orders`).
     """
 
     def __init__(
@@ -54,6 +53,7 @@ class Checkout:
         self.transactions = Provider(self._transactions)
         self.orders = Provider(self._orders)
         self.receipts = Provider(self._receipts)
+        self.access = Provider(self._access)
         self._parts = triggers.Parts(
             starting=Provider(self._starting),
             watching=Provider(self._watching),
@@ -115,7 +115,7 @@ class Checkout:
             self._inventory.quotes(),
             self._inventory.holds(),
             self._shipping.rates(),
-            self._shipping.voids(),
+            self._shipping.shipments(),
         )
 
     def _watching(self) -> "Watching":
@@ -126,7 +126,12 @@ class Checkout:
     def _orders(self) -> "OrderBook":
         from functions.checkout.service.orders import OrderBook
 
-        return OrderBook(self.transactions(), self._shipping.voids())
+        return OrderBook(self.transactions(), self._shipping.shipments())
+
+    def _access(self) -> "Visitors":
+        from functions.checkout.service.orders import Visitors
+
+        return Visitors(self.transactions(), self._parts.links())
 
     def _receipts(self) -> "OrderReceipts":
         from functions.checkout.service.receipts import OrderReceipts

@@ -57,10 +57,6 @@ class Mails(Protocol):
         """Whether it was planned to tell that the parcel came, or will not."""
         ...
 
-    def facts(self, kind: Kind, shipment_id: str) -> Mapping[str, Any]:
-        """What another mail about the same parcel said; empty where there is none."""
-        ...
-
     def count(self, kind: Kind, about: str, since: datetime) -> int: ...
 
     def of_customer(self, customer_id: str) -> Sequence[Mail]:

@@ -21,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Json,
     SecretStr,
     ValidationError,
 )
@@ -48,7 +49,16 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
         SERVICE_BUS,
     ),
     "cart": ("SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE", DOCUMENTS, SERVICE_BUS),
-    "shipping": ("SQL_SHIPPING", "SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE"),
+    "shipping": (
+        "SQL_SHIPPING",
+        "SHOP_CURRENCY",
+        "SHOP_SENDER",
+        "EASYPOST_API_KEY",
+        "EASYPOST_WEBHOOK_SECRET",
+        "AUTH_ISSUER",
+        "AUTH_AUDIENCE",
+        SERVICE_BUS,
+    ),
     "payments": (
         "SQL_PAYMENTS",
         "STRIPE_SECRET_KEY",
@@ -79,7 +89,7 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
 """Of names apart by `or`, one is enough."""
 CALLS: Mapping[Service, tuple[Service, ...]] = {
     "cart": ("inventory",),
-    "shipping": ("inventory", "cart"),
+    "shipping": ("inventory", "cart", "checkout", "payments"),
     "checkout": ("inventory", "cart", "shipping", "payments"),
     "notifications": ("inventory", "checkout"),
 }
@@ -103,9 +113,10 @@ PREFIXES = (
     "ServiceBusConnection",
     "STRIPE_",
     "MAIL_",
+    "EASYPOST_",
 )
 _AZURITE = "UseDevelopmentStorage=true"
-_STRIPE = "api.stripe.com"
+_THIRD_PARTIES = {"STRIPE_API_BASE": "api.stripe.com", "EASYPOST_API_BASE": "api.easypost.com"}
 _SERVICE_BUS_EMULATOR = "UseDevelopmentEmulator=true"
 
 
@@ -150,6 +161,21 @@ def _services(value: str) -> frozenset[str]:
     return chosen or frozenset(SERVICES)
 
 
+class Sender(BaseModel):
+    """Where parcels leave, and where they come back to; carriers ask for a telephone number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    line1: str
+    line2: str | None = None
+    city: str
+    region: str | None = None
+    postcode: str
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")]
+    phone: str
+
+
 def _regions(value: str) -> tuple[str, ...]:
     return tuple(filter(None, (name.strip() for name in value.split(","))))
 
@@ -186,11 +212,12 @@ WebAddress = Annotated[str, _url("https", "http"), AfterValidator(lambda url: ur
 StripeSecretKey = Annotated[SecretStr, _starts_with("sk_", "rk_")]
 StripePublishableKey = Annotated[str, _starts_with("pk_")]
 StripeWebhookSecret = Annotated[SecretStr, _starts_with("whsec_")]
+EasyPostKey = Annotated[SecretStr, _starts_with("EZAK", "EZTK")]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 Regions = Annotated[tuple[str, ...], BeforeValidator(_regions)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 MailAddresses = Annotated[tuple[str, ...], BeforeValidator(_mail_addresses)]
-Sender = Annotated[str, AfterValidator(_sender)]
+MailSender = Annotated[str, AfterValidator(_sender)]
 """An address, perhaps with a name before it: `Bookstore <orders@books.example>`."""
 SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp)]
 Chosen = Annotated[frozenset[Service], BeforeValidator(_services)]
@@ -214,7 +241,7 @@ class Settings(BaseModel):
     SHOP_SECRET: Annotated[SecretStr, Field(min_length=32)] | None = None
     SQL_SHIPPING: DatabaseUrl | None = None
     SQL_NOTIFICATIONS: DatabaseUrl | None = None
-    MAIL_FROM: Sender | None = None
+    MAIL_FROM: MailSender | None = None
     MAIL_REPLY_TO: MailAddress | None = None
     MAIL_STAFF: MailAddresses = ()
     MAIL_SANDBOX_URL: WebAddress | None = None
@@ -230,6 +257,10 @@ class Settings(BaseModel):
     STRIPE_PUBLISHABLE_KEY: StripePublishableKey | None = None
     STRIPE_WEBHOOK_SECRET: StripeWebhookSecret | None = None
     STRIPE_API_BASE: WebAddress | None = None
+    SHOP_SENDER: Json[Sender] | None = None
+    EASYPOST_API_KEY: EasyPostKey | None = None
+    EASYPOST_WEBHOOK_SECRET: Annotated[SecretStr, Field(min_length=16)] | None = None
+    EASYPOST_API_BASE: WebAddress | None = None
     REDIS_URL: SecretStr | None = None
     ServiceBusConnection: SecretStr | None = None
     ServiceBusConnection__fullyQualifiedNamespace: str | None = None
@@ -294,9 +325,10 @@ class Settings(BaseModel):
         text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         if text.startswith("sqlite:") or text == _AZURITE or _SERVICE_BUS_EMULATOR in text:
             return True
-        if name.startswith("STRIPE_") and value is not None:
-            is_elsewhere = name == "STRIPE_API_BASE" and urlsplit(text).hostname != _STRIPE
-            return is_elsewhere or "_sandbox" in text
+        if name in _THIRD_PARTIES:
+            return value is not None and urlsplit(text).hostname != _THIRD_PARTIES[name]
+        if name.startswith(("STRIPE_", "EASYPOST_")):
+            return "_sandbox" in text
         if name == "SHOP_SECRET":
             return text.startswith("sandbox")
         if name in ("BLOB_FOLDER", "DOCUMENTS_FILE", "MAIL_SANDBOX_URL"):

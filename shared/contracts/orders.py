@@ -133,6 +133,7 @@ class OrderLookup(Protocol):
 class ReceiptLine(BaseModel):
     model_config = ConfigDict(frozen=True)
 
+    line: int
     isbn: Isbn
     title: str
     format: str
@@ -169,4 +170,10 @@ class Receipts(Protocol):
     def link(self, order_id: str) -> str:
         """A token that opens this one order to whoever holds it, until its time is over: for the
         buyer's own mailbox."""
+        ...
+
+
+class OrderAccess(Protocol):
+    def may_see(self, order_id: str, customer_id: str | None, token: str | None) -> bool:
+        """Whether the order is the customer's, or `token` a guest's valid link to it."""
         ...

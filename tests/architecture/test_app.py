@@ -23,6 +23,7 @@ HEAVY = {
     "azure.servicebus",
     "azure.storage",
     "cryptography",
+    "easypost",
     "httpx",
     "jinja2",
     "jwt",

@@ -12,11 +12,13 @@ from functions.notifications.model import Kind, Letter
 from tests.support.notifications import LETTERS, receipt_of
 
 PAGE = "https://books.test/api/v1/orders/1?token=a.b"
+PARCEL = {"carrier": "Royal Mail", "tracking_number": "RM1", "tracking_url": None}
 FACTS: dict[str, dict[str, Any]] = {
-    "dispatched": {"carrier": "Royal Mail", "tracking_number": "RM1", "remaining": 2},
+    "dispatched": {**PARCEL, "remaining": 2, "expected": "2026-12-03", "lines": {"1": 1}},
+    "out_for_delivery": PARCEL,
     "delivered": {"remaining": 1, "at": "2026-12-02T10:00:00+00:00"},
-    "delayed": {"expected": "2026-12-04"},
-    "delivery_failed": {"reason": "lost"},
+    "delayed": {**PARCEL, "expected": "2026-12-04"},
+    "delivery_failed": {"reason": "lost", "lines": {}},
     "order_cancelled": {"reason": "cancelled"},
     "refunded": {"amount": 899, "refunded": 1798, "currency": "GBP"},
     "stock_low": {"isbn": "978", "title": None, "available": 2, "threshold": 3, "page": PAGE},
@@ -82,7 +84,7 @@ def test_what_people_wrote_stays_text() -> None:
 
 
 def test_a_line_break_in_a_name_breaks_no_line() -> None:
-    hostile = {"carrier": "Royal\nTracking number|evil", "tracking_number": "1", "remaining": 0}
+    hostile = {**FACTS["dispatched"], "carrier": "Royal\nTracking number|evil"}
     made = LETTERS.write("dispatched", "en-GB", hostile, receipt=receipt_of("order-123456"))
     assert "Delivery company: Royal Tracking number|evil" in made.text
     made = LETTERS.write("stock_low", "en", {**FACTS["stock_low"], "title": "A\nBcc: b@c"})
@@ -99,13 +101,13 @@ def test_nothing_is_promised_of_parcels_where_there_is_none() -> None:
 @pytest.mark.parametrize(
     ("tag", "total", "placed"),
     [
-        ("en-GB", "£21.93", "28 November 2026"),
-        ("en-US", "£21.93", "November 28, 2026"),
-        ("de-DE", "21,93 £", "28 November 2026"),
-        ("de", "21,93 £", "28 November 2026"),
-        ("zh-Hans-CN", "£21.93", "28 November 2026"),
-        ("xx-ZZ", "£21.93", "28 November 2026"),
-        ("nonsense", "£21.93", "28 November 2026"),
+        ("en-GB", "£26.92", "28 November 2026"),
+        ("en-US", "£26.92", "November 28, 2026"),
+        ("de-DE", "26,92 £", "28 November 2026"),
+        ("de", "26,92 £", "28 November 2026"),
+        ("zh-Hans-CN", "£26.92", "28 November 2026"),
+        ("xx-ZZ", "£26.92", "28 November 2026"),
+        ("nonsense", "£26.92", "28 November 2026"),
     ],
 )
 def test_dates_and_sums_are_written_as_the_reader_writes_them(

@@ -239,6 +239,23 @@ def contact_of(order: Order) -> Contact | None:
     )
 
 
+class Visitors:
+    """`shared.contracts.orders.OrderAccess`."""
+
+    def __init__(self, transactions: Transactions, links: GuestLinks) -> None:
+        self._transactions = transactions
+        self._links = links
+
+    def may_see(self, order_id: str, customer_id: str | None, token: str | None) -> bool:
+        try:
+            viewer = Viewer(customer_id, None if token is None else self._links.order_id(token))
+            with self._transactions.read() as transaction:
+                _own(transaction, order_id, viewer)
+        except UnknownOrder:
+            return False
+        return True
+
+
 def _own(transaction: Transaction, order_id: str, viewer: Viewer) -> Order:
     order = transaction.orders.find(order_id)
     is_own = order is not None and (

@@ -28,6 +28,7 @@ def _receipt(order: Order) -> Receipt:
         delivery=order.delivery,
         lines=tuple(
             ReceiptLine(
+                line=line.line,
                 isbn=line.isbn,
                 title=line.title,
                 format=line.format,

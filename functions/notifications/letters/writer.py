@@ -19,7 +19,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template, sel
 
 from functions.notifications.model import Kind, Letter
 from shared.contracts.catalogue import DIGITAL
-from shared.contracts.orders import Receipt
+from shared.contracts.orders import Receipt, ReceiptLine
 
 if TYPE_CHECKING:
     from shared.kit.money import Currency
@@ -74,6 +74,8 @@ class JinjaLetters:
             "greeting": _greeting(receipt),
             "paragraphs": _paragraphs(block("words")),
             "details": _details(block("details")),
+            "lines": _lines(receipt, facts.get("lines")),
+            "is_parcel": bool(facts.get("lines")),
             "shows": block("shows").split(),
             "button": block("button").strip(),
             "page": page,
@@ -136,6 +138,16 @@ def _greeting(receipt: Receipt | None) -> str:
 def _paragraphs(words: str) -> list[str]:
     parts = (" ".join(part.split()) for part in words.split("\n\n"))
     return [part for part in parts if part]
+
+
+def _lines(
+    receipt: Receipt | None, parcel: Mapping[str, int] | None
+) -> list[tuple[ReceiptLine, int]]:
+    """The order's lines with how many copies: of those in a parcel, where one is told of."""
+    lines = () if receipt is None else receipt.lines
+    if not parcel:
+        return [(line, line.quantity) for line in lines]
+    return [(line, parcel[str(line.line)]) for line in lines if str(line.line) in parcel]
 
 
 def _details(lines: str) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 has its id from the event and the recipient, so that an event that comes again plans nothing."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from functions.notifications.model import (
@@ -11,7 +11,6 @@ from functions.notifications.model import (
     LOOK_AFTER,
     MOST_LINKS,
     QUEUE,
-    UNDERWAY,
     Kind,
     Planned,
     SendMail,
@@ -40,8 +39,6 @@ from shared.kit.clock import Clock
 from shared.telemetry import get_logger
 
 log = get_logger("notifications")
-
-_OF_A_PARCEL = ("carrier", "tracking_number")
 
 
 class Telling:
@@ -87,19 +84,16 @@ class Telling:
         self._payment_failed(event.order_id)
 
     def dispatched(self, envelope: Envelope, event: ShipmentDispatched) -> None:
-        facts = {
-            "carrier": event.carrier,
-            "tracking_number": event.tracking_number,
-            "remaining": event.remaining,
-        }
+        facts = {**_parcel(event), "remaining": event.remaining, "expected": _iso(event.expected)}
+        facts["lines"] = {str(line.line): line.quantity for line in event.lines}
         self._tell(envelope.id, "dispatched", event.order_id, facts, event.shipment_id)
 
     def out_for_delivery(self, envelope: Envelope, event: ShipmentOutForDelivery) -> None:
-        self._tell(envelope.id, "out_for_delivery", event.order_id, {}, event.shipment_id)
+        facts = _parcel(event)
+        self._tell(envelope.id, "out_for_delivery", event.order_id, facts, event.shipment_id)
 
     def delayed(self, envelope: Envelope, event: ShipmentDelayed) -> None:
-        expected = None if event.expected is None else event.expected.isoformat()
-        facts = {"expected": expected}
+        facts = {**_parcel(event), "expected": _iso(event.expected)}
         self._tell(envelope.id, "delayed", event.order_id, facts, event.shipment_id)
 
     def delivered(self, envelope: Envelope, event: ShipmentDelivered) -> None:
@@ -107,7 +101,10 @@ class Telling:
         self._tell(envelope.id, "delivered", event.order_id, facts, event.shipment_id)
 
     def delivery_failed(self, envelope: Envelope, event: ShipmentFailed) -> None:
-        facts = {"reason": event.reason}
+        facts = {
+            "reason": event.reason,
+            "lines": {str(line.line): line.quantity for line in event.lines},
+        }
         self._tell(envelope.id, "delivery_failed", event.order_id, facts, event.shipment_id)
 
     def stock_low(self, envelope: Envelope, event: StockLow) -> None:
@@ -171,9 +168,6 @@ class Telling:
                 if transaction.mails.count(kind, order_id, since) >= MOST_LINKS:
                     log.warning("mail.too_many_links", order_id=order_id)
                     return
-            if kind in UNDERWAY and shipment_id is not None:
-                sent = transaction.mails.facts("dispatched", shipment_id)
-                facts.update({name: sent[name] for name in _OF_A_PARCEL if name in sent})
             self._plan(transaction, planned, wait)
 
         self._transactions.run(work)
@@ -187,3 +181,18 @@ class Telling:
             transaction.outbox.add(
                 QUEUE, planned.id, SendMail(mail_id=planned.id), in_session=False
             )
+
+
+def _parcel(
+    event: ShipmentDispatched | ShipmentOutForDelivery | ShipmentDelayed,
+) -> dict[str, Any]:
+    """How to follow it."""
+    return {
+        "carrier": event.carrier,
+        "tracking_number": event.tracking_number,
+        "tracking_url": event.tracking_url,
+    }
+
+
+def _iso(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()

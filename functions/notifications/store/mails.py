@@ -1,7 +1,7 @@
 """Mails in SQL: each change is one conditional UPDATE, and `tries` says whose claim it is."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -99,15 +99,6 @@ class SqlMails:
             mails.c.shipment_id == shipment_id, mails.c.kind.in_(sorted(ARRIVED))
         )
         return self._connection.execute(arrived.limit(1)).first() is not None
-
-    def facts(self, kind: Kind, shipment_id: str) -> Mapping[str, Any]:
-        found = self._connection.scalar(
-            select(mails.c.facts)
-            .where(mails.c.shipment_id == shipment_id, mails.c.kind == kind)
-            .limit(1)
-        )
-        facts: Mapping[str, Any] = {} if found is None else json.loads(found)
-        return facts
 
     def count(self, kind: Kind, about: str, since: datetime) -> int:
         counted = (

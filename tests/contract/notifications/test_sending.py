@@ -231,7 +231,13 @@ def test_what_is_switched_off_is_not_sent_and_the_rest_is(office: PostOffice) ->
     office.book.replace("eve", Preferences(dispatched=False))
     office.placed(order)
     dispatched(office, order)
-    payload = ShipmentOutForDelivery(order_id=order, shipment_id=f"s-{order}", at=START)
+    payload = ShipmentOutForDelivery(
+        order_id=order,
+        shipment_id=f"s-{order}",
+        at=START,
+        carrier="Royal Mail",
+        tracking_number="RM1",
+    )
     office.telling.out_for_delivery(event("out"), payload)
     office.deliver()
     subjects = " ".join(office.provider.subjects())

@@ -20,6 +20,7 @@ from shared.contracts.shipping import (
     ShipmentDelivered,
     ShipmentDispatched,
     ShipmentFailed,
+    ShipmentLine,
     ShipmentOutForDelivery,
 )
 from tests.support.notifications import ISBN, STAFF, START, PostOffice, event, receipt_of
@@ -84,19 +85,29 @@ def dispatched(office: PostOffice, order: str, parcel: str = "s1", remaining: in
         at=START,
         carrier="Royal Mail",
         tracking_number="RM1",
+        tracking_url="https://track.example/RM1",
         remaining=remaining,
+        lines=(ShipmentLine(line=2, isbn=ISBN, quantity=1),),
+        expected=date(2026, 12, 3),
     )
     office.telling.dispatched(event(f"dispatched-{order}-{parcel}"), payload)
 
 
 def out_for_delivery(office: PostOffice, order: str) -> None:
-    payload = ShipmentOutForDelivery(order_id=order, shipment_id="s1", at=START)
+    payload = ShipmentOutForDelivery(
+        order_id=order, shipment_id="s1", at=START, carrier="Royal Mail", tracking_number="RM1"
+    )
     office.telling.out_for_delivery(event(f"out-{order}"), payload)
 
 
 def delayed(office: PostOffice, order: str) -> None:
     payload = ShipmentDelayed(
-        order_id=order, shipment_id="s1", at=START, expected=date(2026, 12, 4)
+        order_id=order,
+        shipment_id="s1",
+        at=START,
+        carrier="Royal Mail",
+        tracking_number="RM1",
+        expected=date(2026, 12, 4),
     )
     office.telling.delayed(event(f"delayed-{order}"), payload)
 
@@ -185,16 +196,19 @@ def test_news_of_the_way_are_no_news_after_its_end(office: PostOffice, end: Tell
     assert len(office.provider.taken) == 1
 
 
-def test_news_of_the_way_say_how_to_follow_it_once_that_is_known(office: PostOffice) -> None:
+def test_news_of_the_way_say_when_and_how_to_follow_it(office: PostOffice) -> None:
     order = office.order()
-    delayed(office, order)
-    dispatched(office, order)
-    out_for_delivery(office, order)
+    for tell in (dispatched, delayed, out_for_delivery):
+        tell(office, order)
     office.deliver()
-    first, _, last = office.provider.taken
-    assert "RM1" not in first.letter.text
-    assert "4 December 2026" in first.letter.text
-    assert "RM1" in last.letter.text
+    first, second, third = (mail.letter.text for mail in office.provider.taken)
+    assert all("Tracking number: RM1" in text for text in (first, second, third))
+    assert "Follow it at: https://track.example/RM1" in first
+    assert "Follow it at" not in second
+    assert "Expected on: 3 December 2026" in first
+    assert "Now expected on: 4 December 2026" in second
+    assert "In this parcel:\n1 x Emma" in first
+    assert "Pride and Prejudice" not in first
 
 
 def test_a_guest_gets_the_signed_link_and_a_customer_signs_in(office: PostOffice) -> None:
