@@ -74,7 +74,7 @@ def test_one_parcel_goes_to_the_door(
 def test_two_consignments_are_two_parcels_of_one_order(
     later_shop: Shop, arrive: Arrive, later_staff: Staff
 ) -> None:
-    isbn = later_staff.new_book(weight_grams=15_000)
+    isbn = later_staff.new_book(dimensions={"weight_g": 15_000})
     anna = arrive("anna", shop=later_shop)
     anna.add(isbn, 2)
     order_id = anna.buy()["order_id"]

@@ -25,6 +25,10 @@ COMPLETE = {
     "STRIPE_SECRET_KEY": "rk_live_abc",
     "STRIPE_PUBLISHABLE_KEY": "pk_live_abc",
     "STRIPE_WEBHOOK_SECRET": "whsec_abc",
+    "SHOP_SENDER": '{"name": "Books", "line1": "1 Quay", "city": "Hull", "postcode": "HU1 1AA",'
+    ' "country": "GB", "phone": "+44 1632 960000"}',
+    "EASYPOST_API_KEY": "EZAKabc",
+    "EASYPOST_WEBHOOK_SECRET": "0123456789abcdef",
     "ServiceBusConnection__fullyQualifiedNamespace": "shop.servicebus.windows.net",
 }
 BLOB_NAME = "BlobConnection__blobServiceUri"
@@ -78,6 +82,10 @@ def test_in_azure_a_missing_value_is_named_and_answers_503(name: str) -> None:
         ("MAIL_STAFF", "ada@books.example, s3cret"),
         ("MAIL_REPLY_TO", "a b@books.example"),
         ("MAIL_SMTP_URL", "http://shop:s3cret@mail.example"),
+        ("EASYPOST_API_KEY", "s3cret"),
+        ("EASYPOST_WEBHOOK_SECRET", "s3cret"),
+        ("SHOP_SENDER", "1 s3cret Quay"),
+        ("SHOP_SENDER", '{"name": "Books", "house": "s3cret"}'),
     ],
 )
 @pytest.mark.parametrize("host", [{}, AZURE])
@@ -158,9 +166,15 @@ def test_service_bus_is_reached_by_a_connection_string_or_by_identity() -> None:
     assert Settings.from_env({**without, **AZURE}).missing() == [SERVICE_BUS]
 
 
-def test_stripes_own_address_is_no_sandbox() -> None:
-    address = {"STRIPE_API_BASE": "https://api.stripe.com/"}
-    assert Settings.from_env({**COMPLETE, **AZURE, **address}).missing() == []
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("STRIPE_API_BASE", "https://api.stripe.com/"),
+        ("EASYPOST_API_BASE", "https://api.easypost.com/v2"),
+    ],
+)
+def test_a_third_partys_own_address_is_no_sandbox(name: str, address: str) -> None:
+    assert Settings.from_env({**COMPLETE, **AZURE, name: address}).missing() == []
 
 
 def test_a_secret_is_not_in_the_settings_text() -> None:
@@ -186,6 +200,9 @@ def test_a_secret_is_not_in_the_settings_text() -> None:
         ("STRIPE_API_BASE", "https://sandbox.example"),
         ("MAIL_SANDBOX_URL", "https://sandbox.example/mailbox"),
         ("MAIL_SMTP_URL", "smtp://localhost:1025"),
+        ("EASYPOST_API_KEY", "EZTK_sandbox0123"),
+        ("EASYPOST_WEBHOOK_SECRET", "carrier_sandbox0123"),
+        ("EASYPOST_API_BASE", "https://sandbox.example/carrier/v2"),
         ("ServiceBusConnection", "Endpoint=sb://bus.example;UseDevelopmentEmulator=true;"),
     ],
 )
