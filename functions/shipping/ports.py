@@ -30,8 +30,9 @@ class Carrier(Protocol):
         draft that is forgotten costs nothing."""
         ...
 
-    def buy(self, carrier_id: str, method: str) -> Label:
-        """Buys the draft's label, once: a label that was bought before is returned."""
+    def buy(self, carrier_id: str, within_days: int) -> Label:
+        """Buys the draft's label, once: one that was bought before is returned. The cheapest that
+        takes no longer, else the fastest."""
         ...
 
     def label(self, carrier_id: str) -> Label | None:

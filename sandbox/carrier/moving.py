@@ -38,20 +38,22 @@ def plan(transaction: Transaction, tracker: Body, days: int, fate: str) -> None:
             )
 
 
-def move_along(transaction: Transaction) -> bool:
-    """Makes the next steps that are due, in their order; True where there may be more."""
-    rows = transaction.sql.execute(
-        "SELECT id, tracker, due, said FROM steps WHERE due <= ? ORDER BY due, id LIMIT ?",
-        (written(transaction.now), _AT_ONCE),
-    ).fetchall()
-    for row in rows:
-        tracker = transaction.tracker(row["tracker"])
-        assert tracker is not None
-        _happen(tracker, row["due"], Step(**json.loads(row["said"])))
-        transaction.put_tracker(tracker)
-        transaction.sql.execute("DELETE FROM steps WHERE id = ?", (row["id"],))
-        tell(transaction, tracker)
-    return len(rows) == _AT_ONCE
+def move_all(transaction: Transaction) -> None:
+    """Makes the steps that are due, in their order."""
+    while True:
+        rows = transaction.sql.execute(
+            "SELECT id, tracker, due, said FROM steps WHERE due <= ? ORDER BY due, id LIMIT ?",
+            (written(transaction.now), _AT_ONCE),
+        ).fetchall()
+        for row in rows:
+            tracker = transaction.tracker(row["tracker"])
+            assert tracker is not None
+            _happen(tracker, row["due"], Step(**json.loads(row["said"])))
+            transaction.put_tracker(tracker)
+            transaction.sql.execute("DELETE FROM steps WHERE id = ?", (row["id"],))
+            tell(transaction, tracker)
+        if len(rows) < _AT_ONCE:
+            return
 
 
 def tell(transaction: Transaction, tracker: Body) -> None:

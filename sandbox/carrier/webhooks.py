@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from sandbox.carrier.moving import move_along
+from sandbox.carrier.moving import move_all
 from sandbox.carrier.state import State
 from sandbox.webhooks import LEASE_SECONDS, Due, Outcome, Sender
 
@@ -31,8 +31,7 @@ class Webhooks:
     def _claim(self, count: int) -> tuple[Sequence[Due], str | None]:
         now = time.time()
         with self._state.transaction() as transaction:
-            while move_along(transaction):
-                pass
+            move_all(transaction)
             address = transaction.knob("endpoint", self._endpoint)
             if address is None or count <= 0 or transaction.knob("webhooks", {}).get("paused"):
                 return (), None

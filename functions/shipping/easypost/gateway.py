@@ -41,7 +41,7 @@ _GRAMS_PER_INCH = 650
 _PRINTED_BOOKS = "490199"
 """The Harmonized System's heading."""
 _BOUGHT_BEFORE = "SHIPMENT.POSTAGE.EXISTS"
-_EXPRESS_DAYS = 3
+_SLOW = 99
 
 
 class SdkCarrier:
@@ -70,11 +70,11 @@ class SdkCarrier:
             raise CarrierRefused(f"no carrier offers a rate. {said}".strip())
         return shipment.id
 
-    def buy(self, carrier_id: str, method: str) -> Label:
+    def buy(self, carrier_id: str, within_days: int) -> Label:
         shipment = self._shipment(carrier_id)
         if (label := label_from(shipment)) is not None:
             return label
-        rate = chosen(shipment.rates, method)
+        rate = chosen(shipment.rates, within_days)
         try:
             with _translated():
                 bought = self._client.shipment.buy(carrier_id, rate={"id": rate.id})
@@ -121,17 +121,20 @@ class SdkCarrier:
         return shipment_from(shown.to_dict())
 
 
-def chosen(rates: Sequence[Rate], method: str) -> Rate:
-    """Express: the cheapest that takes three days at most, else the fastest. Else the cheapest.
-    Raises CarrierRefused where there is none."""
+def chosen(rates: Sequence[Rate], within_days: int) -> Rate:
+    """The cheapest that takes no longer, else the fastest. Raises CarrierRefused where there is
+    none."""
     if not rates:
         raise CarrierRefused("no carrier offers a rate.")
-    if method != "express":
-        return min(rates, key=lambda one: one.rate)
-    fast = [one for one in rates if (one.delivery_days or 99) <= _EXPRESS_DAYS]
-    if fast:
-        return min(fast, key=lambda one: one.rate)
-    return min(rates, key=lambda one: (one.delivery_days or 99, one.rate))
+    in_time = [one for one in rates if _days(one) <= within_days]
+    if in_time:
+        return min(in_time, key=lambda one: one.rate)
+    return min(rates, key=lambda one: (_days(one), one.rate))
+
+
+def _days(rate: Rate) -> int:
+    """A carrier that says nothing is taken to be slow."""
+    return _SLOW if rate.delivery_days is None else rate.delivery_days
 
 
 def _request(sender: Sender, sent: Sent) -> dict[str, Any]:

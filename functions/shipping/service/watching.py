@@ -18,6 +18,7 @@ from functions.shipping.shipment_model import (
     Sent,
     Shipment,
 )
+from functions.shipping.tariff import longest_days
 from shared.contracts.orders import OrderLookup
 from shared.kit.clock import Clock
 from shared.telemetry import get_logger
@@ -113,11 +114,12 @@ class Watch:
 
     def _buy(self, shipment: Shipment, owner: str) -> None:
         known = shipment.carrier_id
+        within = longest_days(shipment.country, shipment.method)
         try:
             carrier_id = self._draft(shipment) if known is None else known
             if known is None and not self._name(shipment, owner, carrier_id):
                 return  # another worker has it: the draft is forgotten, and costs nothing
-            label = self._carrier.buy(carrier_id, shipment.method)
+            label = self._carrier.buy(carrier_id, within)
         except CarrierRefused as error:
             why = str(error)
             if known is None:

@@ -64,7 +64,7 @@ def party(request: pytest.FixtureRequest, sandbox: CarrierSandbox, sdk: SdkCarri
 
         def bought() -> str:
             draft = sdk.draft(sent())
-            sdk.buy(draft, "standard")
+            sdk.buy(draft, 4)
             return draft
 
         return Party(
@@ -72,7 +72,7 @@ def party(request: pytest.FixtureRequest, sandbox: CarrierSandbox, sdk: SdkCarri
             lambda: sent(LONDON.model_copy(update={"postcode": REFUSED_POSTCODE})),
             lambda: sandbox.order("faults", kind="down", calls=1),
             bought,
-            lambda: sdk.buy(sdk.draft(sent()), "standard").tracker,
+            lambda: sdk.buy(sdk.draft(sent()), 4).tracker,
         )
     replay: Replay = request.getfixturevalue("replay")
     replay.shown.clear()
@@ -105,11 +105,11 @@ def party(request: pytest.FixtureRequest, sandbox: CarrierSandbox, sdk: SdkCarri
 def test_a_draft_has_no_label_until_it_is_bought_and_then_one(party: Party) -> None:
     draft = party.carrier.draft(sent())
     assert party.carrier.label(draft) is None
-    label = party.carrier.buy(draft, "standard")
+    label = party.carrier.buy(draft, 4)
     assert label.tracking_number
     assert label.label_url.startswith("http")
     assert label.tracking_url is not None
-    assert party.carrier.buy(draft, "standard") == label
+    assert party.carrier.buy(draft, 4) == label
     assert party.carrier.label(draft) == label
 
 
@@ -214,7 +214,7 @@ def test_the_sandbox_shows_no_field_that_easypost_does_not(
     created, bought = replay.exchanges[:2]
     shown = sandbox.http.get(f"/carrier/v2/shipments/{draft}", headers=key).json()
     assert unlike(shown, created["answer"]) == []
-    tracker = sdk.buy(draft, "standard").tracker
+    tracker = sdk.buy(draft, 4).tracker
     shown = sandbox.http.get(f"/carrier/v2/shipments/{draft}", headers=key).json()
     assert unlike(shown, bought["answer"]) == []
     event = json.loads(sandbox.events(tracker)[0])
@@ -229,13 +229,14 @@ def test_an_answer_in_another_shape_is_unavailable_and_names_the_field(
         replay.carrier().track("trk_odd")
 
 
-def test_the_rate_fits_the_method() -> None:
+def test_the_cheapest_rate_is_chosen_that_keeps_the_promise() -> None:
     def rate(name: str, price: float, days: int | None) -> Rate:
         return Rate(id=name, carrier="c", service=name, rate=price, delivery_days=days)
 
     rates = [rate("slow", 3, 5), rate("quick", 9, 2), rate("quicker", 12, 1), rate("odd", 4, None)]
-    assert chosen(rates, "standard").id == "slow"
-    assert chosen(rates, "express").id == "quick"
-    assert chosen([rates[0], rates[3]], "express").id == "slow"
+    assert [chosen(rates, days).id for days in (8, 4, 1)] == ["slow", "quick", "quicker"]
+    assert chosen(rates[:2], 1).id == "quick"
+    assert chosen([rates[3], rates[0]], 1).id == "slow"
+    assert chosen([rates[3]], 1).id == "odd"
     with pytest.raises(CarrierRefused):
-        chosen([], "standard")
+        chosen([], 4)

@@ -116,8 +116,8 @@ class Counting:
     def draft(self, sent: Sent) -> str:
         return self._carrier.draft(sent)
 
-    def buy(self, carrier_id: str, method: str) -> Label:
-        label = self._carrier.buy(carrier_id, method)
+    def buy(self, carrier_id: str, within_days: int) -> Label:
+        label = self._carrier.buy(carrier_id, within_days)
         self.bought.append(label.tracking_number)
         if self.silent:
             self.silent -= 1
