@@ -45,6 +45,12 @@ class Sweeping:
             lambda transaction: transaction.inbox.forget(transaction.now - older_than)
         )
 
+    def forget_buyers(self, older_than: timedelta) -> int:
+        """Of erased customers' orders that were not settled for so long."""
+        return self._transactions.run(
+            lambda transaction: transaction.orders.forget_buyers(transaction.now - older_than)
+        )
+
     def forget_keys(self, older_than: timedelta) -> int:
         return self._transactions.run(
             lambda transaction: transaction.deliveries.forget(transaction.now - older_than)

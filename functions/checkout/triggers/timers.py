@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from functions.checkout.triggers import Parts
 
 _KEYS_KEPT = timedelta(days=7)
+_ERASED_KEPT = timedelta(days=90)
 
 
 def register(blueprint: Any, parts: "Parts") -> None:
@@ -32,6 +33,13 @@ def register(blueprint: Any, parts: "Parts") -> None:
 
     daily = blueprint.timer_trigger(schedule="0 35 3 * * *", arg_name="timer")(forget_keys)
     blueprint.function_name("checkout_forget_keys")(daily)
+
+    def forget_buyers(timer: func.TimerRequest) -> None:
+        """Whoever was erased is forgotten in the end, though an order never arrived."""
+        parts.sweeping().forget_buyers(_ERASED_KEPT)
+
+    erased = blueprint.timer_trigger(schedule="0 40 3 * * *", arg_name="timer")(forget_buyers)
+    blueprint.function_name("checkout_forget_buyers")(erased)
     register_outbox(
         blueprint, "checkout", parts.relay, lambda older: parts.sweeping().forget(older)
     )
