@@ -31,7 +31,8 @@ def create_app(settings: Settings) -> func.FunctionApp:
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     inventory = Inventory(settings, clock)
     cart = Cart(settings, clock, inventory.shown_quotes)
-    # Each of the two asks the other; neither is built before it is asked.
+    # Shipping and checkout ask each other, as checkout and notifications do; none is built before
+    # it is asked.
     shipping = Shipping(
         settings,
         clock,
@@ -41,7 +42,15 @@ def create_app(settings: Settings) -> func.FunctionApp:
         Provider(lambda: checkout.access()),
     )
     payments = Payments(settings, clock)
-    checkout = Checkout(settings, clock, inventory, cart, payments, shipping)
+    checkout = Checkout(
+        settings,
+        clock,
+        inventory,
+        cart,
+        payments,
+        shipping,
+        Provider(lambda: notifications.preferences()),
+    )
     notifications = Notifications(settings, clock, inventory, checkout)
     for name, parts, kept in (
         ("inventory", inventory, "database"),

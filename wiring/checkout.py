@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from functions.checkout.service.sweeping import Sweeping
     from functions.checkout.service.watching import Watching
     from functions.checkout.store.transactions import SqlTransactions
+    from shared.contracts.notifications import Correspondences
     from shared.messaging.relay import Relay
     from shared.sql.database import Database
     from wiring.cart import Cart
@@ -41,6 +42,7 @@ class Checkout:
         cart: "Cart",
         payments: "Payments",
         shipping: "Shipping",
+        correspondences: "Provider[Correspondences]",
     ) -> None:
         from functions.checkout.service.watching import Bell
 
@@ -49,6 +51,7 @@ class Checkout:
         self._inventory = inventory
         self._cart = cart
         self._shipping = shipping
+        self._correspondences = correspondences
         self._bell = Bell()
         self.database = Provider(self._database)
         self.relay = Provider(self._relay)
@@ -144,7 +147,12 @@ class Checkout:
     def _customers(self) -> "Customers":
         from functions.checkout.service.customers import Customers
 
-        return Customers(self.transactions(), self._shipping.addresses(), self._cart.carts())
+        return Customers(
+            self.transactions(),
+            self._shipping.addresses(),
+            self._cart.carts(),
+            self._correspondences(),
+        )
 
     def _news(self) -> "News":
         from functions.checkout.service.news import News

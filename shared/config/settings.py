@@ -90,7 +90,7 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
 CALLS: Mapping[Service, tuple[Service, ...]] = {
     "cart": ("inventory",),
     "shipping": ("inventory", "cart", "checkout", "payments"),
-    "checkout": ("inventory", "cart", "shipping", "payments"),
+    "checkout": ("inventory", "cart", "shipping", "payments", "notifications"),
     "notifications": ("inventory", "checkout"),
 }
 """The services that one calls in process, so that it cannot be selected without them."""

@@ -1,11 +1,11 @@
 """What people want to be told, what they were told, and forgetting both."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 
 from functions.notifications.model import OPTIONAL, Mail, Preferences
 from functions.notifications.ports import Transaction, Transactions
 from functions.notifications.service.subscribers import Subscribers
+from shared.contracts.notifications import Correspondence, SentMail
 
 
 class PreferenceBook:
@@ -38,10 +38,17 @@ class PreferenceBook:
         self._transactions.run(lambda transaction: transaction.switches.turn(subscriber, off))
         return Preferences.without(off)
 
-    def sent_to(self, customer_id: str) -> Sequence[Mail]:
-        return self._transactions.look(
-            lambda transaction: transaction.mails.of_customer(customer_id)
-        )
+    def correspondence(self, customer_id: str) -> Correspondence:
+        """`shared.contracts.notifications.Correspondences`."""
+        subscriber = self._subscribers.customer(customer_id)
+
+        def look(transaction: Transaction) -> Correspondence:
+            return Correspondence(
+                switched_off=tuple(sorted(transaction.switches.off(subscriber))),
+                mails=tuple(map(_sent, transaction.mails.of_customer(customer_id))),
+            )
+
+        return self._transactions.look(look)
 
     def forget(self, older_than: timedelta) -> int:
         """Deletes mails that were planned before and are settled; says how many."""
@@ -50,3 +57,13 @@ class PreferenceBook:
             return transaction.mails.forget(transaction.now - older_than)
 
         return self._transactions.run(work)
+
+
+def _sent(mail: Mail) -> SentMail:
+    return SentMail(
+        kind=mail.kind,
+        about=mail.about,
+        state=mail.state,
+        planned_at=mail.created_at,
+        sent_at=mail.sent_at,
+    )

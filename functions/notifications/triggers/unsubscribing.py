@@ -10,7 +10,8 @@ from shared.http.calls import Answer, Call, Nothing, RawBody
 from shared.http.edge import KIBIBYTE, Api
 from shared.kit.provider import Provider
 
-_FORM = "application/x-www-form-urlencoded"
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+"""RFC 8058 leaves the choice to the mail client."""
 _ON_AGAIN = b"again=yes"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"
 
@@ -43,7 +44,7 @@ def register(api: Api, book: Provider[PreferenceBook]) -> None:
         summary="Stop news of deliveries by a mail's link",
         query=TokenQuery,
         body=RawBody,
-        takes=(_FORM,),
+        takes=_FORMS,
         largest_body=KIBIBYTE,
         answers={200: None},
         problems=(BadLink,),

@@ -74,6 +74,22 @@ def test_a_link_asks_before_it_stops_anything_and_can_be_taken_back(
     assert not office.book.by_link(query["token"]).off
 
 
+def test_a_mail_client_may_send_the_form_in_parts(office: PostOffice, caller: Caller) -> None:
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n'
+        b"One-Click\r\n--x--\r\n"
+    )
+    token = token_of(office)
+    answer = caller.send(
+        "notifications_unsubscribe",
+        form,
+        query={"token": token},
+        content_type="multipart/form-data; boundary=x",
+    )
+    assert answer.status_code == 200
+    assert office.book.by_link(token).off
+
+
 def test_a_forged_or_cut_link_changes_nothing(office: PostOffice, caller: Caller) -> None:
     token = token_of(office)
     subscriber, _, signature = token.partition(".")

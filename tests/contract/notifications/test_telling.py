@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from shared.contracts.inventory import StockLow
+from shared.contracts.notifications import Correspondence
 from shared.contracts.orders import (
     CustomerErased,
     OrderCancelled,
@@ -299,10 +300,15 @@ def test_erasing_a_customer_takes_him_out_of_what_is_kept(office: PostOffice) ->
     dispatched(office, order)
     office.deliver()
     office.book.replace("eve", office.book.of("eve").model_copy(update={"delayed": False}))
-    assert len(office.book.sent_to("eve")) == 2
+    kept = office.book.correspondence("eve")
+    assert kept.switched_off == ("delayed",)
+    assert sorted((mail.kind, mail.about, mail.state) for mail in kept.mails) == [
+        ("dispatched", order, "sent"),
+        ("order_placed", order, "sent"),
+    ]
     for _ in range(2):
         office.telling.erased(event("erased"), CustomerErased(customer_id="eve"))
-    assert office.book.sent_to("eve") == []
+    assert office.book.correspondence("eve") == Correspondence(switched_off=(), mails=())
     assert office.book.of("eve").delayed
     with office.database.primary() as connection:
         rows = connection.exec_driver_sql("SELECT * FROM mails").all()
