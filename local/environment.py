@@ -1,9 +1,11 @@
 """The settings of a shop whose stores are all embedded, in one state folder."""
 
+import json
 import os
 import secrets
 from pathlib import Path
 
+from sandbox.carrier.keys import carrier_keys
 from sandbox.files import locked, replace
 from sandbox.stripe.keys import account_keys
 
@@ -15,7 +17,20 @@ SANDBOX_KEYS = (
     "STRIPE_PUBLISHABLE_KEY",
     "STRIPE_WEBHOOK_SECRET",
     "SHOP_SECRET",
+    "EASYPOST_API_KEY",
+    "EASYPOST_WEBHOOK_SECRET",
 )
+SENDER = json.dumps(
+    {
+        "name": "The Bookstore",
+        "line1": "1 Paternoster Row",
+        "city": "London",
+        "postcode": "EC4M 7DX",
+        "country": "GB",
+        "phone": "+44 20 7946 0000",
+    }
+)
+"""The number is one of those that Ofcom keeps for stories."""
 BROKER = 2
 """The host's Service Bus broker listens this many ports above the shop."""
 
@@ -26,6 +41,7 @@ def embedded(state: Path, port: int) -> dict[str, str]:
     origin = f"http://127.0.0.1:{port}"
     beside = f"http://127.0.0.1:{port + SANDBOX}"
     stripe = account_keys(state)
+    carrier = carrier_keys(state)
     values = {
         "FUNCTIONS_WORKER_RUNTIME": "python",
         "PYTHON_THREADPOOL_THREAD_COUNT": "16",
@@ -40,6 +56,10 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "SQL_PAYMENTS": f"sqlite:///{(state / 'payments.db').as_posix()}",
         "SQL_SHIPPING": f"sqlite:///{(state / 'shipping.db').as_posix()}",
         "SQL_ORDERS": f"sqlite:///{(state / 'orders.db').as_posix()}",
+        "SQL_NOTIFICATIONS": f"sqlite:///{(state / 'notifications.db').as_posix()}",
+        "MAIL_SANDBOX_URL": f"{beside}/mailbox",
+        "MAIL_FROM": "Bookstore <orders@bookstore.example>",
+        "MAIL_STAFF": "staff@bookstore.example",
         "SHOP_SECRET": shop_secret(state),
         "DOCUMENTS_FILE": str(state / "documents.db"),
         "ServiceBusConnection": f"Endpoint=sb://127.0.0.1:{port + BROKER};"
@@ -48,6 +68,10 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "STRIPE_PUBLISHABLE_KEY": stripe.publishable_key,
         "STRIPE_WEBHOOK_SECRET": stripe.webhook_secret,
         "STRIPE_API_BASE": beside,
+        "SHOP_SENDER": SENDER,
+        "EASYPOST_API_KEY": carrier.api_key,
+        "EASYPOST_WEBHOOK_SECRET": carrier.webhook_secret,
+        "EASYPOST_API_BASE": f"{beside}/carrier/v2",
     }
     values = {name: os.environ.get(name) or value for name, value in values.items()}
     if not os.environ.get("STRIPE_API_BASE") and not is_sandboxed(values["STRIPE_SECRET_KEY"]):

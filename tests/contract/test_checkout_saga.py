@@ -272,7 +272,7 @@ def test_the_same_key_gives_the_same_checkout_and_another_body_is_refused(
 ) -> None:
     first, again = buying.start(1, key="k"), buying.start(1, key="k")
     assert first.order.id == again.order.id
-    assert (first.is_new, again.is_new) == (True, False)
+    assert (first.is_replayed, again.is_replayed) == (False, True)
     with pytest.raises(IdempotencyMismatch):
         buying.start(2, key="k")
 

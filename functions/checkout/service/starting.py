@@ -67,10 +67,12 @@ class CheckoutRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """`to_wake` is the cart's former checkout, which has to close first."""
+    """`is_new` is what the first request of this key was told, `is_replayed` whether it was
+    another. `to_wake` is the cart's former checkout, which has to close first."""
 
     order: Order
     is_new: bool
+    is_replayed: bool
     to_wake: str | None
 
 
@@ -114,30 +116,20 @@ class Starting:
         cart: CartSnapshot | None,
         delivery: Delivery,
     ) -> Started:
-        """Raises BadInput, NothingToBuy, UnknownAddress, TooManyCheckouts, IdempotencyMismatch."""
+        """Raises BadInput, NothingToBuy, UnknownAddress, TooManyCheckouts, IdempotencyMismatch.
+
+        A repeated request gets its answer also where cart or address are gone since.
+        """
         destination = self._destination(request, customer_id)
-        items = request.items
-        cart_id: str | None = None
-        if items is None:
-            if cart is None or not cart.lines:
-                raise NothingToBuy("The cart is empty; put books into it, or send items.")
-            cart_id = cart.cart_id
-            items = tuple(
-                Item(isbn=line.isbn, quantity=line.quantity, price=line.price_when_added)
-                for line in cart.lines
-            )
-        fingerprint = _fingerprint(request, destination, items)
 
         def work(transaction: Transaction) -> Started:
             def effect() -> _Answer:
-                return self._enter(
-                    transaction, request, customer_id, cart_id, destination, items, fingerprint
-                )
+                return self._enter(transaction, request, customer_id, cart, destination)
 
             answer, replayed = once(transaction.deliveries, delivery, _Answer, effect)
             order = transaction.orders.find(answer.order_id)
             assert order is not None
-            return Started(order, answer.is_new and not replayed, answer.to_wake)
+            return Started(order, answer.is_new, replayed, answer.to_wake)
 
         while True:
             try:
@@ -151,11 +143,13 @@ class Starting:
         transaction: Transaction,
         request: CheckoutRequest,
         customer_id: str | None,
-        cart_id: str | None,
-        destination: Destination,
-        items: Sequence[Item],
-        fingerprint: str,
+        cart: CartSnapshot | None,
+        destination: Destination | None,
     ) -> _Answer:
+        if destination is None:
+            raise UnknownAddress.at("address_id", "is none of yours", "body")
+        cart_id, items = _wanted(request, cart)
+        fingerprint = _fingerprint(request, destination, items)
         orders = transaction.orders
         former = None if cart_id is None else orders.open_of_cart(cart_id)
         if former is not None and former[1] == fingerprint and not former[0].cancel_requested:
@@ -182,7 +176,7 @@ class Starting:
                 fingerprint=fingerprint,
                 currency=self._currency,
                 pay_until=transaction.now + PAYMENT_LIMIT,
-                items=tuple(items),
+                items=items,
             )
         )
         orders.tell(order_id, "started")
@@ -212,16 +206,27 @@ class Starting:
                 headers={"Retry-After": str(STARTS_WITHIN.seconds)},
             )
 
-    def _destination(self, request: CheckoutRequest, customer_id: str | None) -> Destination:
+    def _destination(self, request: CheckoutRequest, customer_id: str | None) -> Destination | None:
         if request.shipping_address is not None:
             return request.shipping_address.delivery()
         assert request.address_id is not None
-        found = None
-        if customer_id is not None:
-            found = self._addresses.address(customer_id, request.address_id)
-        if found is None:
-            raise UnknownAddress.at("address_id", "is none of yours", "body")
-        return found
+        if customer_id is None:
+            return None
+        return self._addresses.address(customer_id, request.address_id)
+
+
+def _wanted(
+    request: CheckoutRequest, cart: CartSnapshot | None
+) -> tuple[str | None, tuple[Item, ...]]:
+    """What is to be bought, and the id of the cart that it comes from. Raises NothingToBuy."""
+    if request.items is not None:
+        return None, request.items
+    if cart is None or not cart.lines:
+        raise NothingToBuy("The cart is empty; put books into it, or send items.")
+    return cart.cart_id, tuple(
+        Item(isbn=line.isbn, quantity=line.quantity, price=line.price_when_added)
+        for line in cart.lines
+    )
 
 
 def _fingerprint(request: CheckoutRequest, destination: Destination, items: Sequence[Item]) -> str:
