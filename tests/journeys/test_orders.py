@@ -6,7 +6,7 @@ from shared.contracts import shipping
 from shared.contracts.shipping import ShipmentDispatched
 from tests.conftest import Shop
 from tests.journeys.conftest import Arrive
-from tests.support.backstage import Staff, advance_clock, announce, guest_link
+from tests.support.backstage import Staff, Till, advance_clock, announce, guest_link
 from tests.support.shopper import at_once, until
 
 
@@ -143,3 +143,38 @@ def test_refunds_are_the_staffs_alone(arrive: Arrive, staff: Staff) -> None:
     order_id = anna.buy(staff.new_book())["order_id"]
     body = {"amount": 1, "reason": "because"}
     anna.ask("POST", f"admin/orders/{order_id}/refunds", body, 403, Idempotency_Key="mine")
+
+
+def test_what_the_staff_refund_at_stripe_itself_counts_and_a_cancel_gives_back_the_rest(
+    arrive: Arrive, staff: Staff, till: Till
+) -> None:
+    isbn, anna = staff.new_book(price=900), arrive("anna")
+    checkout = anna.check_out(isbn)
+    anna.pay(checkout)
+    order_id = anna.follow(checkout, "confirmed")["order_id"]
+    till.refund(checkout, 400)
+    order = until(lambda: anna.order(order_id), lambda found: found["refunded"]["amount"] == 400)
+    total = order["total"]["amount"]
+    assert (order["status"], order["timeline"][-1]["kind"]) == ("placed", "refunded")
+    assert staff.refund(order_id, f"{order_id}-all", amount=total).status_code == 409
+    anna.ask("POST", f"orders/{order_id}/cancel", status=202)
+    order = until(lambda: anna.order(order_id), lambda found: found["status"] == "cancelled")
+    assert order["refunded"]["amount"] == total
+    assert sorted(refund["amount"] for refund in order["refunds"]) == [400, total - 400]
+    assert staff.payment(order_id)["balance"] == 0
+
+
+def test_a_refund_that_the_bank_sends_back_is_owed_again(
+    arrive: Arrive, staff: Staff, till: Till
+) -> None:
+    anna = arrive("anna")
+    checkout = anna.check_out(staff.new_book(price=900))
+    anna.pay(checkout, "pm_card_refundFail")
+    order_id = anna.follow(checkout, "confirmed")["order_id"]
+    assert staff.refund(order_id, f"{order_id}-1", amount=900).status_code == 202
+    order = until(
+        lambda: anna.order(order_id),
+        lambda found: found["timeline"][-1]["kind"] == "refund_failed",
+    )
+    assert (order["refunded"]["amount"], order["refunds"][0]["state"]) == (0, "failed")
+    assert staff.refund(order_id, f"{order_id}-2", amount=900).status_code == 202

@@ -163,6 +163,55 @@ def test_a_cancel_that_races_the_payment_ends_as_one_of_both(
         staff.until_available(isbn, rounds - sold)
 
 
+def test_a_checkout_that_is_replaced_when_it_was_just_paid_gives_the_money_back(
+    arrive: Arrive, staff: Staff, till: Till
+) -> None:
+    isbn, guest = staff.new_book(stock=1), arrive()
+    guest.add(isbn)
+    former = guest.check_out()
+    with till.turned("webhooks", paused=True):
+        assert guest.pay(former).json()["status"] == "succeeded"
+        latter = guest.check_out(shipping_method="express")
+        assert guest.follow(former, "cancelled")["reason"] == "replaced"
+        refunded_in_full(staff, former, till.order_id(former))
+    assert guest.pay(latter).json()["status"] == "succeeded"
+    guest.follow(latter, "confirmed")
+    assert staff.available(isbn) == 0
+    total = latter["totals"]["total"]["amount"]
+    assert staff.payment(till.order_id(latter))["balance"] == total
+
+
+def test_a_free_download_is_an_order_without_a_payment(arrive: Arrive, staff: Staff) -> None:
+    isbn, anna = staff.new_book(price=0, format="ebook"), arrive("anna")
+    confirmed = anna.follow(anna.start(isbn).json(), "confirmed")
+    assert confirmed["totals"]["total"]["amount"] == 0
+    order = anna.order(confirmed["order_id"])
+    assert [entry["kind"] for entry in order["timeline"]] == ["started", "placed"]
+    anna.ask("POST", f"orders/{order['id']}/cancel", status=202)
+    until(lambda: anna.order(order["id"]), lambda found: found["status"] == "cancelled")
+    staff.until_available(isbn, 5)
+
+
+def test_an_amount_that_stripe_does_not_take_ends_the_checkout(
+    arrive: Arrive, staff: Staff
+) -> None:
+    isbn, guest = staff.new_book(price=10, format="ebook"), arrive()
+    ended = guest.follow(guest.start(isbn).json(), "cancelled")
+    assert (ended["reason"], ended["payment"]) == ("payment_failed", None)
+    staff.until_available(isbn, 5)
+
+
+def test_a_checkout_given_up_before_it_could_be_paid_holds_nothing(
+    arrive: Arrive, staff: Staff
+) -> None:
+    isbn, guest = staff.new_book(stock=1), arrive()
+    for _ in range(3):
+        started = guest.start(isbn).json()
+        assert guest.cancel(started).status_code == 200
+        guest.follow(started, "cancelled")
+        staff.until_available(isbn, 1)
+
+
 def refunded_in_full(staff: Staff, checkout: Json, order_id: str) -> None:
     total = checkout["totals"]["total"]["amount"]
     payment = staff.payment_until(order_id, lambda found: found["refunded"] == total)

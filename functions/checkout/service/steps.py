@@ -4,6 +4,7 @@ Each returns the word that the saga goes on by.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from functions.checkout.model import (
     HELD_BEYOND,
@@ -27,6 +28,8 @@ from shared.kit.isbn import Isbn
 from shared.telemetry import get_logger
 
 log = get_logger("checkout")
+
+_REFUND_AGAIN_AFTER = timedelta(minutes=5)
 
 
 class Steps:
@@ -356,6 +359,11 @@ def _cancel(transaction: Transaction, order_id: str) -> str:
     assert order is not None
     if order.status != "cancelling":
         return order.status
+    last = next(reversed(transaction.orders.refunds(order_id)), None)
+    just_now = transaction.now - _REFUND_AGAIN_AFTER
+    if last is not None and last.state == "failed" and last.created_at > just_now:
+        # Each failure rings, so that asking again at once would go round and round.
+        return "waiting"
     asked = give_back(transaction, order, "order cancelled")
     if asked or order.refunded < order.captured:
         return "waiting"
