@@ -66,7 +66,8 @@ class Orders(Protocol):
         ...
 
     def open_count(self, customer_id: str | None, cart_id: str | None) -> int:
-        """Open checkouts of the customer or the cart, whichever has more."""
+        """Open checkouts of the customer or the cart, whichever has more; those that close are not
+        counted."""
         ...
 
     def starts(self, customer_id: str | None, cart_id: str | None, since: datetime) -> int: ...

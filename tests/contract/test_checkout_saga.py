@@ -307,6 +307,27 @@ def test_another_content_of_the_cart_replaces_its_checkout_and_takes_over_its_co
     assert (available(buying, 1), available(buying, 2)) == (9, 0)
 
 
+def test_a_cart_whose_checkout_closes_gets_another_one(buying: Buying) -> None:
+    first = buying.start(1, cart="c").order.id
+    play = buying.play(first)
+    play.pass_time()
+    assert buying.order(first).status == "closing"
+    started = buying.start(1, cart="c")
+    assert (started.is_new, started.to_wake) == (True, first)
+    assert buying.order(first).end_reason == "time_limit"
+
+
+def test_a_cart_that_is_just_paid_is_not_bought_again(buying: Buying) -> None:
+    first = buying.start(1, cart="c").order.id
+    buying.play(first)
+    buying.pay(first)
+    assert buying.steps.settle(first) == "confirming"
+    started = buying.start(1, 3, cart="c")
+    assert (started.order.id, started.is_new) == (first, False)
+    assert buying.steps.finish(first) == "placed"
+    assert buying.order(first).end_reason is None
+
+
 def test_too_many_checkouts_are_refused(buying: Buying) -> None:
     for _ in range(3):
         buying.start(1, customer="anna")
@@ -314,6 +335,13 @@ def test_too_many_checkouts_are_refused(buying: Buying) -> None:
         buying.start(1, customer="anna")
     assert "Retry-After" in refused.value.headers
     buying.start(1, customer="ben")
+
+
+def test_a_checkout_that_closes_keeps_nobody_from_another_one(buying: Buying) -> None:
+    order_ids = [buying.start(1, customer="anna").order.id for _ in range(3)]
+    buying.play(order_ids[0]).pass_time()
+    assert buying.order(order_ids[0]).status == "closing"
+    assert buying.start(1, customer="anna").is_new
 
 
 def test_a_placed_order_is_cancelled_refunded_and_restocked(buying: Buying) -> None:

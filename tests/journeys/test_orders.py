@@ -1,6 +1,6 @@
 """After the purchase: cancelled, dispatched, looked up by a guest, refunded; over HTTP alone."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from shared.contracts import shipping
@@ -55,7 +55,7 @@ def test_an_order_that_is_on_its_way_cannot_be_cancelled(
     dispatched = ShipmentDispatched(
         order_id=order_id,
         shipment_id="s",
-        at="2026-01-02T03:04:05Z",
+        at=datetime(2026, 1, 2, tzinfo=UTC),
         carrier="Hermes",
         tracking_number="H1",
         remaining=0,
@@ -93,6 +93,20 @@ def test_a_guests_link_opens_one_order_and_cancels_it(
     staff.until_available(isbn, 4)
     too_old = guest_link(shop, order_id, age=timedelta(days=30))
     guest.ask("GET", f"orders/{order_id}?token={too_old}", status=404)
+
+
+def test_a_customer_pages_through_their_own_orders_newest_first(
+    arrive: Arrive, staff: Staff
+) -> None:
+    isbn, anna = staff.new_book(), arrive("anna")
+    bought = [anna.buy(isbn)["order_id"] for _ in range(3)]
+    arrive("ben").buy(isbn)
+    shown, query = list[str](), "?limit=2"
+    while query:
+        page = anna.ask("GET", f"orders{query}")
+        shown += [order["id"] for order in page["items"]]
+        query = page["next_cursor"] and f"?limit=2&cursor={page['next_cursor']}"
+    assert shown == bought[::-1]
 
 
 def test_one_line_is_refunded_once_for_each_of_its_copies(arrive: Arrive, staff: Staff) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from functions.checkout.model import (
+    COUNTED,
     OPEN,
     Difference,
     Happened,
@@ -125,7 +126,7 @@ class SqlOrders:
         ]
 
     def open_count(self, customer_id: str | None, cart_id: str | None) -> int:
-        return self._most(customer_id, cart_id, orders.c.status.in_(sorted(OPEN)))
+        return self._most(customer_id, cart_id, orders.c.status.in_(sorted(COUNTED)))
 
     def starts(self, customer_id: str | None, cart_id: str | None, since: datetime) -> int:
         return self._most(customer_id, cart_id, orders.c.created_at > since)
