@@ -2,8 +2,8 @@
 
 Two host processes share one state folder; they are killed with -9 in turn and started again at
 once. The sandbox sends webhooks twice, late, in another order and sometimes never, and fails now
-and then. Business time runs fast, so that payment limits pass. When the shoppers have left and all that
-is under way has ended, `audit` looks for what must not be.
+and then. Business time runs fast, so that payment limits pass. When the shoppers have left and all
+that is under way has ended, `audit` looks for what must not be.
 """
 
 import contextlib

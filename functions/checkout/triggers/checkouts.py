@@ -17,6 +17,7 @@ from functions.checkout.service.showing import Checkout, checkout
 from functions.checkout.service.starting import CheckoutRequest
 from functions.checkout.triggers.durable import DurableSagas
 from shared.http.calls import Answer, Call, Nothing
+from shared.http.cookies import CrossOrigin
 from shared.http.edge import Api
 from shared.kit.errors import IdempotencyMismatch
 from shared.kit.idempotency import Delivery
@@ -46,7 +47,13 @@ def register(api: Api, parts: "Parts") -> None:
         summary="Check out the cart, or buy items in one call",
         body=CheckoutRequest,
         answers={200: Checkout, 202: Checkout},
-        problems=(NothingToBuy, UnknownAddress, TooManyCheckouts, IdempotencyMismatch),
+        problems=(
+            NothingToBuy,
+            UnknownAddress,
+            TooManyCheckouts,
+            IdempotencyMismatch,
+            CrossOrigin,
+        ),
         sign_in="optional",
         idempotent=True,
         durable_client=True,
@@ -57,8 +64,8 @@ def register(api: Api, parts: "Parts") -> None:
         customer = None if call.principal is None else call.principal.subject
         cart = None
         if call.body.items is None:
-            cookie = parts.cookie().read(call.headers)
-            cart = await parts.carts().snapshot(cookie, customer)
+            parts.cookie().refuse_other_origins(call.headers)
+            cart = await parts.carts().snapshot(parts.cookie().read(call.headers), customer)
         # Whoever sends the same key: a customer, the holder of a cart, or a guest by his address.
         sender = customer or (cart.cart_id if cart else f"guest:{call.body.email}")
         assert call.idempotency_key is not None
