@@ -24,6 +24,7 @@ BENCHMARKS = {
     "durable": "bench.durable",
     "durable crashes": "bench.durable_crashes",
     "service bus triggers": "bench.servicebus_triggers",
+    "faults": "bench.faults",
 }
 
 

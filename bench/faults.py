@@ -9,18 +9,19 @@ that is under way has ended, `audit` looks for what must not be.
 import contextlib
 import os
 import random
+import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from bench.audit import findings, messages, summary, told_wrongly, under_way
 from bench.browser import Browser, turn
-from bench.servicebus_crash import connection_string, free_port
+from bench.servicebus_crash import connection_string
 from bench.shoppers import Shopper, Street
 from local.environment import embedded
 from sandbox.oidc.store import SigningKeys
@@ -32,31 +33,46 @@ _HOSTS = 2
 _TITLES, _SCARCE, _FEW, _MANY = 20, 5, 3, 500
 _AT_ONCE = 24
 _ENDS_SECONDS = 300.0
-_BETWEEN_KILLS_SECONDS = (0.3, 4.0)
+_LIVES_SECONDS = 2.0
+_DIES_STARTING = 0.25
+"""The share of kills that do not wait until the host is up."""
 _UNSTEADY = {"duplicate": 0.3, "delay": 1.0, "reorder": 0.5, "drop": 0.05}
 _FAULTS = ("error_500", "error_500_after", "rate_limit")
+_SLOW_FAULTS = (*_FAULTS, "timeout_after")
 
 
 def run(quick: bool) -> list[dict[str, Any]]:
-    """300 shoppers, and each host killed thirty times; without `quick` three times over.
-
-    Raises AssertionError, with the seed, when anything is wrong afterwards.
-    """
+    """300 shoppers, and each host killed thirty times; without `quick` three times over."""
     rows = []
     for _ in range(1 if quick else 3):
         with tempfile.TemporaryDirectory() as name:
-            rows.append(play(Path(name), shoppers=300, kills=30))
+            rows.append(play(Path(name), shoppers=300, kills=30, faults=_SLOW_FAULTS))
     return rows
 
 
-def play(folder: Path, *, shoppers: int, kills: int, seed: int | None = None) -> dict[str, Any]:
-    """What came of it, in counts; each host is killed `kills` times."""
+def play(
+    folder: Path,
+    *,
+    shoppers: int,
+    kills: int,
+    faults: Sequence[str] = _FAULTS,
+    seed: int | None = None,
+) -> dict[str, Any]:
+    """What came of it, in counts; each host is killed `kills` times, and the payment provider has
+    one of `faults` now and then. The state stays in `folder`.
+
+    Raises AssertionError, with the seed, when anything is wrong afterwards.
+    """
     seed = random.randrange(2**32) if seed is None else seed
     started = time.perf_counter()
-    with _shop(folder, random.Random(seed)) as shop:
+    with contextlib.ExitStack() as stack:
+        shop = _Shop(folder, random.Random(seed), faults, stack)
         street = shop.street(seed)
+        opened = time.perf_counter()
         troubles = shop.under_fire(street, shoppers, kills)
+        survived = time.perf_counter()
         troubles += shop.come_to_rest()
+        rested = time.perf_counter()
         troubles += findings(shop.state)
         troubles += told_wrongly(shop.state, street.told)
         assert not troubles, f"seed {seed}:\n" + "\n".join(troubles)
@@ -65,7 +81,9 @@ def play(folder: Path, *, shoppers: int, kills: int, seed: int | None = None) ->
         "name": f"{shoppers} shoppers, {kills} kills of each of {_HOSTS} hosts",
         **counts,
         **street.seen,
-        "seconds": round(time.perf_counter() - started),
+        "seconds to open": round(opened - started),
+        "under fire": round(survived - opened),
+        "to rest": round(rested - survived),
         "seed": seed,
     }
 
@@ -73,14 +91,22 @@ def play(folder: Path, *, shoppers: int, kills: int, seed: int | None = None) ->
 class _Shop:
     """A sandbox that stays, and hosts that do not."""
 
-    def __init__(self, folder: Path, dice: random.Random, stack: contextlib.ExitStack) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        dice: random.Random,
+        faults: Sequence[str],
+        stack: contextlib.ExitStack,
+    ) -> None:
+        """What is started is ended with `stack`."""
         self.state = folder / "state"
+        self._faults = faults
         self._folder = folder
         self._dice = dice
         self._stack = stack
-        self._ports = [free_port() for _ in range(_HOSTS)]
+        self._ports = [_port() for _ in range(_HOSTS)]
         self._origins = [f"http://127.0.0.1:{port}" for port in self._ports]
-        sandbox_port = free_port()
+        sandbox_port = _port()
         self._sandbox = f"http://127.0.0.1:{sandbox_port}"
         self._issuer = f"{self._sandbox}/oidc"
         self._environment = {
@@ -88,10 +114,12 @@ class _Shop:
             **embedded(self.state, self._ports[0]),
             "AUTH_ISSUER": self._issuer,
             "STRIPE_API_BASE": self._sandbox,
-            "ServiceBusConnection": connection_string(free_port()),
+            "ServiceBusConnection": connection_string(_port()),
             "PYTHONPATH": str(_ROOT),
         }
         self._run("local.migrate").wait()
+        self._entities = folder / "servicebus.json"
+        self._entities.write_text(_with_short_locks((_ROOT / "infra/servicebus.json").read_text()))
         options = ["--port", str(sandbox_port), "--shop-url", self._origins[0]]
         self._run("sandbox", *options, "--state", str(self.state))
         self._hosts = [self._host(index) for index in range(_HOSTS)]
@@ -125,7 +153,9 @@ class _Shop:
             for place, victim in enumerate(victims, 1):
                 come = range(len(visits), shoppers * place // len(victims))
                 visits += [crowd.submit(Shopper(street, number).shop) for number in come]
-                time.sleep(self._dice.uniform(*_BETWEEN_KILLS_SECONDS))
+                if self._dice.random() > _DIES_STARTING:
+                    self._wait_for(victim)
+                time.sleep(self._dice.uniform(0, _LIVES_SECONDS))
                 self._hosts[victim].kill()
                 self._hosts[victim].wait()
                 self._hosts[victim] = self._host(victim)
@@ -156,10 +186,14 @@ class _Shop:
         )
         self._pass_time("PT31M" if is_half_time else f"PT{self._dice.randint(1, 3)}M")
         if self._dice.random() < 0.5:
-            turn(self._sandbox, "stripe/faults", kind=self._dice.choice(_FAULTS), calls=2)
+            turn(self._sandbox, "stripe/faults", kind=self._dice.choice(self._faults))
 
     def _webhook(self, origin: str) -> str:
         return f"{origin}/api/v1/webhooks/stripe"
+
+    def _wait_for(self, index: int) -> None:
+        reply = Browser([self._origins[index]]).insist("GET", "health/live")
+        assert reply.status == 200, reply.content
 
     def _pass_time(self, duration: str) -> None:
         turn(self._sandbox, "clock", advance=duration)
@@ -175,10 +209,10 @@ class _Shop:
 
     def _host(self, index: int) -> "subprocess.Popen[bytes]":
         options = ["--app-dir", str(_ROOT), "--port", str(self._ports[index])]
-        return self._run("funchost", "start", *options, "--state", str(self.state))
+        options += ["--state", str(self.state), "--servicebus", str(self._entities)]
+        return self._run("funchost", "start", *options)
 
     def _run(self, module: str, *options: str) -> "subprocess.Popen[bytes]":
-        """It is ended with the block that the shop is open in."""
         log = self._stack.enter_context((self._folder / f"{module}.log").open("ab"))
         process = subprocess.Popen(
             [sys.executable, "-m", module, *options],
@@ -191,10 +225,17 @@ class _Shop:
         return process
 
 
-@contextlib.contextmanager
-def _shop(folder: Path, dice: random.Random) -> Iterator[_Shop]:
-    with contextlib.ExitStack() as stack:
-        yield _Shop(folder, dice, stack)
+def _port() -> int:
+    """A free one that no outgoing connection gets while its host is dead."""
+    while True:
+        port = random.randrange(10_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+def _with_short_locks(entities: str) -> str:
+    """What a dead host has locked is free again after seconds, so that shoppers need not wait."""
+    return entities.replace('"LockDuration": "PT1M"', '"LockDuration": "PT5S"')
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

@@ -143,10 +143,10 @@ class Shopper:
             self._street.seen["copies refunded"] += 1
 
     def _request(self, *, by_cart: bool) -> dict[str, Any]:
-        isbns = self._street.isbns
-        wanted = set(self._dice.sample(isbns, self._dice.randint(1, 3)))
-        if self._dice.random() < 0.4:
-            wanted.add(self._dice.choice(isbns[: self._street.scarce]))
+        scarce = self._street.isbns[: self._street.scarce]
+        wanted = set(self._dice.sample(self._street.isbns[len(scarce) :], self._dice.randint(1, 3)))
+        if self._dice.random() < 0.3:
+            wanted.add(self._dice.choice(scarce))
         items = [{"isbn": isbn, "quantity": self._dice.randint(1, 2)} for isbn in sorted(wanted)]
         request: dict[str, Any] = {
             "email": f"{self._name}@example.org",

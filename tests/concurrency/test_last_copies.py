@@ -1,5 +1,7 @@
 """What other shops fail at: many buyers of few copies, and one cart paid for many times at once."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,8 +11,8 @@ from typing import Any, TypeVar
 import pytest
 
 from bench.audit import findings_of, money_kept, orders_with
-from bench.browser import Browser, Reply, confirm
-from tests.conftest import Shop, end, serve
+from bench.browser import Browser, Reply, confirm, turn
+from tests.conftest import ROOT, Shop, end, serve
 from tests.support.shopping import new_book
 
 T = TypeVar("T")
@@ -144,3 +146,17 @@ def test_one_cart_that_is_checked_out_many_times_at_once_is_one_order(
 def available(shop: Shop, isbn: str) -> int:
     shown = Browser([shop.base_url]).ask("GET", f"v1/books/{isbn}/availability").json
     return int(shown["available"])
+
+
+def test_a_checkout_whose_saga_was_broken_off_is_taken_up_again(two_processes: Shop) -> None:
+    isbn = new_book(two_processes, copies=1)
+    shopper = buyer(two_processes)
+    shopper.put_in_cart(isbn)
+    checkout = shopper.watch(shopper.check_out(f"{isbn}-x").json["id"], "awaiting_payment")
+    [order] = orders_with(two_processes.state, isbn)
+    command = [sys.executable, "-m", "funchost", "durable", "terminate", order["id"]]
+    subprocess.check_call([*command, "--state", str(two_processes.state)], cwd=ROOT)
+    assert confirm(checkout["payment"], "pm_card_visa")["status"] == "succeeded"
+    turn(two_processes.sandbox_url, "clock", advance="PT1M")
+    shopper.watch(checkout["id"], "confirmed")
+    assert findings_of(two_processes.state, [order["id"]]) == []

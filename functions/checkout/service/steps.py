@@ -158,11 +158,12 @@ class Steps:
             return decided
         with self._transactions.read() as transaction:
             order = transaction.orders.find(order_id)
+            now = transaction.now
         assert order is not None
         if order.payment_state == "requested":
             # Money may still come: the copies stay held until it is certain that none will.
             try:
-                self._holds.renew(order_id, order.updated_at + HELD_BEYOND)
+                self._holds.renew(order_id, now + HELD_BEYOND)
             except HoldClosed as error:
                 log.warning("hold.gone", order_id=order_id, state=error.state)
             return "closing"
