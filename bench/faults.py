@@ -162,7 +162,7 @@ class _Shop:
                 self._misbehave(is_half_time=place == len(victims) // 2)
             while not all(visit.done() for visit in visits):
                 time.sleep(1)
-                self._pass_time("PT1M")
+                self._pass_time("PT20S")
         return [f"a shopper: {error!r}" for visit in visits if (error := visit.exception())]
 
     def come_to_rest(self) -> list[str]:
@@ -184,9 +184,10 @@ class _Shop:
             "stripe/webhooks",
             endpoint=self._webhook(self._dice.choice(self._origins)),
         )
-        self._pass_time("PT31M" if is_half_time else f"PT{self._dice.randint(1, 3)}M")
+        self._pass_time("PT31M" if is_half_time else f"PT{self._dice.randint(10, 60)}S")
+        turn(self._sandbox, "stripe/faults", reset=True)
         if self._dice.random() < 0.5:
-            turn(self._sandbox, "stripe/faults", kind=self._dice.choice(self._faults))
+            turn(self._sandbox, "stripe/faults", kind=self._dice.choice(self._faults), seconds=12)
 
     def _webhook(self, origin: str) -> str:
         return f"{origin}/api/v1/webhooks/stripe"

@@ -79,6 +79,8 @@ OPEN: frozenset[OrderStatus] = frozenset(
     {"validating", "reserving", "awaiting_payment", "confirming", "closing"}
 )
 """A checkout that is under way: it may hold copies, or money."""
+CANCELLABLE: frozenset[OrderStatus] = frozenset({"validating", "reserving", "awaiting_payment"})
+"""Nothing is decided about it yet."""
 CLOSED_UNPAID: frozenset[OrderStatus] = frozenset({"cancelled", "expired", "rejected"})
 """Money that comes for one of these goes back in full."""
 PLACED: frozenset[OrderStatus] = frozenset(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from functions.checkout.model import (
+    CANCELLABLE,
     OPEN,
     PLACED,
     AlreadyDispatched,
@@ -33,7 +34,6 @@ from shared.kit.errors import BadInput
 from shared.kit.idempotency import Delivery, once
 
 _LINK_LASTS = timedelta(days=30)
-_CANCELLABLE = frozenset({"validating", "reserving", "awaiting_payment"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class OrderBook:
             order = transaction.orders.by_checkout(checkout_hash)
             if order is None:
                 raise UnknownCheckout("There is no such checkout; look at its id.")
-            if order.status in _CANCELLABLE:
+            if order.status in CANCELLABLE:
                 if not order.cancel_requested:
                     transaction.orders.change(
                         order.id, cancel_requested=True, end_reason="cancelled"

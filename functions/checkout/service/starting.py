@@ -11,6 +11,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from functions.checkout.model import (
+    CANCELLABLE,
     MOST_LINES,
     MOST_OPEN,
     MOST_STARTS,
@@ -158,14 +159,11 @@ class Starting:
     ) -> _Answer:
         orders = transaction.orders
         former = None if cart_id is None else orders.open_of_cart(cart_id)
-        if former is not None and former[1] == fingerprint and not former[0].cancel_requested:
+        if former is not None and former[1] == fingerprint and _goes_on(former[0]):
             return _Answer(order_id=former[0].id, is_new=False, to_wake=None)
         self._check_limits(transaction, customer_id, cart_id, replaces=former is not None)
         if former is not None:
-            orders.change(
-                former[0].id, cancel_requested=True, end_reason="replaced", open_cart=None
-            )
-            orders.tell(former[0].id, "replaced")
+            _replace(transaction, former[0])
         order_id = uuid4().hex
         orders.add(
             NewOrder(
@@ -222,6 +220,21 @@ class Starting:
         if found is None:
             raise UnknownAddress.at("address_id", "is none of yours", "body")
         return found
+
+
+def _goes_on(order: Order) -> bool:
+    """Whether the checkout can still lead to an order."""
+    return order.status != "closing" and not order.cancel_requested
+
+
+def _replace(transaction: Transaction, former: Order) -> None:
+    """It is no longer the cart's; where nothing was decided about it yet, it is to end."""
+    orders = transaction.orders
+    if former.status in CANCELLABLE:
+        orders.change(former.id, cancel_requested=True, end_reason="replaced", open_cart=None)
+        orders.tell(former.id, "replaced")
+    else:
+        orders.change(former.id, open_cart=None)
 
 
 def _fingerprint(request: CheckoutRequest, destination: Destination, items: Sequence[Item]) -> str:

@@ -306,7 +306,7 @@ def _decide(transaction: Transaction, order_id: str) -> str:
     if order.status != "awaiting_payment":
         return order.status
     if order.payment_state == "captured" and order.captured >= order.total:
-        transaction.orders.move(order_id, "awaiting_payment", "confirming")
+        transaction.orders.move(order_id, "awaiting_payment", "confirming", end_reason=None)
         return "confirming"
     reason: EndReason
     if order.payment_state in ("cancelled", "failed"):
