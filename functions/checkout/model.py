@@ -79,13 +79,16 @@ OPEN: frozenset[OrderStatus] = frozenset(
     {"validating", "reserving", "awaiting_payment", "confirming", "closing"}
 )
 """A checkout that is under way: it may hold copies, or money."""
-CANCELLABLE: frozenset[OrderStatus] = frozenset({"validating", "reserving", "awaiting_payment"})
-"""Nothing is decided about it yet."""
 CLOSED_UNPAID: frozenset[OrderStatus] = frozenset({"cancelled", "expired", "rejected"})
 """Money that comes for one of these goes back in full."""
 PLACED: frozenset[OrderStatus] = frozenset(
     {"placed", "partly_dispatched", "dispatched", "delivered", "cancelling", "refunded"}
 )
+
+SETTLED: frozenset[OrderStatus] = frozenset(
+    {"dispatched", "delivered", "cancelled", "refunded", "rejected", "expired"}
+)
+"""Nothing is left to do for which it has to be known who the buyer is."""
 
 PAYMENT_LIMIT = timedelta(minutes=30)
 HELD_BEYOND = timedelta(minutes=15)

@@ -11,7 +11,6 @@ from uuid import uuid4
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from functions.checkout.model import (
-    CANCELLABLE,
     MOST_LINES,
     MOST_OPEN,
     MOST_STARTS,
@@ -24,6 +23,7 @@ from functions.checkout.model import (
     UnknownAddress,
 )
 from functions.checkout.ports import NewOrder, OpenCartTaken, Transaction, Transactions
+from functions.checkout.service.cancelling import replace
 from shared.contracts.carts import CartSnapshot
 from shared.contracts.orders import Delivery as Destination
 from shared.contracts.shipping import Addresses
@@ -163,7 +163,7 @@ class Starting:
             return _Answer(order_id=former[0].id, is_new=False, to_wake=None)
         self._check_limits(transaction, customer_id, cart_id, replaces=former is not None)
         if former is not None:
-            _replace(transaction, former[0])
+            replace(transaction, former[0])
         order_id = uuid4().hex
         orders.add(
             NewOrder(
@@ -225,16 +225,6 @@ class Starting:
 def _goes_on(order: Order) -> bool:
     """Whether the checkout can still lead to an order."""
     return order.status != "closing" and not order.cancel_requested
-
-
-def _replace(transaction: Transaction, former: Order) -> None:
-    """It is no longer the cart's; where nothing was decided about it yet, it is to end."""
-    orders = transaction.orders
-    if former.status in CANCELLABLE:
-        orders.change(former.id, cancel_requested=True, end_reason="replaced", open_cart=None)
-        orders.tell(former.id, "replaced")
-    else:
-        orders.change(former.id, open_cart=None)
 
 
 def _fingerprint(request: CheckoutRequest, destination: Destination, items: Sequence[Item]) -> str:
