@@ -185,6 +185,18 @@ def test_at_its_limit_a_checkout_closes_and_lets_go_once_no_money_can_come(
     assert buying.mailbox.kinds("orders") == ["order.cancelled"]
 
 
+def test_copies_stay_held_for_as_long_as_a_checkout_cannot_be_closed(buying: Buying) -> None:
+    order_id = buying.start(2).order.id
+    play = buying.play(order_id)
+    for _ in range(12):
+        play.pass_time()
+        buying.shelves.stock.expire_due()
+        assert available(buying, 2) == 0
+    buying.payment_cancelled(order_id)
+    play.ring()
+    assert (play.result, available(buying, 2)) == ("expired", 1)
+
+
 def test_a_payment_that_comes_while_closing_goes_back_in_full(buying: Buying) -> None:
     order_id = buying.start(2).order.id
     play = buying.play(order_id)
