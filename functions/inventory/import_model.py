@@ -7,6 +7,7 @@ AppError
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
@@ -106,7 +107,8 @@ class ImportOptions(Command):
 
 def _bare_name(name: str) -> str:
     """What is left when folders are taken away; it is shown, and never opened."""
-    return PurePath(name.replace("\\", "/")).name or "unnamed"
+    bare = PurePath(name.replace("\\", "/")).name
+    return bare if bare.strip(".") else "unnamed"
 
 
 FileName = Annotated[OneLine, Field(max_length=255), AfterValidator(_bare_name)]
@@ -189,10 +191,11 @@ class RefusedRecord(Record):
 
 
 class UploadAddress(Record):
-    """Send the file there as the body of one PUT, before `expires_at`."""
+    """Send the file there as the body of one PUT with these headers, before `expires_at`."""
 
     method: Literal["PUT"] = "PUT"
     url: str
+    headers: Mapping[str, str] = Field(default_factory=dict)
     expires_at: datetime
 
 

@@ -1,15 +1,29 @@
 """Orders as rows: each change is one conditional UPDATE, and its row count says who won."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from functions.checkout.model import (
     OPEN,
+    SETTLED,
     Difference,
     Happened,
     Item,
@@ -25,11 +39,25 @@ from shared.contracts.orders import Delivery
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
 
+_FORGOTTEN: Mapping[str, Any] = {
+    "email": null(),
+    "email_key": null(),
+    "delivery": null(),
+    "postcode": "",
+    "fingerprint": "",
+    "erase_asked_at": null(),
+}
+"""What an order says of its buyer besides `customer_id` and `cart_id`, and what is left of it."""
+_AT_ONCE = 1000
+
 
 class SqlOrders:
+    """`changed` holds the ids of the orders that got another version here."""
+
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
+        self.changed: set[str] = set()
 
     def add(self, new: NewOrder) -> None:
         row = {
@@ -134,10 +162,12 @@ class SqlOrders:
         check_step(before, after)
         if after not in OPEN:
             values["open_cart"] = None
+        if after in SETTLED:
+            values |= _forgetting(orders.c.erase_asked_at.is_not(None))
         moved = self._connection.execute(
             update(orders)
             .where(orders.c.id == order_id, orders.c.status == before)
-            .values(status=after, **self._moving(), **_stored(values))
+            .values(status=after, **self._moving(order_id), **_stored(values))
         )
         return moved.rowcount == 1
 
@@ -145,14 +175,14 @@ class SqlOrders:
         self._connection.execute(
             update(orders)
             .where(orders.c.id == order_id)
-            .values(**self._moving(), **_stored(values))
+            .values(**self._moving(order_id), **_stored(values))
         )
 
     def record_capture(self, order_id: str, amount: int) -> None:
         self._connection.execute(
             update(orders)
             .where(orders.c.id == order_id, orders.c.captured < amount)
-            .values(captured=amount, payment_state="captured", **self._moving())
+            .values(captured=amount, payment_state="captured", **self._moving(order_id))
         )
 
     def price(self, order_id: str, lines: Sequence[Line]) -> None:
@@ -192,7 +222,7 @@ class SqlOrders:
                 orders.c.id == order_id,
                 orders.c.captured - orders.c.refund_requested >= amount,
             )
-            .values(refund_requested=orders.c.refund_requested + amount, **self._moving())
+            .values(refund_requested=orders.c.refund_requested + amount, **self._moving(order_id))
         )
         return claimed.rowcount == 1
 
@@ -240,7 +270,9 @@ class SqlOrders:
             else {"refund_requested": orders.c.refund_requested - row.amount}
         )
         self._connection.execute(
-            update(orders).where(orders.c.id == row.order_id).values(**sums, **self._moving())
+            update(orders)
+            .where(orders.c.id == row.order_id)
+            .values(**sums, **self._moving(row.order_id))
         )
         return True
 
@@ -276,13 +308,51 @@ class SqlOrders:
             )
         return self._with_lines(self._connection.execute(statement).all())
 
-    def erase(self, customer_id: str) -> int:
-        erased = self._connection.execute(
-            update(orders)
-            .where(orders.c.customer_id == customer_id)
-            .values(customer_id=None, email=None, email_key=None, delivery=None, **self._moving())
+    def everything_of(self, customer_id: str) -> Sequence[Order]:
+        return self._with_lines(
+            self._connection.execute(
+                select(orders)
+                .where(orders.c.customer_id == customer_id)
+                .order_by(orders.c.created_at, orders.c.id)
+            ).all()
         )
-        return erased.rowcount
+
+    def erase(self, customer_id: str) -> Sequence[tuple[str, OrderStatus]]:
+        own = orders.c.customer_id == customer_id
+        found = self._connection.execute(select(orders.c.id, orders.c.status).where(own)).all()
+        self.changed.update(row.id for row in found)
+        is_sent = exists().where(
+            order_lines.c.order_id == orders.c.id, order_lines.c.weight_grams > 0
+        )
+        is_settled = or_(
+            orders.c.status.in_(sorted(SETTLED)), and_(orders.c.status == "placed", ~is_sent)
+        )
+        values = _forgetting(is_settled)
+        values["erase_asked_at"] = case((is_settled, null()), else_=self._now)
+        gone = dict.fromkeys(("customer_id", "cart_id", "open_cart"))
+        self._connection.execute(
+            update(orders).where(own).values(**gone, **values, **self._moved_on())
+        )
+        return [(row.id, row.status) for row in found]
+
+    def forget_buyers(self, erased_before: datetime) -> int:
+        forgotten = self._connection.execute(
+            update(orders)
+            .where(orders.c.erase_asked_at < erased_before)
+            .values(**_FORGOTTEN, **self._moved_on())
+        )
+        return forgotten.rowcount
+
+    def versions(self, order_ids: Collection[str]) -> Mapping[str, int]:
+        wanted = list(order_ids)
+        found: dict[str, int] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            rows = self._connection.execute(
+                select(orders.c.id, orders.c.version).where(orders.c.id.in_(some))
+            )
+            found |= {row.id: row.version for row in rows}
+        return found
 
     def due(
         self, statuses: Sequence[OrderStatus], before: datetime, limit: int
@@ -315,7 +385,11 @@ class SqlOrders:
         ]
         return max(counts, default=0)
 
-    def _moving(self) -> dict[str, Any]:
+    def _moving(self, order_id: str) -> dict[str, Any]:
+        self.changed.add(order_id)
+        return self._moved_on()
+
+    def _moved_on(self) -> dict[str, Any]:
         return {"version": orders.c.version + 1, "updated_at": self._now}
 
     def _one(self, condition: Any) -> Order | None:
@@ -334,6 +408,12 @@ class SqlOrders:
             for line in found:
                 lines[line.order_id].append(_line(line))
         return [_order(row, tuple(lines[row.id])) for row in rows]
+
+
+def _forgetting(condition: ColumnElement[bool]) -> dict[str, Any]:
+    return {
+        name: case((condition, left), else_=orders.c[name]) for name, left in _FORGOTTEN.items()
+    }
 
 
 def _line(row: Row[Any]) -> Line:
