@@ -11,8 +11,8 @@ from tests.support.backstage import Staff, Till
 from tests.support.shopper import Shopper
 
 Arrive = Callable[..., Shopper]
-"""`arrive()` is a guest, `arrive("anna")` is signed in. The same name is the same person within a
-test, and nobody of another test."""
+"""`arrive()` is a guest, `arrive("anna")` is signed in, `arrive(shop=...)` goes to another shop.
+The same name is the same person within a test, and nobody of another test."""
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def arrive(shop: Shop) -> Iterator[Arrive]:
     house = uuid4().hex
     with ExitStack() as leaving:
 
-        def enter(name: str | None = None) -> Shopper:
+        def enter(name: str | None = None, *, shop: Shop = shop) -> Shopper:
             subject = None if name is None else f"{name}-{house}"
             return leaving.enter_context(closing(Shopper(shop, subject)))
 
@@ -45,3 +45,15 @@ def later_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     running = serve(tmp_path_factory.mktemp("later") / "state", "--no-covers")
     yield running
     end(running)
+
+
+@pytest.fixture(scope="session")
+def later_staff(later_shop: Shop) -> Iterator[Staff]:
+    with closing(Staff(later_shop)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def later_till(later_shop: Shop) -> Iterator[Till]:
+    with closing(Till(later_shop)) as opened:
+        yield opened

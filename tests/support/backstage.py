@@ -12,7 +12,7 @@ from functions.checkout.service.orders import GuestLinks
 from local.environment import BROKER, SANDBOX, shop_secret
 from sandbox.stripe.keys import account_keys
 from shared.contracts.envelope import Envelope, Payload
-from shared.kit.clock import Clock, ManualClock, SharedOffsetClock
+from shared.kit.clock import ManualClock, SharedOffsetClock
 from shared.kit.isbn import Isbn, from_ten
 from shared.messaging.publisher import Message
 from shared.messaging.service_bus import ServiceBusPublisher, service_bus_client
@@ -140,22 +140,19 @@ def advance_clock(shop: Shop, by: str) -> None:
 
 def guest_link(shop: Shop, order_id: str, age: timedelta = timedelta()) -> str:
     """The token of a link that the buyer got by mail some time ago."""
-    clock = ManualClock(business_clock(shop).business_now() - age)
-    return GuestLinks(shop_secret(shop.state), clock).token(order_id)
-
-
-def business_clock(shop: Shop) -> Clock:
-    return SharedOffsetClock(shop.state / "clock.json")
+    now = SharedOffsetClock(shop.state / "clock.json").business_now()
+    return GuestLinks(shop_secret(shop.state), ManualClock(now - age)).token(order_id)
 
 
 def announce(shop: Shop, topic: str, event_id: str, subject: str, payload: Payload) -> None:
     """Publishes an event as the service does that owns the topic."""
+    clock = SharedOffsetClock(shop.state / "clock.json")
     envelope = Envelope(
         id=event_id,
         source=f"/{topic}",
         type=payload.kind,
         subject=subject,
-        time=business_clock(shop).business_now(),
+        time=clock.business_now(),
         data=payload.model_dump(mode="json"),
     )
     port = int(shop.sandbox_url.rpartition(":")[2]) - SANDBOX + BROKER
