@@ -310,7 +310,7 @@ def _decide(transaction: Transaction, order_id: str) -> str:
     if order.status != "awaiting_payment":
         return order.status
     if order.payment_state == "captured" and order.captured >= order.total:
-        moved = orders.move(order_id, "awaiting_payment", "confirming")
+        moved = orders.move(order_id, "awaiting_payment", "confirming", end_reason=None)
         return "confirming" if moved else _status(transaction, order_id)
     reason: EndReason
     if order.payment_state in ("cancelled", "failed"):
