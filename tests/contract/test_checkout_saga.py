@@ -1,7 +1,7 @@
 """The checkout from its first row to its end, each turn that it can take, and each race."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,16 @@ from shared.contracts.payments import (
     PaymentRefundFailed,
     RefundPayment,
 )
-from shared.contracts.shipping import ShipmentDelivered, ShipmentDispatched
+from shared.contracts.shipping import (
+    ShipmentCreated,
+    ShipmentDelayed,
+    ShipmentDelivered,
+    ShipmentDispatched,
+    ShipmentFailed,
+    ShipmentInTransit,
+    ShipmentLabelBought,
+    ShipmentOutForDelivery,
+)
 from shared.kit.clock import ManualClock
 from shared.kit.errors import IdempotencyMismatch
 from tests.support.buying import Buying, Play, open_buying
@@ -185,6 +194,18 @@ def test_at_its_limit_a_checkout_closes_and_lets_go_once_no_money_can_come(
     assert buying.mailbox.kinds("orders") == ["order.cancelled"]
 
 
+def test_copies_stay_held_for_as_long_as_a_checkout_cannot_be_closed(buying: Buying) -> None:
+    order_id = buying.start(2).order.id
+    play = buying.play(order_id)
+    for _ in range(12):
+        play.pass_time()
+        buying.shelves.stock.expire_due()
+        assert available(buying, 2) == 0
+    buying.payment_cancelled(order_id)
+    play.ring()
+    assert (play.result, available(buying, 2)) == ("expired", 1)
+
+
 def test_a_payment_that_comes_while_closing_goes_back_in_full(buying: Buying) -> None:
     order_id = buying.start(2).order.id
     play = buying.play(order_id)
@@ -317,13 +338,15 @@ def test_a_cart_whose_checkout_closes_gets_another_one(buying: Buying) -> None:
     assert buying.order(first).end_reason == "time_limit"
 
 
-def test_a_checkout_that_is_just_paid_is_the_answer_to_another_key(buying: Buying) -> None:
+def test_a_cart_that_is_just_paid_is_not_bought_again(buying: Buying) -> None:
     first = buying.start(1, cart="c").order.id
     buying.play(first)
     buying.pay(first)
     assert buying.steps.settle(first) == "confirming"
-    again = buying.start(1, cart="c")
-    assert (again.order.id, again.is_new) == (first, False)
+    started = buying.start(1, 3, cart="c")
+    assert (started.order.id, started.is_new) == (first, False)
+    assert buying.steps.finish(first) == "placed"
+    assert buying.order(first).end_reason is None
 
 
 def test_too_many_checkouts_are_refused(buying: Buying) -> None:
@@ -461,6 +484,49 @@ def test_news_of_shipping_moves_an_order_on_and_never_back(buying: Buying) -> No
     assert statuses == [
         "partly_dispatched", "dispatched", "dispatched", "delivered", "delivered",
     ]  # fmt: skip
+
+
+def test_a_dispatch_that_is_told_while_an_order_is_being_cancelled_ends_the_cancel(
+    buying: Buying,
+) -> None:
+    order_id = placed(buying, 1)
+    buying.orders.cancel(order_id, ANNA)
+    assert buying.order(order_id).status == "cancelling"
+    event = ShipmentDispatched(
+        order_id=order_id, shipment_id="s", at=buying.shelves.clock.business_now(), carrier="c",
+        tracking_number="t", remaining=0,
+    )  # fmt: skip
+    buying.tell(order_id, buying.news.dispatched, event)
+    assert buying.order(order_id).status == "dispatched"
+    assert Play(buying, order_id, saga.cancel_v1).result == "dispatched"
+    assert buying.requests(order_id)[1:] == []
+
+
+def test_each_step_of_a_shipment_is_in_the_timeline_with_its_consignment(buying: Buying) -> None:
+    order_id = placed(buying, 1)
+    now = buying.shelves.clock.business_now()
+    about = {"order_id": order_id, "shipment_id": "s", "at": now, "number": 2, "consignments": 3}
+    tracked = {**about, "carrier": "c", "tracking_number": "t"}
+    news = buying.news
+    for method, event in (
+        (news.shipment_created, ShipmentCreated(**about)),
+        (news.label_bought, ShipmentLabelBought(**tracked)),
+        (news.in_transit, ShipmentInTransit(**tracked)),
+        (news.out_for_delivery, ShipmentOutForDelivery(**tracked)),
+        (news.delayed, ShipmentDelayed(**tracked, expected=date(2026, 3, 9))),
+        (news.shipment_failed, ShipmentFailed(**about, reason="lost")),
+    ):
+        buying.tell(order_id, method, event)
+    timeline = buying.orders.detail(order_id, ANNA).timeline
+    told = {entry.kind: entry.detail for entry in timeline if "consignment" in entry.detail}
+    assert list(told) == [
+        "shipment_created", "label_bought", "in_transit", "out_for_delivery", "delayed",
+        "shipment_failed",
+    ]  # fmt: skip
+    assert {detail["consignment"] for detail in told.values()} == {"2 of 3"}
+    assert told["label_bought"]["tracking_number"] == "t"
+    assert told["delayed"]["expected"] == "2026-03-09"
+    assert told["shipment_failed"]["reason"] == "lost"
 
 
 def test_refunds_in_part_add_up_and_never_exceed_what_was_paid(buying: Buying) -> None:

@@ -7,12 +7,12 @@ from uuid import uuid4
 import pytest
 
 from tests.conftest import Shop, end, serve
-from tests.support.backstage import Staff, Till
+from tests.support.backstage import Post, Staff, Till
 from tests.support.shopper import Shopper
 
 Arrive = Callable[..., Shopper]
-"""`arrive()` is a guest, `arrive("anna")` is signed in, `arrive(shop=...)` goes to another shop.
-The same name is the same person within a test, and nobody of another test."""
+"""`arrive()` is a guest, `arrive("anna")` is signed in. The same name is the same person within a
+test, and nobody of another test."""
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def arrive(shop: Shop) -> Iterator[Arrive]:
     house = uuid4().hex
     with ExitStack() as leaving:
 
-        def enter(name: str | None = None, *, shop: Shop = shop) -> Shopper:
+        def enter(name: str | None = None) -> Shopper:
             subject = None if name is None else f"{name}-{house}"
             return leaving.enter_context(closing(Shopper(shop, subject)))
 
@@ -39,21 +39,15 @@ def till(shop: Shop) -> Iterator[Till]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def post(shop: Shop) -> Iterator[Post]:
+    with closing(Post(shop)) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def later_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Its clock is moved ahead, so it is for tests alone that do not mind how late it is."""
     running = serve(tmp_path_factory.mktemp("later") / "state", "--no-covers")
     yield running
     end(running)
-
-
-@pytest.fixture(scope="session")
-def later_staff(later_shop: Shop) -> Iterator[Staff]:
-    with closing(Staff(later_shop)) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="session")
-def later_till(later_shop: Shop) -> Iterator[Till]:
-    with closing(Till(later_shop)) as opened:
-        yield opened

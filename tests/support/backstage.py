@@ -12,7 +12,7 @@ from functions.checkout.service.orders import GuestLinks
 from local.environment import BROKER, SANDBOX, shop_secret
 from sandbox.stripe.keys import account_keys
 from shared.contracts.envelope import Envelope, Payload
-from shared.kit.clock import ManualClock, SharedOffsetClock
+from shared.kit.clock import Clock, ManualClock, SharedOffsetClock
 from shared.kit.isbn import Isbn, from_ten
 from shared.messaging.publisher import Message
 from shared.messaging.service_bus import ServiceBusPublisher, service_bus_client
@@ -65,6 +65,10 @@ class Staff:
 
     def payment_until(self, order_id: str, enough: Callable[[Json], bool]) -> Json:
         return until(lambda: self.payment(order_id), enough)
+
+    def shipments(self, order_id: str) -> Sequence[Json]:
+        found: Sequence[Json] = self._person.ask("GET", f"orders/{order_id}/shipments")["items"]
+        return found
 
     def refund(self, order_id: str, key: str, **said: object) -> httpx.Response:
         body = {"reason": "came damaged", **said}
@@ -131,6 +135,40 @@ class Till:
         assert answer.is_success, answer.text
 
 
+class Post:
+    """The carrier, as its test switches show it."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._http = client(shop.sandbox_url)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def decide(self, tracking_number: str, fate: str) -> None:
+        """What becomes of a parcel: it arrives, or it is lost, damaged, delayed or returned."""
+        self._turn(f"parcels/{tracking_number}", {"fate": fate})
+
+    def taken(self, tracking_number: str) -> Sequence[Json]:
+        """Webhooks about the parcel that the shop took."""
+        found = self._http.get("/admin/carrier/parcels").json()["parcels"]
+        [tracker] = [one["id"] for one in found if one["tracking_code"] == tracking_number]
+        told = self._http.get("/admin/carrier/deliveries", params={"tracker": tracker}).json()
+        return [one for one in told["deliveries"] if one["state"] == "taken"]
+
+    @contextmanager
+    def turned(self, page: str, **said: object) -> Iterator[None]:
+        """`faults`, `settings` or `webhooks` as said, as long as the block runs."""
+        self._turn(page, said)
+        try:
+            yield
+        finally:
+            self._turn(page, {"reset": True})
+
+    def _turn(self, page: str, said: dict[str, Any]) -> None:
+        answer = self._http.post(f"/admin/carrier/{page}", json=said)
+        assert answer.is_success, answer.text
+
+
 def advance_clock(shop: Shop, by: str) -> None:
     """Moves business time by an ISO 8601 duration."""
     with client(shop.sandbox_url) as sandbox:
@@ -140,29 +178,45 @@ def advance_clock(shop: Shop, by: str) -> None:
 
 def guest_link(shop: Shop, order_id: str, age: timedelta = timedelta()) -> str:
     """The token of a link that the buyer got by mail some time ago."""
-    now = SharedOffsetClock(shop.state / "clock.json").business_now()
-    return GuestLinks(shop_secret(shop.state), ManualClock(now - age)).token(order_id)
+    clock = ManualClock(business_clock(shop).business_now() - age)
+    return GuestLinks(shop_secret(shop.state), clock).token(order_id)
+
+
+def business_clock(shop: Shop) -> Clock:
+    return SharedOffsetClock(shop.state / "clock.json")
 
 
 def announce(shop: Shop, topic: str, event_id: str, subject: str, payload: Payload) -> None:
     """Publishes an event as the service does that owns the topic."""
-    clock = SharedOffsetClock(shop.state / "clock.json")
-    envelope = Envelope(
-        id=event_id,
-        source=f"/{topic}",
-        type=payload.kind,
-        subject=subject,
-        time=clock.business_now(),
-        data=payload.model_dump(mode="json"),
-    )
+    announce_all(shop, topic, [(event_id, subject, payload)])
+
+
+def announce_all(shop: Shop, topic: str, events: Sequence[tuple[str, str, Payload]]) -> None:
+    """Publishes events in this order: the id of each, its subject, and what it says."""
+    clock = business_clock(shop)
+    messages = [
+        Message(
+            event_id,
+            payload.kind,
+            subject,
+            Envelope(
+                id=event_id,
+                source=f"/{topic}",
+                type=payload.kind,
+                subject=subject,
+                time=clock.business_now(),
+                data=payload.model_dump(mode="json"),
+            ).body(),
+        )
+        for event_id, subject, payload in events
+    ]
     port = int(shop.sandbox_url.rpartition(":")[2]) - SANDBOX + BROKER
     connection = (
         f"Endpoint=sb://127.0.0.1:{port};SharedAccessKeyName=local;SharedAccessKey=local;"
         "UseDevelopmentEmulator=true;"
     )
     publisher = ServiceBusPublisher(lambda: service_bus_client(connection, None))
-    message = Message(event_id, payload.kind, subject, envelope.body())
     try:
-        publisher.publish(topic, [message], PATIENCE_SECONDS)
+        publisher.publish(topic, messages, PATIENCE_SECONDS)
     finally:
         publisher.close()

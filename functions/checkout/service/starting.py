@@ -24,7 +24,6 @@ from functions.checkout.model import (
     UnknownAddress,
 )
 from functions.checkout.ports import NewOrder, OpenCartTaken, Transaction, Transactions
-from functions.checkout.service.cancelling import replace
 from shared.contracts.carts import CartSnapshot
 from shared.contracts.orders import Delivery as Destination
 from shared.contracts.shipping import Addresses
@@ -156,12 +155,15 @@ class Starting:
         former = None
         if cart_id is not None and (found := orders.open_of_cart(cart_id)) is not None:
             former, before = found
-            if before == fingerprint and _goes_on(former):
+            if _stands(former, is_same=before == fingerprint):
                 return _Answer(order_id=former.id, is_new=False, to_wake=None)
         replaces = former is not None and former.status in COUNTED
         self._check_limits(transaction, customer_id, cart_id, replaces=replaces)
         if former is not None:
-            replace(transaction, former)
+            orders.change(former.id, open_cart=None)
+            if not _ends(former):
+                orders.change(former.id, cancel_requested=True, end_reason="replaced")
+                orders.tell(former.id, "replaced")
         order_id = uuid4().hex
         orders.add(
             NewOrder(
@@ -217,9 +219,14 @@ class Starting:
         return self._addresses.address(customer_id, request.address_id)
 
 
-def _goes_on(order: Order) -> bool:
-    """Whether the checkout can still lead to an order."""
-    return order.status != "closing" and not order.cancel_requested
+def _stands(former: Order, *, is_same: bool) -> bool:
+    """Whether the cart's checkout answers another request. One that is paid cannot be replaced: its
+    order is about to be placed."""
+    return former.status == "confirming" or (is_same and not _ends(former))
+
+
+def _ends(former: Order) -> bool:
+    return former.cancel_requested or former.status == "closing"
 
 
 def _wanted(
