@@ -20,10 +20,12 @@ BENCHMARKS = {
     "inventory": "bench.inventory",
     "covers": "bench.covers",
     "imports": "bench.imports",
+    "shipments": "bench.shipments",
     "service bus": "bench.servicebus",
     "durable": "bench.durable",
     "durable crashes": "bench.durable_crashes",
     "service bus triggers": "bench.servicebus_triggers",
+    "notifications": "bench.notifications",
     "faults": "bench.faults",
 }
 

@@ -33,7 +33,7 @@ def test_an_order_that_was_paid_before_its_cancel_was_decided_has_no_reason_to_h
     assert (order.status, order.end_reason) == ("placed", None)
 
 
-def test_a_cart_whose_checkout_is_paid_starts_another_and_leaves_the_paid_one_alone(
+def test_a_cart_whose_checkout_is_paid_starts_no_other_and_leaves_the_paid_one_alone(
     buying: Buying,
 ) -> None:
     paid = buying.start(1, cart="c").order.id
@@ -41,7 +41,7 @@ def test_a_cart_whose_checkout_is_paid_starts_another_and_leaves_the_paid_one_al
     buying.pay(paid)
     assert buying.steps.settle(paid) == "confirming"
     other = buying.start(1, cart="c", shipping_method="express")
-    assert other.is_new
+    assert (other.is_new, other.order.id) == (False, paid)
     assert buying.steps.finish(paid) == "placed"
     order = buying.order(paid)
     assert (order.end_reason, order.cancel_requested) == (None, False)

@@ -14,14 +14,6 @@ def give_up(transaction: Transaction, order: Order) -> None:
         transaction.orders.tell(order.id, "cancel_requested")
 
 
-def replace(transaction: Transaction, order: Order) -> None:
-    """The checkout is no longer its cart's; where nothing is decided about it yet, it is to end."""
-    transaction.orders.change(order.id, open_cart=None)
-    if order.status in _UNPAID:
-        transaction.orders.change(order.id, cancel_requested=True, end_reason="replaced")
-        transaction.orders.tell(order.id, "replaced")
-
-
 def refuse_cancel(transaction: Transaction, order_id: str) -> str:
     """When shipping does not let an order go it is placed as before; done once, whoever finds out
     first."""
