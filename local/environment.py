@@ -59,6 +59,10 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "SQL_PAYMENTS": f"sqlite:///{(state / 'payments.db').as_posix()}",
         "SQL_SHIPPING": f"sqlite:///{(state / 'shipping.db').as_posix()}",
         "SQL_ORDERS": f"sqlite:///{(state / 'orders.db').as_posix()}",
+        "SQL_NOTIFICATIONS": f"sqlite:///{(state / 'notifications.db').as_posix()}",
+        "MAIL_SANDBOX_URL": f"{beside}/mailbox",
+        "MAIL_FROM": "Bookstore <orders@bookstore.example>",
+        "MAIL_STAFF": "staff@bookstore.example",
         "SHOP_SECRET": shop_secret(state),
         "DOCUMENTS_FILE": str(state / "documents.db"),
         "ServiceBusConnection": f"Endpoint=sb://127.0.0.1:{port + BROKER};"

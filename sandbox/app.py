@@ -15,6 +15,7 @@ import sandbox.oidc.routes
 from sandbox.answers import Refused, render_http_error, render_refusal
 from sandbox.carrier.routes import Carrier
 from sandbox.clock.store import ClockFile
+from sandbox.mailbox.routes import Mailbox
 from sandbox.oidc.store import SigningKeys
 from sandbox.stripe.routes import Stripe
 
@@ -28,6 +29,7 @@ def create_app(state: Path, public_url: str, shop_url: str | None = None) -> Sta
     clock = ClockFile(state)
     stripe = Stripe(state, here, shop)
     carrier = Carrier(state, here, shop, clock.offset)
+    mailbox = Mailbox(state)
 
     async def health(request: Request) -> Response:
         return JSONResponse(
@@ -37,6 +39,7 @@ def create_app(state: Path, public_url: str, shop_url: str | None = None) -> Sta
                     "oidc": {"issuer": issuer},
                     "clock": {},
                     "stripe": {"api_base": here, "page": f"{here}/stripe"},
+                    "mailbox": {"api_base": f"{here}/mailbox", "page": f"{here}/mailbox"},
                     "carrier": {"api_base": f"{here}/carrier/v2", "page": f"{here}/carrier"},
                 },
             }
@@ -46,6 +49,7 @@ def create_app(state: Path, public_url: str, shop_url: str | None = None) -> Sta
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with stripe.serving(), carrier.serving():
             yield
+        mailbox.close()
 
     return Starlette(
         routes=[
@@ -53,6 +57,7 @@ def create_app(state: Path, public_url: str, shop_url: str | None = None) -> Sta
             *sandbox.oidc.routes.routes(SigningKeys(state), issuer),
             *sandbox.clock.routes.routes(clock),
             *stripe.routes(),
+            *mailbox.routes(),
             *carrier.routes(),
         ],
         lifespan=lifespan,

@@ -13,9 +13,9 @@ from sandbox.carrier.api import show_tracker
 from sandbox.carrier.moving import FATES
 from sandbox.carrier.state import Body, State
 from sandbox.carrier.webhooks import Webhooks
-from sandbox.stripe.html import page, table
+from sandbox.html import Site, table
 
-_HEAD = ("/carrier", "SandboxPost", "A stand-in for a carrier; no parcel moves here.")
+_SITE = Site("SandboxPost", "/carrier", "A stand-in for a carrier; no parcel moves here.")
 
 
 def routes(state: State, webhooks: Webhooks) -> list[Route]:
@@ -62,7 +62,7 @@ def _all(state: State) -> str:
         ]
     shown = table(["Parcel", "Status", "Since", "Expected"], rows)
     empty = "<p class=empty>No label was bought yet.</p>"
-    return page("Parcels", f"<h1>Parcels</h1>{shown if rows else empty}", _HEAD)
+    return _SITE.page("Parcels", f"<h1>Parcels</h1>{shown if rows else empty}")
 
 
 def _one(state: State, code: str) -> str:
@@ -76,12 +76,11 @@ def _one(state: State, code: str) -> str:
         f"<button>{fate}</button></form>"
         for fate in FATES
     )
-    return page(
+    return _SITE.page(
         code,
         f"<h1>{escape(code)}</h1><p>{escape(tracker['status'])}, expected"
         f" {escape(tracker['est_delivery_date'])}</p>{table(['Time', 'What', 'Where'], scans)}"
         f"<h2>What becomes of it</h2>{buttons}",
-        _HEAD,
     )
 
 
@@ -93,7 +92,7 @@ def _label(state: State, code: str) -> str:
     to = shipment["to_address"]
     lines = [to[part] for part in ("name", "street1", "street2", "city", "state", "zip", "country")]
     written = "<br>".join(escape(line) for line in lines if line)
-    return page(code, f"<h1>{escape(code)}</h1><p>{written}</p>", _HEAD)
+    return _SITE.page(code, f"<h1>{escape(code)}</h1><p>{written}</p>")
 
 
 def _found(state: State, code: str) -> Body:

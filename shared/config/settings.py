@@ -8,7 +8,9 @@ that `/api/health/ready` can name it, and whatever needs the value answers 503.
 import difflib
 import logging
 import os
+import re
 from collections.abc import Iterable, Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_args
 from urllib.parse import urlsplit
@@ -29,12 +31,13 @@ from shared.kit.money import Currency
 
 T = TypeVar("T")
 
-Service = Literal["inventory", "cart", "shipping", "payments", "checkout"]
+Service = Literal["inventory", "cart", "shipping", "payments", "checkout", "notifications"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 
 SERVICE_BUS = "ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace"
 BLOBS = "BLOB_FOLDER or BlobConnection or BlobConnection__blobServiceUri"
 DOCUMENTS = "DOCUMENTS_FILE or CosmosConnection or CosmosConnection__accountEndpoint"
+MAIL = "MAIL_SANDBOX_URL or MAIL_SMTP_URL or MAIL_CONNECTION or MAIL_ENDPOINT"
 REQUIRED: Mapping[Service, tuple[str, ...]] = {
     "inventory": (
         "SQL_INVENTORY",
@@ -73,12 +76,22 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
         "AUTH_AUDIENCE",
         SERVICE_BUS,
     ),
+    "notifications": (
+        "SQL_NOTIFICATIONS",
+        "SHOP_SECRET",
+        "MAIL_FROM",
+        "AUTH_ISSUER",
+        "AUTH_AUDIENCE",
+        MAIL,
+        SERVICE_BUS,
+    ),
 }
 """Of names apart by `or`, one is enough."""
 CALLS: Mapping[Service, tuple[Service, ...]] = {
     "cart": ("inventory",),
     "shipping": ("inventory", "cart", "checkout", "payments"),
-    "checkout": ("inventory", "cart", "shipping", "payments"),
+    "checkout": ("inventory", "cart", "shipping", "payments", "notifications"),
+    "notifications": ("inventory", "checkout"),
 }
 """The services that one calls in process, so that it cannot be selected without them."""
 REQUIRED_ALWAYS = ("PUBLIC_BASE_URL",)
@@ -99,6 +112,7 @@ PREFIXES = (
     "DOCUMENTS_",
     "ServiceBusConnection",
     "STRIPE_",
+    "MAIL_",
     "EASYPOST_",
 )
 _AZURITE = "UseDevelopmentStorage=true"
@@ -166,6 +180,32 @@ def _regions(value: str) -> tuple[str, ...]:
     return tuple(filter(None, (name.strip() for name in value.split(","))))
 
 
+def _mail_address(text: str) -> str:
+    local, at, domain = text.rpartition("@")
+    if not (local and at and domain) or re.search(r'[\s<>",;:]', text):
+        raise ValueError("is not a mail address")
+    return text
+
+
+def _sender(text: str) -> str:
+    _, address = parseaddr(text)
+    if any(ord(sign) < 32 for sign in text):
+        raise ValueError("is not one line")
+    _mail_address(address)
+    return text
+
+
+def _smtp(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("is not a URL: smtp://user:password@host:587 or smtps://...:465")
+    return value
+
+
+def _mail_addresses(text: str) -> tuple[str, ...]:
+    return tuple(map(_mail_address, filter(None, (one.strip() for one in text.split(",")))))
+
+
 Issuer = Annotated[str, _url("https", "http")]
 """Kept to the letter: OpenID Connect compares issuers as strings, a last slash included."""
 WebAddress = Annotated[str, _url("https", "http"), AfterValidator(lambda url: url.rstrip("/"))]
@@ -175,6 +215,11 @@ StripeWebhookSecret = Annotated[SecretStr, _starts_with("whsec_")]
 EasyPostKey = Annotated[SecretStr, _starts_with("EZAK", "EZTK")]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 Regions = Annotated[tuple[str, ...], BeforeValidator(_regions)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+MailAddresses = Annotated[tuple[str, ...], BeforeValidator(_mail_addresses)]
+MailSender = Annotated[str, AfterValidator(_sender)]
+"""An address, perhaps with a name before it: `Bookstore <orders@books.example>`."""
+SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp)]
 Chosen = Annotated[frozenset[Service], BeforeValidator(_services)]
 
 
@@ -195,6 +240,14 @@ class Settings(BaseModel):
     SQL_ORDERS: DatabaseUrl | None = None
     SHOP_SECRET: Annotated[SecretStr, Field(min_length=32)] | None = None
     SQL_SHIPPING: DatabaseUrl | None = None
+    SQL_NOTIFICATIONS: DatabaseUrl | None = None
+    MAIL_FROM: MailSender | None = None
+    MAIL_REPLY_TO: MailAddress | None = None
+    MAIL_STAFF: MailAddresses = ()
+    MAIL_SANDBOX_URL: WebAddress | None = None
+    MAIL_SMTP_URL: SmtpUrl | None = None
+    MAIL_CONNECTION: SecretStr | None = None
+    MAIL_ENDPOINT: WebAddress | None = None
     DOCUMENTS_FILE: Path | None = None
     CosmosConnection: SecretStr | None = None
     CosmosConnection__accountEndpoint: WebAddress | None = None
@@ -278,7 +331,7 @@ class Settings(BaseModel):
             return "_sandbox" in text
         if name == "SHOP_SECRET":
             return text.startswith("sandbox")
-        if name in ("BLOB_FOLDER", "DOCUMENTS_FILE"):
+        if name in ("BLOB_FOLDER", "DOCUMENTS_FILE", "MAIL_SANDBOX_URL"):
             return value is not None
         if name == "CosmosConnection":
             text = text.partition("AccountEndpoint=")[2].partition(";")[0]

@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {
     "PIL",
     "alembic",
+    "babel",
+    "azure.communication",
     "azure.cosmos",
     "azure.identity",
     "azure.servicebus",
@@ -23,6 +25,7 @@ HEAVY = {
     "cryptography",
     "easypost",
     "httpx",
+    "jinja2",
     "jwt",
     "lxml",
     "opencensus",

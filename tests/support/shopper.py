@@ -75,14 +75,14 @@ class Shopper:
         """Copies by ISBN."""
         return {item["isbn"]: item["quantity"] for item in self.ask("GET", "cart")["items"]}
 
-    def start(self, *items: Isbn, key: str | None = None, **said: object) -> httpx.Response:
+    def start(self, *items: Isbn, key: str | None = None, **said: Any) -> httpx.Response:
         """Checks the cart out, or a copy of each of `items` at today's price."""
         body = {**CHECKOUT, **said}
         if items:
             body["items"] = [{"isbn": isbn, "quantity": 1} for isbn in items]
         return self.call("POST", "checkouts", body, Idempotency_Key=key or uuid4().hex)
 
-    def check_out(self, *items: Isbn, **said: object) -> Json:
+    def check_out(self, *items: Isbn, **said: Any) -> Json:
         """A checkout that can be paid."""
         started = self.start(*items, **said)
         assert started.status_code == 202, started.text
@@ -90,8 +90,17 @@ class Shopper:
 
     def follow(self, checkout: Json, *statuses: str) -> Json:
         """The checkout as soon as it has one of these."""
+        found = self.look(checkout)
+
+        def look() -> Json:
+            nonlocal found
+            if found["status"] not in {*statuses, *_ENDS}:
+                seen = f"wait=5&seen={found['version']}"
+                found = self.ask("GET", f"checkouts/{checkout['id']}?{seen}")
+            return found
+
         return until(
-            lambda: self.ask("GET", f"checkouts/{checkout['id']}?wait=1"),
+            look,
             lambda found: found["status"] in {*statuses, *_ENDS},
             lambda found: found["status"] in statuses,
         )
@@ -115,7 +124,7 @@ class Shopper:
             },
         )
 
-    def buy(self, *items: Isbn, **said: object) -> Json:
+    def buy(self, *items: Isbn, **said: Any) -> Json:
         """A checkout that is confirmed, paid by a card that works."""
         checkout = self.check_out(*items, **said)
         paid = self.pay(checkout)
