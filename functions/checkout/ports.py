@@ -187,3 +187,7 @@ class Sagas(Protocol):
     async def wake(self, order_id: str) -> None:
         """Rings at the order's sagas; harmless where they have ended."""
         ...
+
+    async def forget(self, started_before: datetime) -> int:
+        """Deletes the histories of those that have ended; how many."""
+        ...
