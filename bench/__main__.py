@@ -20,6 +20,7 @@ BENCHMARKS = {
     "inventory": "bench.inventory",
     "covers": "bench.covers",
     "imports": "bench.imports",
+    "shipments": "bench.shipments",
     "service bus": "bench.servicebus",
     "durable": "bench.durable",
     "durable crashes": "bench.durable_crashes",

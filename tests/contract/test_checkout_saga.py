@@ -1,7 +1,7 @@
 """The checkout from its first row to its end, each turn that it can take, and each race."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,16 @@ from shared.contracts.payments import (
     PaymentFailed,
     RefundPayment,
 )
-from shared.contracts.shipping import ShipmentDelivered, ShipmentDispatched
+from shared.contracts.shipping import (
+    ShipmentCreated,
+    ShipmentDelayed,
+    ShipmentDelivered,
+    ShipmentDispatched,
+    ShipmentFailed,
+    ShipmentInTransit,
+    ShipmentLabelBought,
+    ShipmentOutForDelivery,
+)
 from shared.kit.clock import ManualClock
 from shared.kit.errors import IdempotencyMismatch
 from tests.support.buying import Buying, Play, open_buying
@@ -362,6 +371,49 @@ def test_news_of_shipping_moves_an_order_on_and_never_back(buying: Buying) -> No
     assert statuses == [
         "partly_dispatched", "dispatched", "dispatched", "delivered", "delivered",
     ]  # fmt: skip
+
+
+def test_a_dispatch_that_is_told_while_an_order_is_being_cancelled_ends_the_cancel(
+    buying: Buying,
+) -> None:
+    order_id = placed(buying, 1)
+    buying.orders.cancel(order_id, ANNA)
+    assert buying.order(order_id).status == "cancelling"
+    event = ShipmentDispatched(
+        order_id=order_id, shipment_id="s", at=buying.shelves.clock.business_now(), carrier="c",
+        tracking_number="t", remaining=0,
+    )  # fmt: skip
+    buying.tell(order_id, buying.news.dispatched, event)
+    assert buying.order(order_id).status == "dispatched"
+    assert Play(buying, order_id, saga.cancel_v1).result == "dispatched"
+    assert buying.requests(order_id)[1:] == []
+
+
+def test_each_step_of_a_shipment_is_in_the_timeline_with_its_consignment(buying: Buying) -> None:
+    order_id = placed(buying, 1)
+    now = buying.shelves.clock.business_now()
+    about = {"order_id": order_id, "shipment_id": "s", "at": now, "number": 2, "consignments": 3}
+    tracked = {**about, "carrier": "c", "tracking_number": "t"}
+    news = buying.news
+    for method, event in (
+        (news.shipment_created, ShipmentCreated(**about)),
+        (news.label_bought, ShipmentLabelBought(**tracked)),
+        (news.in_transit, ShipmentInTransit(**tracked)),
+        (news.out_for_delivery, ShipmentOutForDelivery(**tracked)),
+        (news.delayed, ShipmentDelayed(**tracked, expected=date(2026, 3, 9))),
+        (news.shipment_failed, ShipmentFailed(**about, reason="lost")),
+    ):
+        buying.tell(order_id, method, event)
+    timeline = buying.orders.detail(order_id, ANNA).timeline
+    told = {entry.kind: entry.detail for entry in timeline if "consignment" in entry.detail}
+    assert list(told) == [
+        "shipment_created", "label_bought", "in_transit", "out_for_delivery", "delayed",
+        "shipment_failed",
+    ]  # fmt: skip
+    assert {detail["consignment"] for detail in told.values()} == {"2 of 3"}
+    assert told["label_bought"]["tracking_number"] == "t"
+    assert told["delayed"]["expected"] == "2026-03-09"
+    assert told["shipment_failed"]["reason"] == "lost"
 
 
 def test_refunds_in_part_add_up_and_never_exceed_what_was_paid(buying: Buying) -> None:

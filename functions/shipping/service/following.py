@@ -34,8 +34,8 @@ _LOOKS = tuple(timedelta(hours=hours) for hours in (3, 6, 12, 24))
 
 
 def labelled(transaction: Transaction, shipment: Shipment, label: Label) -> None:
-    """Records a bought label, once."""
-    transaction.orders.claim(shipment.order_id)
+    """Records a bought label, once; one that came too late is given back soon."""
+    order = transaction.orders.claim(shipment.order_id)
     moved = transaction.shipments.move(
         shipment.id,
         "created",
@@ -49,6 +49,8 @@ def labelled(transaction: Transaction, shipment: Shipment, label: Label) -> None
     )
     if moved:
         announce_label(transaction, _found(transaction, shipment.id))
+    if order is not None and order.voided_at is not None:
+        transaction.shipments.change(shipment.id, due_at=transaction.now)
 
 
 def refused(transaction: Transaction, shipment: Shipment, why: str) -> None:
@@ -70,7 +72,7 @@ def follow(transaction: Transaction, shipment_id: str, tracking: Tracking) -> bo
         shipment = _step(transaction, shipment, scan, is_last=place == len(tracking.scans))
     if tracking.expected is not None and tracking.scans:
         is_news |= _expect(transaction, shipment, tracking)
-    if is_news:
+    if is_news and not shipment.is_voided:  # else its label is still to be given back
         due_at = next_look(replace(shipment, silent=0), transaction.now)
         transaction.shipments.change(shipment_id, silent=0, due_at=due_at)
     return is_news

@@ -98,7 +98,8 @@ class Watch:
         def work(transaction: Transaction) -> None:
             now = transaction.shipments.find(shipment.id)
             assert now is not None
-            due_at = next_look(now, transaction.now)
+            voided_meanwhile = now.is_voided and not shipment.is_voided
+            due_at = transaction.now if voided_meanwhile else next_look(now, transaction.now)
             transaction.shipments.finish(shipment.id, owner, due_at)
 
         self._transactions.run(work)

@@ -2,9 +2,11 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from functions.shipping.service.following import follow
-from functions.shipping.shipment_model import Scan, Tracking
+from functions.shipping.service.watching import Watch
+from functions.shipping.shipment_model import Label, Scan, Tracking
 from tests.support.shipping import Depot, line
 
 
@@ -38,14 +40,45 @@ def test_labels_of_a_voided_order_are_given_back(depot: Depot) -> None:
     assert depot.one(order_id).state == "label_bought"
     assert depot.shipments.void(order_id)
     depot.watch().run()
-    shipment = depot.one(order_id)
-    assert shipment.carrier_id is not None
-    key = {"Authorization": f"Bearer {depot.sandbox.keys.api_key}"}
-    shown = depot.sandbox.http.get(f"/carrier/v2/shipments/{shipment.carrier_id}", headers=key)
-    assert shown.json()["refund_status"] == "submitted"
+    assert given_back(depot, order_id)
     depot.hear(order_id, "P9D")
     assert depot.one(order_id).state == "label_bought"
     assert depot.watch().run() == 0
+
+
+def given_back(depot: Depot, order_id: str) -> bool:
+    key = {"Authorization": f"Bearer {depot.sandbox.keys.api_key}"}
+    name = depot.one(order_id).carrier_id
+    shown = depot.sandbox.http.get(f"/carrier/v2/shipments/{name}", headers=key).json()
+    return bool(shown["refund_status"] == "submitted")
+
+
+def test_a_label_that_is_bought_while_its_order_is_voided_is_given_back(depot: Depot) -> None:
+    order_id = depot.place()
+
+    class Meanwhile:
+        def __getattr__(self, name: str) -> object:
+            return getattr(depot.carrier, name)
+
+        def buy(self, carrier_id: str, within_days: int) -> Label:
+            assert depot.shipments.void(order_id)
+            return depot.carrier.buy(carrier_id, within_days)
+
+    carrier: Any = Meanwhile()
+    Watch(depot.transactions, carrier, lambda: depot.known, depot.clock).run()
+    depot.watch().run()
+    assert given_back(depot, order_id)
+    assert depot.watch().run() == 0
+
+
+def test_news_of_a_voided_parcel_does_not_keep_its_label_from_being_given_back(
+    depot: Depot,
+) -> None:
+    order_id = depot.ship()
+    assert depot.shipments.void(order_id)
+    depot.hear(order_id)
+    assert depot.watch().run() == 1
+    assert given_back(depot, order_id)
 
 
 def test_an_order_of_which_anything_is_dispatched_is_not_voided(depot: Depot) -> None:
