@@ -12,7 +12,7 @@ from shared.contracts import inventory, shipping
 from shared.contracts.envelope import Payload
 from tests.conftest import Shop
 from tests.journeys.conftest import Arrive
-from tests.support.backstage import Staff, advance_clock, announce_all
+from tests.support.backstage import Staff, Till, advance_clock, announce_all
 from tests.support.letterbox import Letterbox, bus, link_in, new_address, noted
 from tests.support.shopper import client, until
 
@@ -157,6 +157,20 @@ def test_a_mails_own_link_stops_the_news(
         lambda found: found.get("delivered", ("", None))[0] == "unwanted",
     )
     assert box.about("has been delivered") == []
+
+
+def test_a_declined_card_is_noted_and_told_only_to_who_does_not_pay_soon(
+    shop: Shop, arrive: Arrive, staff: Staff, till: Till, letterbox: Open
+) -> None:
+    guest, box = arrive(), letterbox()
+    checkout = guest.check_out(staff.new_book(), email=box.address)
+    assert guest.pay(checkout, "pm_card_visa_chargeDeclined").status_code == 402
+    order_id = till.order_id(checkout)
+    until(lambda: noted(shop, order_id), lambda found: "payment_failed" in found)
+    assert guest.pay(checkout).json()["status"] == "succeeded"
+    box.until_about("is placed")
+    assert noted(shop, order_id)["payment_failed"][0] in ("waiting", "dropped")
+    assert box.about("payment") == []
 
 
 def test_low_stock_is_told_to_the_staff(shop: Shop, letterbox: Open) -> None:
