@@ -26,6 +26,7 @@ BENCHMARKS = {
     "durable crashes": "bench.durable_crashes",
     "service bus triggers": "bench.servicebus_triggers",
     "notifications": "bench.notifications",
+    "faults": "bench.faults",
 }
 
 

@@ -20,6 +20,8 @@ SANDBOX_KEYS = (
     "EASYPOST_API_KEY",
     "EASYPOST_WEBHOOK_SECRET",
 )
+STAND_INS = {"STRIPE_API_BASE": "STRIPE_SECRET_KEY", "EASYPOST_API_BASE": "EASYPOST_API_KEY"}
+"""Where a stand-in listens, by the key that says whether it is wanted."""
 SENDER = json.dumps(
     {
         "name": "The Bookstore",
@@ -37,7 +39,8 @@ BROKER = 2
 
 def embedded(state: Path, port: int) -> dict[str, str]:
     """Every setting that such a shop needs; a name already in the environment wins. With a key of
-    Stripe's own there, the shop talks to Stripe, and to the sandbox only where that is said."""
+    Stripe's or EasyPost's own there, the shop talks to them, and to the sandbox only where that is
+    said."""
     origin = f"http://127.0.0.1:{port}"
     beside = f"http://127.0.0.1:{port + SANDBOX}"
     stripe = account_keys(state)
@@ -74,8 +77,9 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "EASYPOST_API_BASE": f"{beside}/carrier/v2",
     }
     values = {name: os.environ.get(name) or value for name, value in values.items()}
-    if not os.environ.get("STRIPE_API_BASE") and not is_sandboxed(values["STRIPE_SECRET_KEY"]):
-        del values["STRIPE_API_BASE"]
+    for address, key in STAND_INS.items():
+        if not os.environ.get(address) and not is_sandboxed(values[key]):
+            del values[address]
     return values
 
 

@@ -24,6 +24,8 @@ from shared.contracts.payments import (
     CreatePayment,
     PaymentDeclined,
     PaymentFailed,
+    PaymentRefunded,
+    PaymentRefundFailed,
     RefundPayment,
 )
 from shared.contracts.shipping import (
@@ -192,6 +194,18 @@ def test_at_its_limit_a_checkout_closes_and_lets_go_once_no_money_can_come(
     assert buying.mailbox.kinds("orders") == ["order.cancelled"]
 
 
+def test_copies_stay_held_for_as_long_as_a_checkout_cannot_be_closed(buying: Buying) -> None:
+    order_id = buying.start(2).order.id
+    play = buying.play(order_id)
+    for _ in range(12):
+        play.pass_time()
+        buying.shelves.stock.expire_due()
+        assert available(buying, 2) == 0
+    buying.payment_cancelled(order_id)
+    play.ring()
+    assert (play.result, available(buying, 2)) == ("expired", 1)
+
+
 def test_a_payment_that_comes_while_closing_goes_back_in_full(buying: Buying) -> None:
     order_id = buying.start(2).order.id
     play = buying.play(order_id)
@@ -314,6 +328,27 @@ def test_another_content_of_the_cart_replaces_its_checkout_and_takes_over_its_co
     assert (available(buying, 1), available(buying, 2)) == (9, 0)
 
 
+def test_a_cart_whose_checkout_closes_gets_another_one(buying: Buying) -> None:
+    first = buying.start(1, cart="c").order.id
+    play = buying.play(first)
+    play.pass_time()
+    assert buying.order(first).status == "closing"
+    started = buying.start(1, cart="c")
+    assert (started.is_new, started.to_wake) == (True, first)
+    assert buying.order(first).end_reason == "time_limit"
+
+
+def test_a_cart_that_is_just_paid_is_not_bought_again(buying: Buying) -> None:
+    first = buying.start(1, cart="c").order.id
+    buying.play(first)
+    buying.pay(first)
+    assert buying.steps.settle(first) == "confirming"
+    started = buying.start(1, 3, cart="c")
+    assert (started.order.id, started.is_new) == (first, False)
+    assert buying.steps.finish(first) == "placed"
+    assert buying.order(first).end_reason is None
+
+
 def test_too_many_checkouts_are_refused(buying: Buying) -> None:
     for _ in range(3):
         buying.start(1, customer="anna")
@@ -321,6 +356,13 @@ def test_too_many_checkouts_are_refused(buying: Buying) -> None:
         buying.start(1, customer="anna")
     assert "Retry-After" in refused.value.headers
     buying.start(1, customer="ben")
+
+
+def test_a_checkout_that_closes_keeps_nobody_from_another_one(buying: Buying) -> None:
+    order_ids = [buying.start(1, customer="anna").order.id for _ in range(3)]
+    buying.play(order_ids[0]).pass_time()
+    assert buying.order(order_ids[0]).status == "closing"
+    assert buying.start(1, customer="anna").is_new
 
 
 def test_a_placed_order_is_cancelled_refunded_and_restocked(buying: Buying) -> None:
@@ -336,6 +378,77 @@ def test_a_placed_order_is_cancelled_refunded_and_restocked(buying: Buying) -> N
     cancelled = [one for to, one in buying.mailbox.taken if one.type == "order.cancelled"]
     assert [one.data["stage"] for one in cancelled] == ["after_placement"]
     assert buying.orders.cancel(order_id, ANNA).status == "cancelled"
+
+
+def test_a_refund_that_fails_is_asked_for_again_after_a_pause(buying: Buying) -> None:
+    order_id = placed(buying, 1)
+    buying.orders.cancel(order_id, ANNA)
+    play = Play(buying, order_id, saga.cancel_v1)
+
+    def asked() -> list[RefundPayment]:
+        return [one for one in buying.requests(order_id) if isinstance(one, RefundPayment)]
+
+    [first] = asked()
+    refused = PaymentRefundFailed(
+        order_id=order_id, payment_id="p", refund_id=first.refund_id, code="no"
+    )
+    buying.tell(order_id, buying.news.refund_failed, refused)
+    play.ring()
+    assert len(asked()) == 1
+    play.pass_time()
+    assert [one.amount for one in asked()] == [first.amount, first.amount]
+    buying.refund_all(order_id)
+    play.ring()
+    assert play.result == "cancelled"
+
+
+def refunded(order_id: str, refund_id: str, amount: int) -> PaymentRefunded:
+    return PaymentRefunded(
+        order_id=order_id,
+        payment_id="p",
+        refund_id=refund_id,
+        amount=amount,
+        refunded=amount,
+        currency="GBP",
+    )
+
+
+def test_a_refund_made_elsewhere_takes_the_place_of_one_that_was_only_asked_for(
+    buying: Buying,
+) -> None:
+    order_id = placed(buying, 1)
+    total = buying.order(order_id).total
+    request = RefundRequest(amount=total, reason="all of it")
+    ours = buying.orders.refund(order_id, request, delivery("r1"))
+    for event_id in ("1", "2"):
+        by_hand = refunded(order_id, "re_by_hand", total - 1)
+        buying.tell(order_id, buying.news.refunded, by_hand, event_id)
+    order = buying.order(order_id)
+    assert (order.refunded, order.refund_requested) == (total - 1, total - 1)
+    refused = PaymentRefundFailed(
+        order_id=order_id, payment_id="p", refund_id=ours.id, code="amount_too_large"
+    )
+    buying.tell(order_id, buying.news.refund_failed, refused)
+    states = {one.id: one.state for one in buying.orders.detail(order_id, ANNA).refunds}
+    assert states == {ours.id: "failed", "re_by_hand": "succeeded"}
+    assert buying.order(order_id).refund_requested == total - 1
+
+
+def test_a_refund_that_the_bank_sends_back_is_owed_again(buying: Buying) -> None:
+    order_id = placed(buying, 1)
+    request = RefundRequest(amount=100, reason="goodwill")
+    refund = buying.orders.refund(order_id, request, delivery("r1"))
+    buying.refund_all(order_id)
+    assert buying.order(order_id).refunded == 100
+    failed = PaymentRefundFailed(
+        order_id=order_id, payment_id="p", refund_id=refund.id, code="expired_or_canceled_card"
+    )
+    for event_id in ("1", "2"):
+        buying.tell(order_id, buying.news.refund_failed, failed, event_id)
+    order = buying.order(order_id)
+    assert (order.refunded, order.refund_requested) == (0, 0)
+    kinds = [one.kind for one in buying.orders.detail(order_id, ANNA).timeline]
+    assert kinds[-2:] == ["refunded", "refund_failed"]
 
 
 def test_a_dispatched_order_is_not_cancelled(buying: Buying) -> None:

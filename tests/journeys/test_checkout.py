@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.conftest import Shop
 from tests.journeys.conftest import Arrive
 from tests.support.backstage import Staff, Till
 from tests.support.shopper import ADDRESS, CHECKOUT, at_once, until
@@ -224,6 +225,40 @@ def test_waiting_for_a_checkout_ends_as_soon_as_its_row_changes(
             guest.pay(checkout, "pm_card_visa_chargeDeclined")
     assert time.monotonic() - asked_at < 20, "it was answered because its time was over"
     assert waiting.result()["version"] > checkout["version"]
+
+
+def test_an_order_goes_to_a_kept_address_but_to_nobody_elses(arrive: Arrive, staff: Staff) -> None:
+    isbn, anna, ben = staff.new_book(), arrive("anna"), arrive("ben")
+    kept = anna.ask("POST", "addresses", ADDRESS, 201)["id"]
+    sent_there = {"shipping_address": None, "address_id": kept}
+    refused = ben.start(isbn, **sent_there)
+    assert refused.status_code == 400
+    assert [one["pointer"] for one in refused.json()["errors"]] == ["#/address_id"]
+    order = anna.order(anna.buy(isbn, **sent_there)["order_id"])
+    assert order["shipping_address"] == {**ADDRESS, "line2": None, "region": None}
+
+
+def test_a_customer_has_three_open_checkouts_at_most(arrive: Arrive, staff: Staff) -> None:
+    isbn, anna = staff.new_book(), arrive("anna")
+    checkouts = [anna.check_out(isbn) for _ in range(3)]
+    refused = anna.start(isbn)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
+    anna.cancel(checkouts[0])
+    anna.follow(checkouts[0], "cancelled")
+    anna.check_out(isbn)
+
+
+def test_neither_a_checkouts_id_nor_what_pays_it_is_in_a_log(
+    shop: Shop, arrive: Arrive, staff: Staff
+) -> None:
+    anna = arrive("anna")
+    checkout = anna.check_out(staff.new_book())
+    anna.call("GET", f"checkouts/{checkout['id']}?wait=nonsense")
+    anna.pay(checkout)
+    order_id = anna.follow(checkout, "confirmed")["order_id"]
+    log = until(lambda: shop.log.read_text("utf-8"), lambda found: order_id in found)
+    for secret in (checkout["id"], checkout["payment"]["client_secret"], "anna@example.org"):
+        assert secret not in log
 
 
 def test_a_page_of_another_site_cannot_check_a_cart_out(arrive: Arrive, staff: Staff) -> None:

@@ -1,12 +1,13 @@
 """After the purchase: cancelled, dispatched, looked up by a guest, refunded; over HTTP alone."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from shared.contracts import shipping
 from shared.contracts.shipping import ShipmentDispatched
 from tests.conftest import Shop
 from tests.journeys.conftest import Arrive
-from tests.support.backstage import Staff, advance_clock, announce, guest_link
+from tests.support.backstage import Staff, Till, announce, guest_link
 from tests.support.shopper import at_once, until
 
 
@@ -55,7 +56,7 @@ def test_an_order_that_is_on_its_way_cannot_be_cancelled(
     dispatched = ShipmentDispatched(
         order_id=order_id,
         shipment_id="s",
-        at="2026-01-02T03:04:05Z",
+        at=datetime(2026, 1, 2, tzinfo=UTC),
         carrier="Hermes",
         tracking_number="H1",
         remaining=0,
@@ -72,28 +73,42 @@ def test_an_order_that_is_on_its_way_cannot_be_cancelled(
 
 
 def test_a_guests_link_opens_one_order_and_cancels_it(
-    later_shop: Shop, arrive: Arrive, later_staff: Staff
+    shop: Shop, arrive: Arrive, staff: Staff
 ) -> None:
-    isbn, guest = later_staff.new_book(), arrive(shop=later_shop)
+    isbn, guest = staff.new_book(), arrive()
     first, second = guest.buy(isbn), guest.buy(isbn)
     order_id, number = first["order_id"], first["order_number"]
     for email in ("anna@example.org", "somebody@example.org"):
         said = {"order_number": f" {number.lower()} ", "email": email}
         assert guest.ask("POST", "orders/lookup", said, 202) is None
-    link = guest_link(later_shop, order_id)
+    link = guest_link(shop, order_id)
     assert guest.order(order_id, link)["order_number"] == number
     for address in (
         f"orders/{order_id}",
         f"orders/{order_id}?token={link[:-1]}",
-        f"orders/{order_id}?token={guest_link(later_shop, second['order_id'])}",
+        f"orders/{order_id}?token={guest_link(shop, second['order_id'])}",
         f"orders/{second['order_id']}?token={link}",
     ):
         guest.ask("GET", address, status=404)
     guest.ask("POST", f"orders/{order_id}/cancel?token={link}", status=202)
     until(lambda: guest.order(order_id, link), lambda found: found["status"] == "cancelled")
-    later_staff.until_available(isbn, 4)
-    advance_clock(later_shop, "P31D")
-    guest.ask("GET", f"orders/{order_id}?token={link}", status=404)
+    staff.until_available(isbn, 4)
+    too_old = guest_link(shop, order_id, age=timedelta(days=30))
+    guest.ask("GET", f"orders/{order_id}?token={too_old}", status=404)
+
+
+def test_a_customer_pages_through_their_own_orders_newest_first(
+    arrive: Arrive, staff: Staff
+) -> None:
+    isbn, anna = staff.new_book(), arrive("anna")
+    bought = [anna.buy(isbn)["order_id"] for _ in range(3)]
+    arrive("ben").buy(isbn)
+    shown, query = list[str](), "?limit=2"
+    while query:
+        page = anna.ask("GET", f"orders{query}")
+        shown += [order["id"] for order in page["items"]]
+        query = page["next_cursor"] and f"?limit=2&cursor={page['next_cursor']}"
+    assert shown == bought[::-1]
 
 
 def test_one_line_is_refunded_once_for_each_of_its_copies(arrive: Arrive, staff: Staff) -> None:
@@ -145,3 +160,38 @@ def test_refunds_are_the_staffs_alone(arrive: Arrive, staff: Staff) -> None:
     order_id = anna.buy(staff.new_book())["order_id"]
     body = {"amount": 1, "reason": "because"}
     anna.ask("POST", f"admin/orders/{order_id}/refunds", body, 403, Idempotency_Key="mine")
+
+
+def test_what_the_staff_refund_at_stripe_itself_counts_and_a_cancel_gives_back_the_rest(
+    arrive: Arrive, staff: Staff, till: Till
+) -> None:
+    isbn, anna = staff.new_book(price=900), arrive("anna")
+    checkout = anna.check_out(isbn)
+    anna.pay(checkout)
+    order_id = anna.follow(checkout, "confirmed")["order_id"]
+    till.refund(checkout, 400)
+    order = until(lambda: anna.order(order_id), lambda found: found["refunded"]["amount"] == 400)
+    total = order["total"]["amount"]
+    assert (order["status"], order["timeline"][-1]["kind"]) == ("placed", "refunded")
+    assert staff.refund(order_id, f"{order_id}-all", amount=total).status_code == 409
+    anna.ask("POST", f"orders/{order_id}/cancel", status=202)
+    order = until(lambda: anna.order(order_id), lambda found: found["status"] == "cancelled")
+    assert order["refunded"]["amount"] == total
+    assert sorted(refund["amount"] for refund in order["refunds"]) == [400, total - 400]
+    assert staff.payment(order_id)["balance"] == 0
+
+
+def test_a_refund_that_the_bank_sends_back_is_owed_again(
+    arrive: Arrive, staff: Staff, till: Till
+) -> None:
+    anna = arrive("anna")
+    checkout = anna.check_out(staff.new_book(price=900))
+    anna.pay(checkout, "pm_card_refundFail")
+    order_id = anna.follow(checkout, "confirmed")["order_id"]
+    assert staff.refund(order_id, f"{order_id}-1", amount=900).status_code == 202
+    order = until(
+        lambda: anna.order(order_id),
+        lambda found: found["timeline"][-1]["kind"] == "refund_failed",
+    )
+    assert (order["refunded"]["amount"], order["refunds"][0]["state"]) == (0, "failed")
+    assert staff.refund(order_id, f"{order_id}-2", amount=900).status_code == 202

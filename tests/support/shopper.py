@@ -75,14 +75,14 @@ class Shopper:
         """Copies by ISBN."""
         return {item["isbn"]: item["quantity"] for item in self.ask("GET", "cart")["items"]}
 
-    def start(self, *items: Isbn, key: str | None = None, **said: object) -> httpx.Response:
+    def start(self, *items: Isbn, key: str | None = None, **said: Any) -> httpx.Response:
         """Checks the cart out, or a copy of each of `items` at today's price."""
         body = {**CHECKOUT, **said}
         if items:
             body["items"] = [{"isbn": isbn, "quantity": 1} for isbn in items]
         return self.call("POST", "checkouts", body, Idempotency_Key=key or uuid4().hex)
 
-    def check_out(self, *items: Isbn, **said: object) -> Json:
+    def check_out(self, *items: Isbn, **said: Any) -> Json:
         """A checkout that can be paid."""
         started = self.start(*items, **said)
         assert started.status_code == 202, started.text
@@ -115,7 +115,7 @@ class Shopper:
             },
         )
 
-    def buy(self, *items: Isbn, **said: object) -> Json:
+    def buy(self, *items: Isbn, **said: Any) -> Json:
         """A checkout that is confirmed, paid by a card that works."""
         checkout = self.check_out(*items, **said)
         paid = self.pay(checkout)

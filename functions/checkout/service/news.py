@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functions.checkout.model import CLOSED_UNPAID, Order, OrderStatus
 from functions.checkout.ports import Transaction, Transactions
 from functions.checkout.service.cancelling import refuse_cancel
-from functions.checkout.service.refunding import give_back
+from functions.checkout.service.refunding import give_back, take_in_refund
 from shared.contracts.envelope import Envelope
 from shared.contracts.orders import OrderRefunded
 from shared.contracts.payments import (
@@ -84,7 +84,10 @@ class News:
     def refunded(self, envelope: Envelope, event: PaymentRefunded) -> None:
         def effect(transaction: Transaction, order: Order) -> None:
             orders = transaction.orders
-            if not orders.end_refund(event.refund_id, succeeded=True):
+            is_ours = orders.end_refund(event.refund_id, succeeded=True)
+            if not is_ours and not take_in_refund(
+                transaction, order.id, event.refund_id, event.amount
+            ):
                 return
             orders.tell(order.id, "refunded", {"amount": event.amount, "refund": event.refund_id})
             now = orders.find(order.id)

@@ -11,6 +11,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from functions.checkout.model import (
+    COUNTED,
     MOST_LINES,
     MOST_OPEN,
     MOST_STARTS,
@@ -151,15 +152,18 @@ class Starting:
         cart_id, items = _wanted(request, cart)
         fingerprint = _fingerprint(request, destination, items)
         orders = transaction.orders
-        former = None if cart_id is None else orders.open_of_cart(cart_id)
-        if former is not None and former[1] == fingerprint and not former[0].cancel_requested:
-            return _Answer(order_id=former[0].id, is_new=False, to_wake=None)
-        self._check_limits(transaction, customer_id, cart_id, replaces=former is not None)
+        former = None
+        if cart_id is not None and (found := orders.open_of_cart(cart_id)) is not None:
+            former, before = found
+            if _stands(former, is_same=before == fingerprint):
+                return _Answer(order_id=former.id, is_new=False, to_wake=None)
+        replaces = former is not None and former.status in COUNTED
+        self._check_limits(transaction, customer_id, cart_id, replaces=replaces)
         if former is not None:
-            orders.change(
-                former[0].id, cancel_requested=True, end_reason="replaced", open_cart=None
-            )
-            orders.tell(former[0].id, "replaced")
+            orders.change(former.id, open_cart=None)
+            if not _ends(former):
+                orders.change(former.id, cancel_requested=True, end_reason="replaced")
+                orders.tell(former.id, "replaced")
         order_id = uuid4().hex
         orders.add(
             NewOrder(
@@ -168,7 +172,7 @@ class Starting:
                 checkout_hash=self._ids.hashed(self._ids.of(order_id)),
                 customer_id=customer_id,
                 cart_id=cart_id,
-                replaces=None if former is None else former[0].id,
+                replaces=None if former is None else former.id,
                 email=request.email,
                 locale=request.locale,
                 delivery=destination,
@@ -180,7 +184,7 @@ class Starting:
             )
         )
         orders.tell(order_id, "started")
-        to_wake = None if former is None else former[0].id
+        to_wake = None if former is None else former.id
         return _Answer(order_id=order_id, is_new=True, to_wake=to_wake)
 
     def _check_limits(
@@ -213,6 +217,16 @@ class Starting:
         if customer_id is None:
             return None
         return self._addresses.address(customer_id, request.address_id)
+
+
+def _stands(former: Order, *, is_same: bool) -> bool:
+    """Whether the cart's checkout answers another request. One that is paid cannot be replaced: its
+    order is about to be placed."""
+    return former.status == "confirming" or (is_same and not _ends(former))
+
+
+def _ends(former: Order) -> bool:
+    return former.cancel_requested or former.status == "closing"
 
 
 def _wanted(
