@@ -11,8 +11,8 @@ from tests.support.backstage import Post, Staff, Till
 from tests.support.shopper import Shopper
 
 Arrive = Callable[..., Shopper]
-"""`arrive()` is a guest, `arrive("anna")` is signed in, `arrive(shop=...)` goes to another shop.
-The same name is the same person within a test, and nobody of another test."""
+"""`arrive()` is a guest, `arrive("anna")` is signed in. The same name is the same person within a
+test, and nobody of another test."""
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def arrive(shop: Shop) -> Iterator[Arrive]:
     house = uuid4().hex
     with ExitStack() as leaving:
 
-        def enter(name: str | None = None, *, shop: Shop = shop) -> Shopper:
+        def enter(name: str | None = None) -> Shopper:
             subject = None if name is None else f"{name}-{house}"
             return leaving.enter_context(closing(Shopper(shop, subject)))
 
