@@ -57,6 +57,10 @@ class Orders(Protocol):
         """With the fingerprint of what it was asked to buy and where to send it."""
         ...
 
+    def version(self, order_id: str) -> int | None:
+        """Moves with each change of the order."""
+        ...
+
     def replaced_by(self, order_id: str) -> str | None:
         """The order whose holds `order_id` waits for."""
         ...

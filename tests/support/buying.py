@@ -307,7 +307,7 @@ def open_buying(folder: Path, shelves: Shelves) -> Iterator[Buying]:
     upgrade(database, LOCATION)
     mailbox = Mailbox()
     relay = Relay(database, outbox, mailbox, shelves.clock)
-    transactions = SqlTransactions(database, shelves.clock, lambda: None, lambda: None)
+    transactions = SqlTransactions(database, shelves.clock, lambda: None, lambda _: None)
     quotes = SqlQuotes(shelves.database, shelves.clock, "http://cdn.test", primary=True)
     depot, shelf, ids = Depot(), Shelf(StockHolds(shelves.stock)), CheckoutIds("secret")
     yield Buying(

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
 from functions.checkout.model import Order, UnknownCheckout
@@ -13,24 +13,29 @@ _LOOK_EVERY_SECONDS = 0.25
 
 
 class Bell:
-    """Rung after each commit of this process, from any thread; heard by all event loops."""
+    """Rung for an order after each commit of this process that changed it, from any thread; heard
+    by all event loops."""
 
     def __init__(self) -> None:
-        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
+        self._waiting: set[_Waiting] = set()
 
-    def ring(self) -> None:
-        for loop, event in list(self._waiting):
-            loop.call_soon_threadsafe(event.set)
+    def ring(self, orders: Collection[str]) -> None:
+        for order_id, loop, event in list(self._waiting):
+            if order_id in orders:
+                loop.call_soon_threadsafe(event.set)
 
     @contextmanager
-    def listen(self) -> Iterator[asyncio.Event]:
+    def listen(self, order_id: str) -> Iterator[asyncio.Event]:
         """An event that each ring sets: none is missed, however late it is waited for."""
-        entry = (asyncio.get_running_loop(), asyncio.Event())
+        entry = (order_id, asyncio.get_running_loop(), asyncio.Event())
         self._waiting.add(entry)
         try:
-            yield entry[1]
+            yield entry[2]
         finally:
             self._waiting.discard(entry)
+
+
+_Waiting = tuple[str, asyncio.AbstractEventLoop, asyncio.Event]
 
 
 class Watching:
@@ -47,13 +52,13 @@ class Watching:
     async def changed(self, checkout_hash: str, seen: Order, seconds: float) -> Order:
         """The order as soon as it is another than `seen`, or as it is after `seconds`."""
         until = self._monotonic() + seconds
-        with self._bell.listen() as rung:
+        with self._bell.listen(seen.id) as rung:
             while True:
                 rung.clear()
-                order = await asyncio.to_thread(self.find, checkout_hash)
+                is_changed = await asyncio.to_thread(self._is_changed, seen)
                 left = until - self._monotonic()
-                if order.version != seen.version or left <= 0:
-                    return order
+                if is_changed or left <= 0:
+                    return await asyncio.to_thread(self.find, checkout_hash)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(rung.wait(), min(left, _LOOK_EVERY_SECONDS))
 
@@ -64,3 +69,7 @@ class Watching:
         if order is None:
             raise UnknownCheckout("There is no such checkout; look at its id.")
         return order
+
+    def _is_changed(self, seen: Order) -> bool:
+        with self._transactions.read() as transaction:
+            return transaction.orders.version(seen.id) != seen.version

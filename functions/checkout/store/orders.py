@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from functions.checkout.model import (
@@ -25,11 +25,15 @@ from shared.contracts.orders import Delivery
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
 
+_VERSION = select(orders.c.version).where(orders.c.id == bindparam("id"))
+
 
 class SqlOrders:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
+        self.changed: set[str] = set()
+        """The ids of the orders that this transaction has changed."""
 
     def add(self, new: NewOrder) -> None:
         row = {
@@ -98,6 +102,9 @@ class SqlOrders:
         row = self._connection.execute(select(orders).where(orders.c.open_cart == cart_id)).first()
         return None if row is None else (self._with_lines([row])[0], row.fingerprint)
 
+    def version(self, order_id: str) -> int | None:
+        return self._connection.scalar(_VERSION, {"id": order_id})
+
     def replaced_by(self, order_id: str) -> str | None:
         return self._connection.scalar(select(orders.c.replaces).where(orders.c.id == order_id))
 
@@ -137,7 +144,7 @@ class SqlOrders:
         moved = self._connection.execute(
             update(orders)
             .where(orders.c.id == order_id, orders.c.status == before)
-            .values(status=after, **self._moving(), **_stored(values))
+            .values(status=after, **self._moving(order_id), **_stored(values))
         )
         return moved.rowcount == 1
 
@@ -145,14 +152,14 @@ class SqlOrders:
         self._connection.execute(
             update(orders)
             .where(orders.c.id == order_id)
-            .values(**self._moving(), **_stored(values))
+            .values(**self._moving(order_id), **_stored(values))
         )
 
     def record_capture(self, order_id: str, amount: int) -> None:
         self._connection.execute(
             update(orders)
             .where(orders.c.id == order_id, orders.c.captured < amount)
-            .values(captured=amount, payment_state="captured", **self._moving())
+            .values(captured=amount, payment_state="captured", **self._moving(order_id))
         )
 
     def price(self, order_id: str, lines: Sequence[Line]) -> None:
@@ -192,7 +199,7 @@ class SqlOrders:
                 orders.c.id == order_id,
                 orders.c.captured - orders.c.refund_requested >= amount,
             )
-            .values(refund_requested=orders.c.refund_requested + amount, **self._moving())
+            .values(refund_requested=orders.c.refund_requested + amount, **self._moving(order_id))
         )
         return claimed.rowcount == 1
 
@@ -240,7 +247,9 @@ class SqlOrders:
             else {"refund_requested": orders.c.refund_requested - row.amount}
         )
         self._connection.execute(
-            update(orders).where(orders.c.id == row.order_id).values(**sums, **self._moving())
+            update(orders)
+            .where(orders.c.id == row.order_id)
+            .values(**sums, **self._moving(row.order_id))
         )
         return True
 
@@ -280,7 +289,14 @@ class SqlOrders:
         erased = self._connection.execute(
             update(orders)
             .where(orders.c.customer_id == customer_id)
-            .values(customer_id=None, email=None, email_key=None, delivery=None, **self._moving())
+            .values(
+                customer_id=None,
+                email=None,
+                email_key=None,
+                delivery=None,
+                version=orders.c.version + 1,
+                updated_at=self._now,
+            )
         )
         return erased.rowcount
 
@@ -315,7 +331,8 @@ class SqlOrders:
         ]
         return max(counts, default=0)
 
-    def _moving(self) -> dict[str, Any]:
+    def _moving(self, order_id: str) -> dict[str, Any]:
+        self.changed.add(order_id)
         return {"version": orders.c.version + 1, "updated_at": self._now}
 
     def _one(self, condition: Any) -> Order | None:

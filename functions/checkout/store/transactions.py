@@ -1,6 +1,6 @@
 """One transaction on the orders' primary, seen through the ports."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
@@ -29,14 +29,14 @@ class SqlTransaction:
 
 class SqlTransactions:
     """`announce` is called after each commit that left something in the outbox; `changed` after
-    each commit."""
+    each commit that changed orders, with their ids."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
         announce: Callable[[], None],
-        changed: Callable[[], None],
+        changed: Callable[[Collection[str]], None],
     ) -> None:
         self._database = database
         self._clock = clock
@@ -53,7 +53,8 @@ class SqlTransactions:
         result = self._database.run(once)
         if last[0].outbox.holds_new:
             self._announce()
-        self._changed()
+        if last[0].orders.changed:
+            self._changed(last[0].orders.changed)
         return result
 
     @contextmanager

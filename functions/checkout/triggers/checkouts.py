@@ -74,7 +74,7 @@ def register(api: Api, parts: "Parts") -> None:
         elif started.order.status == "validating":
             await sagas.start_checkout(started.order.id)
         checkout_id = parts.ids().of(started.order.id)
-        shown = await asyncio.to_thread(_shown, started.order, checkout_id)
+        shown = await _shown(started.order, checkout_id)
         location = {"Location": f"/api/v1/checkouts/{checkout_id}"}
         return Answer(shown, 202 if started.is_new else 200, headers=location)
 
@@ -94,7 +94,7 @@ def register(api: Api, parts: "Parts") -> None:
         order = await asyncio.to_thread(watching.find, hashed)
         if call.query.wait and order.status in _MOVING:
             order = await watching.changed(hashed, order, call.query.wait)
-        return Answer(await asyncio.to_thread(_shown, order, call.path.id))
+        return Answer(await _shown(order, call.path.id))
 
     @api.route(
         "POST",
@@ -111,10 +111,12 @@ def register(api: Api, parts: "Parts") -> None:
         hashed = parts.ids().hashed(call.path.id)
         order = await asyncio.to_thread(parts.orders().cancel_checkout, hashed)
         await DurableSagas(client).wake(order.id)
-        return Answer(await asyncio.to_thread(_shown, order, call.path.id))
+        return Answer(await _shown(order, call.path.id))
 
-    def _shown(order: Order, checkout_id: str) -> Checkout:
-        view = parts.payments().view(order.id) if order.status == "awaiting_payment" else None
+    async def _shown(order: Order, checkout_id: str) -> Checkout:
+        view = None
+        if order.status == "awaiting_payment":
+            view = await asyncio.to_thread(parts.payments().view, order.id)
         return checkout(order, checkout_id, view)
 
 
