@@ -67,22 +67,17 @@ class Stripe:
 
     async def _reply(self, request: Request, body: str) -> Reply:
         path = request.url.path
-        fault = await run_in_threadpool(self._api.fault, request.method, path)
+        call = (request.method, path, request.url.query, body, request.headers)
+        reply, fault = await run_in_threadpool(self._api.answer_unless_faulty, *call)
+        if reply is not None:
+            return reply
         if fault is not None and fault.kind in ("timeout", "slow"):
             gone = await _wait(request, fault)
             if fault.kind == "timeout":
                 return Reply(504, b"", {})
             if gone:
                 fault = None
-        reply = await run_in_threadpool(
-            self._api.answer,
-            request.method,
-            path,
-            request.url.query,
-            body,
-            request.headers,
-            fault,
-        )
+        reply = await run_in_threadpool(self._api.answer, *call, fault)
         if fault is not None and fault.kind == "timeout_after":
             self._webhooks.wake()
             await _wait(request, fault)

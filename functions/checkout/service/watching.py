@@ -54,11 +54,12 @@ class Watching:
         until = self._monotonic() + seconds
         with self._bell.listen(seen.id) as rung:
             while True:
-                rung.clear()
-                is_changed = await asyncio.to_thread(self._is_changed, seen)
                 left = until - self._monotonic()
-                if is_changed or left <= 0:
-                    return await asyncio.to_thread(self.find, checkout_hash)
+                if rung.is_set() or left <= 0 or await asyncio.to_thread(self._is_changed, seen):
+                    rung.clear()
+                    order = await asyncio.to_thread(self.find, checkout_hash)
+                    if left <= 0 or order.version != seen.version:
+                        return order
                 with suppress(TimeoutError):
                     await asyncio.wait_for(rung.wait(), min(left, _LOOK_EVERY_SECONDS))
 

@@ -46,6 +46,7 @@ _FIND = {
 }
 _LINES = select(order_lines).where(order_lines.c.order_id == _THE).order_by(order_lines.c.line)
 _VERSION = select(orders.c.version).where(orders.c.id == _THE)
+_STATUS = select(orders.c.status).where(orders.c.id == _THE)
 _REPLACED = select(orders.c.replaces).where(orders.c.id == _THE)
 _ASKED = (
     select(
@@ -142,6 +143,9 @@ class SqlOrders:
 
     def version(self, order_id: str) -> int | None:
         return self._connection.scalar(_VERSION, {"the_value": order_id})
+
+    def status(self, order_id: str) -> OrderStatus | None:
+        return self._connection.scalar(_STATUS, {"the_value": order_id})
 
     def replaced_by(self, order_id: str) -> str | None:
         return self._connection.scalar(_REPLACED, {"the_value": order_id})
