@@ -41,6 +41,8 @@ def main(arguments: Sequence[str]) -> int:
         python = environment()
         if name in ("test", "bench"):
             os.chdir(ROOT)
+        if name == "test" and not rest:
+            rest = ALL_TESTS
         return become(python, ["-m", PROGRAMS[name][0], *rest])
     if name not in ("help", "-h", "--help"):
         say(f"There is no command {name}.")
@@ -58,6 +60,8 @@ PROGRAMS = {
     "token": ("local.token", "print a bearer token (--role ROLE, --subject NAME)"),
     "migrate": ("local.migrate", "bring the databases of the settings to the newest schema"),
 }
+ALL_TESTS = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile"]
+"""Side by side, twice as many as there are cores: much of their time tests wait for processes."""
 CHECK = {"check": ("", "format, lint, import contracts, types")}
 
 

@@ -274,7 +274,6 @@ def _servers(file: Path, cache: str) -> Iterator[tuple[int, int, "subprocess.Pop
         "AUTH_AUDIENCE": "bookstore",
         "BLOB_FOLDER": str(file.parent / "blobs"),
         "PYTHON_THREADPOOL_THREAD_COUNT": "16",
-        "ServiceBusConnection": connection_string(free_port()),
     }
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -282,6 +281,8 @@ def _servers(file: Path, cache: str) -> Iterator[tuple[int, int, "subprocess.Pop
         (folder / "empty" / "function_app.py").write_text(_EMPTY, encoding="utf-8")
         (folder / "empty" / "host.json").write_text('{"version": "2.0"}', encoding="utf-8")
         started = []
+        # The empty host must not be the one that serves the shop's broker.
+        own = {"empty": {}, "shop": {"ServiceBusConnection": connection_string(free_port())}}
         for name, app in (("empty", folder / "empty"), ("shop", _ROOT)):
             log = folder / f"{name}.log"
             output = stack.enter_context(log.open("w", encoding="utf-8"))
@@ -289,7 +290,11 @@ def _servers(file: Path, cache: str) -> Iterator[tuple[int, int, "subprocess.Pop
             command += ["--port", "0", "--state", str(folder / f"{name}-state")]
             process = stack.enter_context(
                 subprocess.Popen(
-                    command, cwd=_ROOT, env=settings, stdout=output, stderr=subprocess.STDOUT
+                    command,
+                    cwd=_ROOT,
+                    env=settings | own[name],
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
                 )
             )
             stack.callback(process.terminate)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -12,6 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from tests.support.ports import free_ports
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")  # how long an example takes depends on what else runs
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPECTED_SKIPS = {"the real worker library needs Python 3.13"}
@@ -33,25 +38,6 @@ class Shop:
         for role in roles:
             command += ["--role", role]
         return subprocess.check_output(command, cwd=ROOT, text=True).strip()
-
-
-def free_ports(count: int) -> int:
-    """The first of `count` neighbouring ports that nobody listens on now."""
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-        if first + count < 65_000 and all(_is_free(first + step) for step in range(count)):
-            return first
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def serve(state: Path, *options: str) -> Shop:

@@ -8,21 +8,32 @@ from shared.kit.clock import Clock, MachineClock, SharedOffsetClock
 from shared.kit.errors import NotConfigured
 
 if TYPE_CHECKING:
+    from shared.blobs.azure import AzureStorage
     from shared.blobs.port import BlobStore
     from shared.messaging.publisher import Publisher
 
 
 def blob_container(settings: Settings, name: str) -> "BlobStore":
-    """A container of the storage account; where there is none, a folder in `BLOB_FOLDER`."""
-    from shared.blobs.folder import FolderBlobs
+    """A folder in `BLOB_FOLDER`, where that is set; else a container of the storage account."""
+    folder = settings.BLOB_FOLDER
+    if folder is not None:
+        from shared.blobs.folder import FolderBlobs
 
-    folder = settings.optional("BLOB_FOLDER")
-    if folder is None:
-        raise NotConfigured(
-            "Blobs in a storage account are not supported yet; set BLOB_FOLDER.",
-            headers={"Retry-After": "3600"},
-        )
-    return FolderBlobs(folder / name, (folder / name).absolute().as_uri())
+        return FolderBlobs(folder / name, (folder / name).absolute().as_uri())
+    from shared.blobs.azure import AzureBlobs
+
+    return AzureBlobs(storage_account(settings), name)
+
+
+def storage_account(settings: Settings) -> "AzureStorage":
+    """By connection string, or by the app's own identity."""
+    from shared.blobs.azure import AzureStorage, StorageAccount
+
+    connection = settings.optional("BlobConnection")
+    endpoint = settings.BlobConnection__blobServiceUri
+    if connection is None and endpoint is None:
+        raise NotConfigured("The setting BlobConnection__blobServiceUri is missing.")
+    return AzureStorage(StorageAccount(endpoint, connection))
 
 
 def service_bus(settings: Settings) -> "Publisher":

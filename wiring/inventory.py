@@ -7,9 +7,8 @@ from shared.blobs.uploads import FolderUploads
 from shared.config import Settings
 from shared.http.edge import Edge
 from shared.kit.clock import Clock
-from shared.kit.errors import NotConfigured
 from shared.kit.provider import Provider
-from wiring.common import blob_container, service_bus
+from wiring.common import blob_container, service_bus, storage_account
 
 if TYPE_CHECKING:
     from functions.inventory.ports import Transactions
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from functions.inventory.service.media import Media
     from functions.inventory.service.returns import Returns
     from functions.inventory.service.stock import Stock
+    from shared.blobs.uploads import Uploads
     from shared.cache.answers import Answers
     from shared.contracts.catalogue import Holds, Quotes
     from shared.messaging.relay import Relay
@@ -102,12 +102,17 @@ class Inventory:
         from functions.inventory.service.importing import Importer
         from functions.inventory.service.imports import Imports
 
-        if self.uploads is None:
-            raise NotConfigured("Imports need BLOB_FOLDER.", headers={"Retry-After": "60"})
         transactions = self.transactions()
         currency = self._settings.require("SHOP_CURRENCY")
         importer = Importer(transactions, self.catalogue(), self._clock, currency)
-        return Imports(transactions, importer, self.uploads, self._clock)
+        return Imports(transactions, importer, self._import_files(), self._clock)
+
+    def _import_files(self) -> "Uploads":
+        if self.uploads is not None:
+            return self.uploads
+        from shared.blobs.azure import AzureUploads
+
+        return AzureUploads(storage_account(self._settings), "imports")
 
     def _uploads(self) -> FolderUploads | None:
         """Beside the folder of blobs, which everybody may see."""

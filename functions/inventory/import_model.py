@@ -7,6 +7,7 @@ AppError
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
@@ -189,10 +190,11 @@ class RefusedRecord(Record):
 
 
 class UploadAddress(Record):
-    """Send the file there as the body of one PUT, before `expires_at`."""
+    """Send the file there as the body of one PUT with these headers, before `expires_at`."""
 
     method: Literal["PUT"] = "PUT"
     url: str
+    headers: Mapping[str, str] = Field(default_factory=dict)
     expires_at: datetime
 
 

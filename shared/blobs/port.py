@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Protocol
 
+from shared.kit.errors import AppError
+
 IMMUTABLE = "public, max-age=31536000, immutable"
 
+_SOON = {"Retry-After": "1"}
 _LONGEST = 200
 _PART = r"[a-z0-9]([a-z0-9._-]*[a-z0-9_-])?"
 _NAME = re.compile(rf"{_PART}(/{_PART})*")
@@ -52,6 +55,15 @@ class BlobStore(Protocol):
     def url(self, name: str) -> str:
         """Where a browser finds it."""
         ...
+
+
+class BlobsUnavailable(AppError):
+    status = 503
+    kind = "busy"
+    title = "The shop is busy"
+
+    def __init__(self) -> None:
+        super().__init__("The store of files does not answer; try again.", headers=_SOON)
 
 
 class BlobExists(Exception):

@@ -9,6 +9,8 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -20,11 +22,19 @@ _TOKEN = re.compile(r"([a-z0-9]{1,64}\.[a-z]{1,8})\.([0-9]{1,12})\.([0-9a-f]{64}
 _KEY_BYTES = 32
 
 
+@dataclass(frozen=True, slots=True)
+class SignedAddress:
+    """Where one PUT with these headers is taken."""
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Uploads(Protocol):
     """A name is letters and digits, a point, and letters; ValueError for any other."""
 
-    def address(self, name: str, expires_at: datetime) -> str:
-        """Where one PUT is taken, before that time by the machine's clock."""
+    def address(self, name: str, expires_at: datetime) -> SignedAddress:
+        """Good before that time by the machine's clock."""
         ...
 
     def put(self, name: str, content: bytes) -> None:
@@ -48,9 +58,9 @@ class FolderUploads:
         self._root = root
         self._address = address
 
-    def address(self, name: str, expires_at: datetime) -> str:
-        said = f"{_checked(name)}.{int(expires_at.timestamp())}"
-        return f"{self._address}/{said}.{self._signature(said)}"
+    def address(self, name: str, expires_at: datetime) -> SignedAddress:
+        said = f"{checked_upload(name)}.{int(expires_at.timestamp())}"
+        return SignedAddress(f"{self._address}/{said}.{self._signature(said)}")
 
     def named_by(self, token: str, now: datetime) -> str | None:
         """The name of the upload whose address ends so; None where it is not valid now."""
@@ -64,16 +74,16 @@ class FolderUploads:
 
     def put(self, name: str, content: bytes) -> None:
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_whole(self._root / _checked(name), content, 0o600)
+        write_whole(self._root / checked_upload(name), content, 0o600)
 
     def open(self, name: str) -> BinaryIO | None:
         try:
-            return (self._root / _checked(name)).open("rb")
+            return (self._root / checked_upload(name)).open("rb")
         except FileNotFoundError:
             return None
 
     def delete(self, name: str) -> None:
-        (self._root / _checked(name)).unlink(missing_ok=True)
+        (self._root / checked_upload(name)).unlink(missing_ok=True)
 
     def _signature(self, said: str) -> str:
         return hmac.new(self._key(), said.encode(), hashlib.sha256).hexdigest()
@@ -94,7 +104,7 @@ class FolderUploads:
         return file.read_bytes()
 
 
-def _checked(name: str) -> str:
+def checked_upload(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is not the name of an upload")
     return name

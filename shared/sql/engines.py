@@ -10,6 +10,8 @@ from shared.sql.sqlite_file import LOCK_WAIT_SECONDS, prepare
 
 _POOL_SIZE = 4
 _POOL_WAIT_SECONDS = 2
+_LOGIN_SECONDS = 15
+_STATEMENT_SECONDS = 30
 _TOKEN_SAFE_SECONDS = 1800
 """A pooled connection is dropped at this age, well within the life of its sign-in token."""
 
@@ -45,8 +47,9 @@ def sql_server(url: URL) -> Engine:
         pool_pre_ping=True,
         pool_recycle=_TOKEN_SAFE_SECONDS,
         fast_executemany=True,
+        connect_args={"timeout": _LOGIN_SECONDS},
     )
-    event.listen(engine, "connect", _limit_lock_waits)
+    event.listen(engine, "connect", _limit_waits)
     return engine
 
 
@@ -77,7 +80,9 @@ def _begin_immediate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _limit_lock_waits(connection: Any, _record: Any) -> None:
+def _limit_waits(connection: Any, _record: Any) -> None:
+    """A server that went silent is given up; of the two, a lock is given up first, by its name."""
+    connection.timeout = _STATEMENT_SECONDS
     cursor = connection.cursor()
     cursor.execute(f"SET LOCK_TIMEOUT {LOCK_WAIT_SECONDS * 1000}")
     cursor.close()

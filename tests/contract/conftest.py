@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.blobs.azure import AzureStorage, StorageAccount
+from tests.support.emulators import ACCOUNT, ACCOUNT_KEY, azurite
 from tests.support.inventory import Shelves, open_shelves
 from tests.support.tsql import every_statement_is_tsql
 
@@ -29,3 +31,11 @@ def shelves(empty_shelves: Path, tmp_path: Path) -> Iterator[Shelves]:
     shutil.copytree(empty_shelves, tmp_path, dirs_exist_ok=True)
     with open_shelves(tmp_path) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def azure_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzureStorage]:
+    """An account by its key, with no containers."""
+    with azurite(tmp_path_factory.mktemp("azurite")) as url:
+        text = f"AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};BlobEndpoint={url}"
+        yield AzureStorage(StorageAccount(None, text))

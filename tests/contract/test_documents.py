@@ -1,23 +1,34 @@
-"""What every store of documents keeps, in an SQLite file and through the SDK of Cosmos DB."""
+"""What every store of documents keeps, in an SQLite file and through the SDK of Cosmos DB.
+
+The SDK talks to a server of our own, which knows time, and to an emulator that we did not write.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import CosmosClient
+from azure.cosmos.exceptions import CosmosHttpResponseError
 
+import shared.documents.cosmos as documents_cosmos
 from shared.documents.cosmos import CosmosAccount, CosmosDocuments
 from shared.documents.port import (
     LARGEST,
     DocumentConflict,
+    DocumentError,
     DocumentNotFound,
     DocumentPreconditionFailed,
     DocumentStore,
 )
 from shared.documents.sqlite import SqliteDocuments
 from shared.kit.clock import ManualClock
-from tests.support.cosmos_server import CONTAINER, DATABASE, cosmos_server
+from tests.support.cosmos_server import CONTAINER, DATABASE, KEY, cosmos_server
+from tests.support.emulators import cosmos_emulator
 from tests.support.inventory import START
 
 CONTENT = {"lines": [{"isbn": "9780141439518", "quantity": 2}], "note": "Brontë"}
@@ -29,20 +40,74 @@ def clock() -> ManualClock:
     return ManualClock(START)
 
 
-@pytest.fixture(params=["sqlite", "cosmos"])
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with cosmos_emulator(tmp_path_factory.mktemp("cosmos")) as url:
+        yield url
+
+
+@asynccontextmanager
+async def sqlite(clock: ManualClock, folder: Path) -> AsyncIterator[DocumentStore]:
+    embedded = SqliteDocuments(folder / "documents.db", CONTAINER, clock)
+    yield embedded
+    await embedded.close()
+
+
+@asynccontextmanager
+async def cosmos(clock: ManualClock) -> AsyncIterator[DocumentStore]:
+    with cosmos_server(clock) as server:
+        store = CosmosDocuments(CosmosAccount(None, server.connection_string, DATABASE), CONTAINER)
+        yield store
+        await store.close()
+
+
+@asynccontextmanager
+async def emulated(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DocumentStore]:
+    """It answers 500 where a document is missing, which Cosmos DB never does."""
+    name = f"shop-{uuid4().hex}"
+    async with CosmosClient(url, KEY, enable_endpoint_discovery=False) as client:
+        database = await client.create_database(name)
+        await database.create_container(CONTAINER, PartitionKey("/id"), default_ttl=-1)
+
+    def translated(error: CosmosHttpResponseError) -> DocumentError:
+        if error.status_code == 500 and "reading 'id'" in str(error):
+            return DocumentNotFound()
+        return as_it_is(error)
+
+    as_it_is = documents_cosmos._translated
+    monkeypatch.setattr(documents_cosmos, "_translated", translated)
+    store = CosmosDocuments(
+        CosmosAccount(None, f"AccountEndpoint={url};AccountKey={KEY};", name), CONTAINER
+    )
+    yield store
+    await store.close()
+
+
+@pytest.fixture(params=["sqlite", "cosmos", "emulator"])
 async def store(
+    request: pytest.FixtureRequest,
+    clock: ManualClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[DocumentStore]:
+    match request.param:
+        case "sqlite":
+            opened = sqlite(clock, tmp_path)
+        case "cosmos":
+            opened = cosmos(clock)
+        case _:
+            opened = emulated(request.getfixturevalue("emulator"), monkeypatch)
+    async with opened as store:
+        yield store
+
+
+@pytest.fixture(params=["sqlite", "cosmos"])
+async def timed_store(
     request: pytest.FixtureRequest, clock: ManualClock, tmp_path: Path
 ) -> AsyncIterator[DocumentStore]:
-    if request.param == "sqlite":
-        embedded = SqliteDocuments(tmp_path / "documents.db", CONTAINER, clock)
-        yield embedded
-        await embedded.close()
-        return
-    with cosmos_server(clock) as server:
-        account = CosmosAccount(None, server.connection_string, DATABASE)
-        cosmos = CosmosDocuments(account, CONTAINER)
-        yield cosmos
-        await cosmos.close()
+    """The emulator knows no time to live."""
+    async with sqlite(clock, tmp_path) if request.param == "sqlite" else cosmos(clock) as store:
+        yield store
 
 
 async def test_what_was_created_is_read_back(store: DocumentStore) -> None:
@@ -106,8 +171,9 @@ async def test_a_deletion_needs_the_newest_etag(store: DocumentStore) -> None:
 
 
 async def test_a_document_goes_when_its_time_is_over(
-    store: DocumentStore, clock: ManualClock
+    timed_store: DocumentStore, clock: ManualClock
 ) -> None:
+    store = timed_store
     document = await store.create("a", CONTENT, ttl=30 * DAY)
     clock.advance_business(timedelta(days=30, seconds=-1))
     assert await store.read("a") is not None
@@ -121,7 +187,10 @@ async def test_a_document_goes_when_its_time_is_over(
     assert await store.read("a") == again
 
 
-async def test_each_write_starts_the_time_again(store: DocumentStore, clock: ManualClock) -> None:
+async def test_each_write_starts_the_time_again(
+    timed_store: DocumentStore, clock: ManualClock
+) -> None:
+    store = timed_store
     document = await store.create("a", CONTENT, ttl=DAY)
     clock.advance_business(timedelta(hours=23))
     document = await store.replace("a", CONTENT, document.etag, ttl=DAY)

@@ -142,7 +142,7 @@ def test_an_error_of_ours_ends_the_import_and_is_not_shown(
 
 
 def test_an_uploads_address_is_good_for_one_name_and_for_its_time(uploads: FolderUploads) -> None:
-    address = uploads.address("abc.feed", NOW + timedelta(hours=1))
+    address = uploads.address("abc.feed", NOW + timedelta(hours=1)).url
     token = address.removeprefix("http://shop.test/api/uploads/")
     assert uploads.named_by(token, NOW) == "abc.feed"
     assert uploads.named_by(token, NOW + timedelta(hours=1)) is None

@@ -22,10 +22,10 @@ from funchost.servicebus.operator.target import Target
 from tests.host.service_bus import (
     connection_string,
     declaration,
-    free_port,
     producing,
     write_declaration,
 )
+from tests.support.ports import free_ports
 
 APP = """
 app = func.FunctionApp(http_auth_level="ANONYMOUS")
@@ -58,7 +58,7 @@ TOPICS = [
 class Shop:
     def __init__(self, hosts):
         self.hosts = hosts
-        self.port = free_port()
+        self.port = free_ports()
         self.folder = hosts.write(APP)
         write_declaration(self.folder, declaration(QUEUES, TOPICS))
         self.host = hosts.start(self.folder, environment={"SB": connection_string(self.port)})
@@ -224,7 +224,7 @@ def test_what_is_wrong_is_said_in_a_sentence(shop, tmp_path):
     assert "no setting tells which namespace" in shop.bus("list", code=2, where=nowhere)
     text = shop.bus("list", code=2, where=["--connection", "Nothing", *nowhere])
     assert "Service Bus connection 'Nothing' does not exist" in text
-    unused = connection_string(free_port())
+    unused = connection_string(free_ports())
     text = shop.bus("list", code=2, where=["--connection", unused, *nowhere])
     assert "none is running" in text
 
@@ -275,7 +275,7 @@ async def test_the_counts_of_a_namespace_in_azure_become_the_same_rows():
 
 async def test_elsewhere_dead_letters_are_browsed_and_replayed_through_the_sdk(hosts):
     """As for Azure: the broker is not told from one that knows only Service Bus's own calls."""
-    port = free_port()
+    port = free_ports()
     folder = hosts.write("app = func.FunctionApp()")
     write_declaration(folder, declaration({"box": {}}))
     hosts.start(folder, environment={"SB": connection_string(port)})

@@ -11,11 +11,11 @@ from azure.servicebus import ServiceBusMessage
 from tests.host.service_bus import (
     connection_string,
     declaration,
-    free_port,
     producing,
     told,
     write_declaration,
 )
+from tests.support.ports import free_ports
 
 APP = """
 import asyncio, json, os
@@ -49,7 +49,7 @@ def options(**values):
 
 
 def test_sigterm_lets_what_runs_finish_and_gives_back_what_waits(hosts):
-    port = free_port()
+    port = free_ports()
     folder = hosts.write(APP, host_json=options(maxConcurrentCalls=1, prefetchCount=3))
     host = hosts.start(folder, environment=environment(port))
     with producing(port) as producer:
@@ -65,7 +65,7 @@ def test_sigterm_lets_what_runs_finish_and_gives_back_what_waits(hosts):
 
 
 def test_messages_outlive_a_host_that_is_killed(hosts):
-    port = free_port()
+    port = free_ports()
     folder = hosts.write(APP)
     first = hosts.start(
         folder, environment=environment(port, **{"AzureWebJobs.work.Disabled": "1"})
@@ -79,7 +79,7 @@ def test_messages_outlive_a_host_that_is_killed(hosts):
 
 
 def test_of_two_hosts_on_one_state_one_serves_and_the_other_takes_over(hosts):
-    port = free_port()
+    port = free_ports()
     folder = hosts.write(APP)
     first = hosts.start(folder, environment=environment(port))
     state = str(first.state)
@@ -102,7 +102,7 @@ def test_of_two_hosts_on_one_state_one_serves_and_the_other_takes_over(hosts):
 
 
 def test_several_workers_share_the_work_and_survive_the_loss_of_any(hosts):
-    port = free_port()
+    port = free_ports()
     folder = hosts.write(APP, host_json=options(maxConcurrentCalls=2))
     host = hosts.start(folder, "--workers", "2", environment=environment(port))
     with producing(port) as producer:
@@ -121,7 +121,7 @@ def test_several_workers_share_the_work_and_survive_the_loss_of_any(hosts):
 
 
 def test_somebody_else_s_broker_is_used_as_it_is(hosts):
-    port = free_port()
+    port = free_ports()
     owner = hosts.start(
         hosts.write(APP), environment=environment(port, **{"AzureWebJobs.work.Disabled": "1"})
     )
@@ -134,7 +134,7 @@ def test_somebody_else_s_broker_is_used_as_it_is(hosts):
 
 
 def refused(hosts, folder, *arguments, port=None, **more):
-    host = hosts.launch(folder, *arguments, environment=environment(port or free_port(), **more))
+    host = hosts.launch(folder, *arguments, environment=environment(port or free_ports(), **more))
     assert host.process.wait(30) == 2
     return host.log
 
@@ -177,7 +177,7 @@ def test_a_binding_without_an_entity_is_the_function_s_error(hosts):
     def well(req: func.HttpRequest) -> func.HttpResponse:
         return func.HttpResponse("well")
     """
-    host = hosts.start(app, environment=environment(free_port()))
+    host = hosts.start(app, environment=environment(free_ports()))
     assert host.get("/api/well").text == "well"
     host.wait_for_log("The 'bad' function is in error: The Service Bus binding 'm' needs either")
 
@@ -195,7 +195,7 @@ def test_an_app_that_only_sends_through_the_sdk_finds_the_broker(hosts):
                 await sender.send_messages(ServiceBusMessage("hello"))
         return func.HttpResponse("sent")
     """
-    port = free_port()
+    port = free_ports()
     folder = hosts.write(app)
     write_declaration(folder, declaration({"box": {}}))
     host = hosts.start(folder, environment={"ANY_NAME": connection_string(port)})
@@ -213,7 +213,7 @@ def test_sessions_go_on_in_order_after_a_take_over(hosts):
     async def ordered(m: func.ServiceBusMessage) -> None:
         logging.info("saw %s", json.dumps({"number": int(m.get_body())}))
     """
-    port = free_port()
+    port = free_ports()
     folder = hosts.write(app)
     first = hosts.start(folder, environment=environment(port))
     second = hosts.start(folder, "--state", str(first.state), environment=environment(port))

@@ -10,11 +10,11 @@ from azure.servicebus import ServiceBusMessage
 from tests.host.service_bus import (
     connection_string,
     declaration,
-    free_port,
     producing,
     told,
     write_declaration,
 )
+from tests.support.ports import free_ports
 
 APP = """
 import asyncio, json, threading, typing
@@ -157,7 +157,7 @@ HOST_JSON = {
 
 @pytest.fixture(scope="module")
 def port():
-    return free_port()
+    return free_ports()
 
 
 @pytest.fixture(scope="module")

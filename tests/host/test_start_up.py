@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_ports
+
 ROOT = Path(__file__).resolve().parents[2]
 SHOW = """
 import json, os
@@ -41,9 +43,7 @@ def test_the_current_folder_is_the_app_and_core_tools_options_are_accepted(hosts
 
 
 def test_the_port_of_the_command_line_goes_before_the_settings_file(hosts):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_ports()
     local = {"IsEncrypted": False, "Values": {}, "Host": {"LocalHttpPort": port}}
     folder = hosts.write(SHOW, local_settings=local)
     assert hosts.start(folder, port=None).port == port

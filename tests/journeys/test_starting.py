@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from shared.kit.files import lock
-from tests.conftest import ROOT, free_ports
+from tests.conftest import ROOT
+from tests.support.ports import free_ports
 
 
 def run(*options: str) -> "subprocess.CompletedProcess[str]":

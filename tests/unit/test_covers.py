@@ -98,7 +98,7 @@ def test_a_title_that_no_font_can_show_still_gets_a_cover(title: str) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_text_leaves_its_box(text: str) -> None:
     setting = set_text(text, BOX)
     if setting is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -112,7 +112,6 @@ def test_an_unusable_tracestate_is_not_passed_on(state: str) -> None:
         assert current_tracestate() is None
 
 
-@settings(deadline=None)
 @given(st.text())
 def test_no_header_breaks_a_span(header: str) -> None:
     with span("a", traceparent=header, tracestate=header):

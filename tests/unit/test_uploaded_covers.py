@@ -343,7 +343,7 @@ def test_what_would_keep_a_decoder_busy_is_refused(content: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_damaged_picture_is_taken_or_refused_and_never_an_accident(data: st.DataObject) -> None:
     media_type = data.draw(st.sampled_from(sorted(PICTURE_TYPES)))
     content = bytearray(SAMPLES[media_type])

@@ -103,8 +103,8 @@ class Imports:
         if status.state != "awaiting":
             return status, replayed
         expires_at = self._clock.machine_now() + UPLOAD_TIME
-        url = self._uploads.address(_file_of(status.id), expires_at)
-        upload = UploadAddress(url=url, expires_at=expires_at)
+        signed = self._uploads.address(_file_of(status.id), expires_at)
+        upload = UploadAddress(url=signed.url, headers=signed.headers, expires_at=expires_at)
         return status.model_copy(update={"upload": upload}), replayed
 
     def upload(self, name: str, content: bytes) -> None:

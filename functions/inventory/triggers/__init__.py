@@ -39,7 +39,7 @@ def blueprint(
     imports.register(api, deliveries)
     if uploads is not None:
         imports.register_uploads(api, deliveries, uploads)
-        imports.register_timers(api.blueprint, deliveries)
+    imports.register_timers(api.blueprint, deliveries)
     messages.register_orders(api.blueprint, returns)
     messages.register_uploads(api.blueprint, media)
     timers.register(api.blueprint, stock, media)

@@ -104,7 +104,8 @@ def test_a_webhook_with_a_wrong_signature_is_refused_and_leaves_nothing(
     till.pay(order)
     event = till.stripe_events(order)[-1]
     body, signature = till.stripe.sign(event)
-    for wrong in ("", signature[:-1] + "0", "t=5,v1=abc"):
+    other = signature[:-1] + ("1" if signature.endswith("0") else "0")
+    for wrong in ("", other, "t=5,v1=abc"):
         answer = caller.send("payments_stripe_webhook", body, stripe_signature=wrong)
         assert answer.status_code == 400
         assert json.loads(answer.get_body())["type"].endswith("bad-signature")

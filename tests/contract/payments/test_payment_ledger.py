@@ -49,9 +49,7 @@ def one_till(
         yield opened
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(news=news)
 def test_the_ledger_balances_to_zero_for_any_order_of_news(one_till: Till, news: list) -> None:  # type: ignore[type-arg]
     till, order = one_till, new_order()

@@ -18,7 +18,7 @@ from tests.support.durable_engine import running
 app = df.DFApp()
 never = threading.Event()
 gate = threading.Event()
-entered = threading.Event()
+entered = threading.Semaphore(0)
 meeting = threading.Barrier(3)
 ran: list[str] = []
 runs: list[int] = []
@@ -40,7 +40,7 @@ def work(name: str) -> str:
 @app.activity_trigger(input_name="name")
 def at_gate(name: str) -> str:
     ran.append(name)
-    entered.set()
+    entered.release()
     gate.wait(30)
     return name
 
@@ -209,14 +209,13 @@ async def test_a_silent_process_loses_its_work_and_its_late_result_is_dropped(
 ) -> None:
     """The second process takes the first one for dead, since its lease seems to be over."""
     gate.clear()
-    entered.clear()
     ran.clear()
     later = lambda: time.time() + 3600  # noqa: E731
     async with running(app, tmp_path) as first:
         instance = await first.start("through_gate", "once")
-        await asyncio.to_thread(entered.wait, 30)
+        assert await asyncio.to_thread(entered.acquire, timeout=30)
         async with running(app, tmp_path, machine_time=later) as second:
-            await second.until(instance, lambda _: len(ran) == 2) if len(ran) < 2 else None
+            assert await asyncio.to_thread(entered.acquire, timeout=30)
             gate.set()
             assert (await second.finished(instance)).output == '"once"'
             types = [event["EventType"] for event in await second.client.history(instance)]
