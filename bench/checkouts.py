@@ -27,7 +27,7 @@ _TASK_SCHEDULED, _TASK_COMPLETED = 4, 5
 
 def run(quick: bool) -> list[dict[str, Any]]:
     """Rows of `crowd` {shoppers, from, orders_per_s, p50_ms, p99_ms, empty_calls, host_cpu_ms,
-    sandbox_cpu_ms}, of `step` {step, p50_ms, p99_ms} and of `earlier orders`."""
+    sandbox_cpu_ms}, of `step` {step, p50_ms, p99_ms}, of `two workers` and of `earlier orders`."""
     seconds, crowds = (15.0, (1, _CROWD)) if quick else (20.0, (1, _CROWD, 64))
     rows = []
     with tempfile.TemporaryDirectory() as name:
@@ -39,6 +39,7 @@ def run(quick: bool) -> list[dict[str, Any]]:
                 if shoppers == _CROWD:
                     rows += _steps(shop.state, rows[-1]["orders"])
             rows.append(_crowd(shop, empty, _CROWD, seconds, from_carts=True))
+    rows.append(_two_workers(seconds))
     rows += [_after(earlier, seconds) for earlier in (10, 1_000 if quick else 100_000)]
     return rows
 
@@ -80,6 +81,14 @@ def _bought(
     return row | {
         f"{name}_cpu_ms": round(value / bought.orders * 1000, 1) for name, value in used.items()
     }
+
+
+def _two_workers(seconds: float) -> dict[str, Any]:
+    """One process cannot use two cores: Python's interpreter lock is in the way."""
+    with tempfile.TemporaryDirectory() as name, whole_shop(Path(name), workers=2) as shop:
+        _warm(shop)
+        bought = _bought(shop, _CROWD, seconds, 0.0)
+    return {"bench": "two workers", "shoppers": _CROWD, **bought}
 
 
 def _after(earlier: int, seconds: float) -> dict[str, Any]:

@@ -49,9 +49,11 @@ class Shop:
             return json.load(answer)
 
     def cpu_seconds(self) -> dict[str, float]:
-        """So far, of the host with the app, and of the sandbox."""
-        sandbox = _sandbox_of(self.process.pid)
-        return {"host": _cpu_seconds(self.process.pid), "sandbox": _cpu_seconds(sandbox)}
+        """So far, of the host with the app in all its workers, and of the sandbox."""
+        used = {"host": 0.0, "sandbox": 0.0}
+        for pid in _family(self.process.pid):
+            used["sandbox" if _is_sandbox(pid) else "host"] += _cpu_seconds(pid)
+        return used
 
     def wait_until_idle(self) -> None:
         """Until every event of a commit has been sent, and the broker's store rests."""
@@ -86,12 +88,12 @@ def count(file: Path, question: str) -> int:
 
 
 @contextlib.contextmanager
-def whole_shop(folder: Path) -> Iterator[Shop]:
+def whole_shop(folder: Path, workers: int = 1) -> Iterator[Shop]:
     """`dev.py run` without covers, in `folder / "state"`, with many copies of each book."""
     port, state, log = _free_ports(), folder / "state", folder / "shop.log"
     environment = {name: value for name, value in os.environ.items() if name not in _own_settings()}
     command = [sys.executable, "-m", "local.serve", "--no-covers"]
-    command += ["--port", str(port), "--state", str(state)]
+    command += ["--port", str(port), "--state", str(state), "--workers", str(workers)]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
@@ -163,12 +165,16 @@ def _fill_shelves(inventory: Path) -> None:
         connection.execute("UPDATE stock SET on_hand = on_hand + ? WHERE on_hand > 0", (_COPIES,))
 
 
-def _sandbox_of(pid: int) -> int:
+def _family(pid: int) -> Iterator[int]:
+    """A process, its children and theirs."""
+    yield pid
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in children.read_text().split():
-            if b"sandbox" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0"):
-                return int(child)
-    raise RuntimeError("the shop has no sandbox")
+            yield from _family(int(child))
+
+
+def _is_sandbox(pid: int) -> bool:
+    return b"sandbox" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 def _cpu_seconds(pid: int) -> float:

@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,12 +79,14 @@ class StripeSandbox:
 
 
 @contextmanager
-def stripe_sandbox(folder: Path, shop_url: str | None = None) -> Iterator[StripeSandbox]:
+def stripe_sandbox(
+    folder: Path, shop_url: str | None = None, shop_events: Sequence[str] = ("*",)
+) -> Iterator[StripeSandbox]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(create_app(folder, url, shop_url), log_level="warning")
+        config = uvicorn.Config(create_app(folder, url, shop_url, shop_events), log_level="warning")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
         thread.start()
