@@ -68,9 +68,9 @@ def _repeat_rows(
     counted = set(keys) if len([one for one in columns if one[5]]) == 1 else set()
     named = [name for _, name, *_ in columns if name not in counted]
     values = [
-        f"substr({name}, 1, max(4, length({name}) - 8)) || printf('%08x', copy.number)"
+        f"substr(one.{name}, 1, max(4, length(one.{name}) - 8)) || printf('%08x', copy.number)"
         if name in ids
-        else name
+        else f"one.{name}"
         for name in named
     ]
     connection.execute(
@@ -78,5 +78,5 @@ def _repeat_rows(
         " WITH RECURSIVE copy (number) AS"
         f" (SELECT 1 UNION ALL SELECT number + 1 FROM copy WHERE number < {copies})"
         f" SELECT {', '.join(values)} FROM (SELECT * FROM {table} WHERE {_ONLY.get(table, 'TRUE')})"
-        " CROSS JOIN copy"
+        " AS one CROSS JOIN copy"
     )
