@@ -58,6 +58,7 @@ PROGRAMS = {
     "bench": ("bench", "run the benchmarks and print a table (--full: every size)"),
     "import": ("local.importer", "load a CSV or ONIX file (--map, --set, --report)"),
     "token": ("local.token", "print a bearer token (--role ROLE, --subject NAME)"),
+    "tour": ("local.tour", "buy a book from the running shop, call by call (--port, --state DIR)"),
     "migrate": ("local.migrate", "bring the databases of the settings to the newest schema"),
 }
 ALL_TESTS = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile"]

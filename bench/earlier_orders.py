@@ -41,7 +41,7 @@ def repeat(state: Path, orders: int) -> None:
     """Of a shop that does not run, and has had some orders; at least `orders` are there then."""
     with contextlib.closing(sqlite3.connect(state / "orders.db")) as connection:
         (there,) = connection.execute("SELECT COUNT(*) FROM orders").fetchone()
-    copies = -(-(orders - there) // there)
+    copies = max(1, -(-(orders - there) // there))
     for name, tables in _OWN_IDS.items():
         with contextlib.closing(sqlite3.connect(state / name)) as connection, connection:
             # Nobody else has it open, and where we are killed it is thrown away.

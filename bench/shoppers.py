@@ -139,7 +139,8 @@ class _Shopper:
 
     async def _moved(self, checkout: Any, out_of: Sequence[str]) -> Any:
         while checkout["status"] in out_of:
-            _, _, checkout = await self._ask("GET", f"checkouts/{checkout['id']}?wait=20")
+            path = f"checkouts/{checkout['id']}?wait=20&seen={checkout['version']}"
+            _, _, checkout = await self._ask("GET", path)
         return checkout
 
     async def _ask(

@@ -64,7 +64,7 @@ class Host:
         self._services = Services(self._invoker.trigger, self._clock, command.state, host_json, log)
         self._durable = DurableExtension(self._services)
         self._durable.register(self._kinds)
-        self._durable_api = register_durable_api(
+        register_durable_api(
             self._kinds, self._durable.hubs, command, keys=self._keys, clock=self._clock, log=log
         )
         self._hosted: dict[str, HostedFunction] = {}
@@ -123,10 +123,9 @@ class Host:
     async def close(self) -> None:
         """After the last invocation: ends what the functions lived on, and the threads that wait
         for work."""
-        await self._durable_api.close()
-        self._durable.close()
         for extension in reversed(self._kinds.extensions):
             await extension.close()
+        self._durable.close()
         self._invoker.close()
         self._pool.close()
 

@@ -11,9 +11,10 @@ import signal
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import suppress
+from functools import partial
 
 from functions.inventory.covers.draw import CoverSpec, placeholder_colour, render
 from functions.inventory.media_model import PUBLIC
@@ -37,6 +38,8 @@ _LOWER_PRIORITY = 10
 """In steps of POSIX's nice: shoppers come first."""
 _LOOK_EVERY_SECONDS = 5.0
 
+Draw = Callable[[CoverSpec], dict[str, bytes]]
+
 
 def cover_spec(work_id: int, details: BookDetails) -> CoverSpec:
     authors = [person.name for person in details.contributors if person.role == "author"]
@@ -50,17 +53,22 @@ def cover_spec(work_id: int, details: BookDetails) -> CoverSpec:
 
 
 def draw_missing(
-    catalogue: Catalogue, blobs: BlobStore, painters: Executor, ending: threading.Event
+    catalogue: Catalogue,
+    blobs: BlobStore,
+    painters: Executor,
+    ending: threading.Event,
+    draw: Draw = render,
 ) -> int:
     """Draws one cover for the editions of each work; how many editions got one.
 
-    Returns within a second or two after `ending` is set.
+    What `draw` fails at is left out and told on standard error. Returns within a second or two
+    after `ending` is set.
     """
     drawn = 0
     after = Isbn("0" * 13)
     while not ending.is_set() and (editions := catalogue.without_cover(after, _AT_ONCE)):
         after = max(editions)
-        covers = _covers(editions, blobs, painters)
+        covers = _covers(editions, blobs, painters, draw)
         catalogue.put_covers(covers)
         drawn += len(covers)
     return drawn
@@ -124,7 +132,7 @@ def _draw_since(
 
 
 def _covers(
-    editions: Mapping[Isbn, StoredEdition], blobs: BlobStore, painters: Executor
+    editions: Mapping[Isbn, StoredEdition], blobs: BlobStore, painters: Executor, draw: Draw
 ) -> dict[Isbn, Cover]:
     works: dict[int, list[Isbn]] = defaultdict(list)
     for isbn, edition in editions.items():
@@ -132,11 +140,22 @@ def _covers(
     specs = [cover_spec(work_id, editions[isbns[0]].details) for work_id, isbns in works.items()]
     covers: dict[Isbn, Cover] = {}
     for isbns, spec, pictures in zip(
-        works.values(), specs, painters.map(render, specs), strict=True
+        works.values(), specs, painters.map(partial(_painted, draw), specs), strict=True
     ):
+        if pictures is None:
+            continue
         cover = Cover(put_cover(blobs, pictures), placeholder_colour(spec))
         covers |= dict.fromkeys(isbns, cover)
     return covers
+
+
+def _painted(draw: Draw, spec: CoverSpec) -> dict[str, bytes] | None:
+    """None where it cannot be drawn: one title that no font can bear must not stop the others."""
+    try:
+        return draw(spec)
+    except Exception as error:
+        print(f"No cover can be drawn for {spec.title!a}: {error!r}", file=sys.stderr, flush=True)
+        return None
 
 
 def _watch_stdin(ending: threading.Event) -> None:

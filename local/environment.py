@@ -21,7 +21,8 @@ BROKER = 2
 
 
 def embedded(state: Path, port: int) -> dict[str, str]:
-    """Every setting that such a shop needs; a name already in the environment wins."""
+    """Every setting that such a shop needs; a name already in the environment wins. With a key of
+    Stripe's own there, the shop talks to Stripe, and to the sandbox only where that is said."""
     origin = f"http://127.0.0.1:{port}"
     beside = f"http://127.0.0.1:{port + SANDBOX}"
     stripe = account_keys(state)
@@ -48,7 +49,15 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRET": stripe.webhook_secret,
         "STRIPE_API_BASE": beside,
     }
-    return {name: os.environ.get(name) or value for name, value in values.items()}
+    values = {name: os.environ.get(name) or value for name, value in values.items()}
+    if not os.environ.get("STRIPE_API_BASE") and not is_sandboxed(values["STRIPE_SECRET_KEY"]):
+        del values["STRIPE_API_BASE"]
+    return values
+
+
+def is_sandboxed(key: str) -> bool:
+    """Every key that is made here says so, in the sample of local settings too."""
+    return "sandbox" in key
 
 
 def shop_secret(state: Path) -> str:

@@ -12,16 +12,18 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from funchost.cli import main as host
 from functions.inventory.media_model import PUBLIC, UPLOADS
 from functions.payments.model import WEBHOOK_EVENTS
 from local.environment import SANDBOX, SANDBOX_KEYS, STATE, embedded
+from local.other_hosts import UnreadableSettingsError, complete
 from shared.kit.files import HALF_WRITTEN, lock, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
+DEFAULT_PORT = 7071
 MARK = "shop.json"
 """Marks a folder as a shop's state: what may be thrown away by --fresh."""
 LOCK = "shop.lock"
@@ -81,7 +83,10 @@ def open_shop(options: argparse.Namespace, state: Path) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="dev.py run", description=(__doc__ or "").strip())
     top.add_argument(
-        "--port", type=port_number, default=7071, help="the sandbox takes the next (default: 7071)"
+        "--port",
+        type=port_number,
+        default=DEFAULT_PORT,
+        help="the sandbox takes the next (default: %(default)s)",
     )
     top.add_argument("--state", default=STATE, metavar="DIR", help="default: .local, beside dev.py")
     top.add_argument("--fresh", action="store_true", help="throw the state folder away first")
@@ -146,16 +151,20 @@ def throw_away(state: Path) -> bool:
 
 
 def give_other_hosts_settings() -> None:
-    """`func start` and `python -m funchost start` read this file; one that is there stays.
+    """They name the stores of the folder `.local`: a shop with another state folder writes none.
 
-    It names the stores of the folder `.local`: a shop with another state folder writes none. The
-    sandbox's keys are the state folder's own, so the sample cannot have them.
+    The sandbox's keys are the state folder's own, so the sample cannot have them.
     """
     sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))
-    for name in SANDBOX_KEYS:
-        sample["Values"][name] = os.environ[name]
-    with suppress(FileExistsError), (ROOT / "local.settings.json").open("x") as file:
-        file.write(json.dumps(sample, indent=2) + "\n")
+    file = ROOT / "local.settings.json"
+    is_new = not file.exists()
+    try:
+        added = complete(file, sample, {name: os.environ[name] for name in SANDBOX_KEYS})
+    except UnreadableSettingsError as error:
+        print(f"{error}; other hosts may lack settings that this shop needs.", file=sys.stderr)
+        return
+    if added and not is_new:
+        print(f"Added to {file.name}: {', '.join(added)}.")
 
 
 def refuse(sentence: str) -> int:
@@ -225,6 +234,7 @@ def announce(port: int, state: str) -> None:
                 print("The app could not be loaded; the lines above say why.", file=sys.stderr)
                 return
             waiting.wait(0.1 if status is None else 1.0)
+    with_port = "" if port == DEFAULT_PORT else f" --port {port}"
     with_state = "" if state == STATE else f" --state {shlex.quote(state)}"
     print(
         f"\nThe shop is open.\n"
@@ -233,6 +243,7 @@ def announce(port: int, state: str) -> None:
         f"  health     {origin}/api/health/ready\n"
         f"  payments   http://127.0.0.1:{port + SANDBOX}/stripe\n"
         f"  a token    python3 dev.py token --role catalogue.write{with_state}\n"
+        f"  a tour     python3 dev.py tour{with_port}{with_state}\n"
         f"Ctrl-C ends it.\n",
         flush=True,
     )

@@ -6,7 +6,8 @@ It signs with the key in the state folder, so it works whether or not the shop i
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.environment import STATE
@@ -14,30 +15,57 @@ from sandbox.oidc.store import SigningKeys
 from sandbox.oidc.tokens import DEFAULT_LIFETIME, issue
 
 
+class NoShopError(Exception):
+    """The folder is no shop's state."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Signs for the shop that was last served from a state folder."""
+
+    state: Path
+    issuer: str
+    audience: str
+
+    def token_for(
+        self,
+        subject: str,
+        roles: Iterable[str] = (),
+        email: str | None = None,
+        lifetime: int = DEFAULT_LIFETIME,
+    ) -> str:
+        """`lifetime` in seconds."""
+        return issue(
+            SigningKeys(self.state),
+            issuer=self.issuer,
+            audience=self.audience,
+            subject=subject,
+            roles=roles,
+            email=email,
+            lifetime=lifetime,
+        )
+
+
+def tokens_of(state: Path) -> Tokens:
+    """Raises NoShopError."""
+    try:
+        said = json.loads((state / "shop.json").read_text("utf-8"))
+        return Tokens(state, str(said["issuer"]), str(said["audience"]))
+    except (OSError, ValueError, TypeError, KeyError):
+        raise NoShopError(
+            f"No shop has been started in {state}: run `python3 dev.py run` first,"
+            " or name its folder with --state."
+        ) from None
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    state = Path(options.state)
     try:
-        shop = json.loads((state / "shop.json").read_text("utf-8"))
-        issuer, audience = str(shop["issuer"]), str(shop["audience"])
-    except (OSError, ValueError, TypeError, KeyError):
-        print(
-            f"No shop has been started in {state}: run `python3 dev.py run` first,"
-            " or name its folder with --state.",
-            file=sys.stderr,
-        )
+        tokens = tokens_of(Path(options.state))
+    except NoShopError as error:
+        print(error, file=sys.stderr)
         return 2
-    print(
-        issue(
-            SigningKeys(state),
-            issuer=issuer,
-            audience=audience,
-            subject=options.subject,
-            roles=options.role,
-            email=options.email,
-            lifetime=options.expires,
-        )
-    )
+    print(tokens.token_for(options.subject, options.role, options.email, options.expires))
     return 0
 
 

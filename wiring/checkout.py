@@ -10,6 +10,7 @@ from shared.kit.provider import Provider
 from wiring.common import service_bus
 
 if TYPE_CHECKING:
+    from functions.checkout.service.customers import Customers
     from functions.checkout.service.news import News
     from functions.checkout.service.orders import GuestLinks, OrderBook
     from functions.checkout.service.starting import CheckoutIds, Starting
@@ -45,6 +46,7 @@ class Checkout:
         self._settings = settings
         self._clock = clock
         self._inventory = inventory
+        self._cart = cart
         self._shipping = shipping
         self._bell = Bell()
         self.database = Provider(self._database)
@@ -55,6 +57,7 @@ class Checkout:
             starting=Provider(self._starting),
             watching=Provider(self._watching),
             orders=self.orders,
+            customers=Provider(self._customers),
             steps=Provider(self._steps),
             news=Provider(self._news),
             sweeping=Provider(self._sweeping),
@@ -124,6 +127,11 @@ class Checkout:
         from functions.checkout.service.orders import OrderBook
 
         return OrderBook(self.transactions(), self._shipping.voids())
+
+    def _customers(self) -> "Customers":
+        from functions.checkout.service.customers import Customers
+
+        return Customers(self.transactions(), self._shipping.addresses(), self._cart.carts())
 
     def _news(self) -> "News":
         from functions.checkout.service.news import News

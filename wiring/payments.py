@@ -49,7 +49,7 @@ class Payments:
 
     def check(self) -> None:
         """That the database answers and has its tables."""
-        self.transactions().run(lambda transaction: transaction.events.raw("none"))
+        self.transactions().look(lambda transaction: transaction.events.raw("none"))
 
     def _database(self) -> "Database":
         from shared.sql.database import Database

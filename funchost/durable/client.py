@@ -82,11 +82,6 @@ class HubClient:
     def hub(self) -> str:
         return self._hub
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it has read anything, and so has a connection to close."""
-        return self._reader is not None
-
     def close(self) -> None:
         self._executor.shutdown()
         if self._reader is not None:

@@ -33,7 +33,7 @@ from funchost.durable.store.records import (
     LoadedInstance,
     Wake,
 )
-from funchost.durable.store.writer import Writer
+from funchost.durable.store.writer import Transaction, Writer
 from funchost.durable.suspects import MOST_TRIALS, SUSPICIOUS_DEATHS, death_sentence
 from funchost.durable.versions import version_problem
 from funchost.kinds import Invoke
@@ -79,7 +79,9 @@ class Engine:
         # Held by whoever is suspected of killing its process.
         self._alone = asyncio.Lock()
         self._orchestrations = OrchestrationRunner(options, functions, invoke, clock.now)
-        self._entities = EntityRunner(options, invoke, clock.now)
+        self._entities = EntityRunner(
+            options, invoke, clock.now, partial(log.log, _CATEGORY, ERROR)
+        )
         self._activities = ActivityWork(
             writer,
             ActivityRunner(options, functions, invoke, clock.now, log),
@@ -114,6 +116,7 @@ class Engine:
         return None
 
     async def start(self) -> None:
+        self._writer.catch_up = self._catch_up
         await self._writer.submit(self._lease.register)
         await self._take_over()
         await self._delayed.start()
@@ -132,6 +135,7 @@ class Engine:
         while self._tasks:
             await asyncio.wait(self._tasks)
         await self._writer.submit(self._lease.release)
+        self._writer.catch_up = None
         self._lease.drop_lock()
 
     # Wakes
@@ -422,14 +426,19 @@ class Engine:
     # Work that others left
 
     async def _collect(self) -> None:
-        wakes, self._seen_message = await self._writer.submit(
-            partial(work.foreign_messages, owner=self.owner, after=self._seen_message)
-        )
-        self.on_wakes(wakes)
+        await self._writer.submit(self._catch_up)
         await self._claim_instances()
         await self._activities.claim()
         self._delayed.plan(await self._writer.submit(work.next_due))
         self._on_change("")
+
+    def _catch_up(self, transaction: Transaction) -> None:
+        """In the writer's thread. Messages have to be known in the order of their commits, whoever
+        made these."""
+        wakes, self._seen_message = work.foreign_messages(
+            transaction, self.owner, self._seen_message
+        )
+        transaction.wakes += wakes
 
     async def _claim_instances(self) -> None:
         room = self._orchestrator_lane.room

@@ -57,9 +57,15 @@ class _Turn:
 
 class EntityRunner:
     def __init__(
-        self, options: DurableOptions, invoke: Invoke, now: Callable[[], datetime]
+        self,
+        options: DurableOptions,
+        invoke: Invoke,
+        now: Callable[[], datetime],
+        report: Callable[[str], None],
     ) -> None:
+        """`report` is told of operations that fail: of a signal, nobody else hears."""
         self._options = options
+        self._report = report
         self._invoke = invoke
         self._now = now
 
@@ -144,6 +150,10 @@ class EntityRunner:
             entity=EntityChange(result.state, result.exists, turn.locked_by, at),
         )
         for request, answer in zip(turn.operations, result.results, strict=True):
+            if answer.is_error:
+                self._report(
+                    f"{live.id}: the operation '{request.operation}' failed: {answer.result}"
+                )
             if not request.is_signal:
                 commit.messages.append(_respond(request, answer, at))
         for signal in result.signals:

@@ -17,9 +17,6 @@ from funchost.durable.store.writer import Writer
 
 __all__ = ["Hub", "Hubs", "open_hubs"]
 
-_MOST_HUBS = 64
-"""Beyond, those that nothing was read from or written to are forgotten."""
-
 
 class Hub:
     """One hub: its database, its client, and the engine that an app may run on it. The database is
@@ -65,10 +62,6 @@ class Hub:
             )
         return self._writer
 
-    @property
-    def is_idle(self) -> bool:
-        return self._writer is None and not self.client.is_open
-
     def close(self) -> None:
         self.client.close()
         if self._writer is not None:
@@ -101,6 +94,7 @@ class Hubs:
         self._now = now
         self._functions = functions
         self._hubs: dict[str, Hub] = {}
+        self._declared: dict[str, str] = {options.hub.lower(): options.hub}
 
     @property
     def default_hub(self) -> str:
@@ -108,26 +102,28 @@ class Hubs:
 
     @property
     def known(self) -> Sequence[str]:
-        stored = {file.stem for file in (self._state / "durable").glob("*.db")}
-        stored.discard(self.default_hub.lower())
-        return sorted([self.default_hub, *stored], key=str.lower)
+        stored = {file.stem: file.stem for file in (self._state / "durable").glob("*.db")}
+        return sorted((stored | self._declared).values(), key=str.lower)
+
+    def declare(self, name: str) -> None:
+        self._declared.setdefault(name.lower(), name)
 
     def client(self, hub: str | None = None) -> HubClient:
         return self.hub(hub or self.default_hub).client
 
     def hub(self, name: str) -> Hub:
         """Raises ArgumentError."""
-        if not is_hub_name(name):
-            raise ArgumentError(
-                f"'{name}' is not the name of a task hub: it starts with a letter and has 3 to 45 "
-                "letters and digits."
-            )
         key = name.lower()
         if key not in self._hubs:
-            if len(self._hubs) >= _MOST_HUBS:
-                # Requests may name any number of hubs that do not exist.
-                used = [hub for hub in self._hubs.values() if not hub.is_idle]
-                self._hubs = {hub.name.lower(): hub for hub in used}
+            if not is_hub_name(name):
+                raise ArgumentError(
+                    f"'{name}' is not the name of a task hub: it starts with a letter and has 3 to "
+                    "45 letters and digits."
+                )
+            if key not in self._declared and not hub_file(self._state, name).is_file():
+                raise ArgumentError(
+                    f"There is no task hub '{name}'; there is: {', '.join(self.known)}."
+                )
             is_own = key == self.default_hub.lower()
             self._hubs[key] = Hub(
                 name,

@@ -307,11 +307,16 @@ class TaskHubs(Protocol):
 
     @property
     def known(self) -> Sequence[str]:
-        """The hubs that have a database in this state folder, by name, and the default one."""
+        """The hubs that have a database in this state folder, by name, the default one, and those
+        that were declared."""
+        ...
+
+    def declare(self, name: str) -> None:
+        """A binding of the app names this hub."""
         ...
 
     def client(self, hub: str | None = None) -> DurableClient:
-        """None or "" is the default hub. Raises ArgumentError for a name that no hub may have. A
-        hub other than the default one takes requests, but its work is done by the app whose default
-        it is."""
+        """None or "" is the default hub. Raises ArgumentError for one that is not `known`. A hub
+        other than the default one takes requests, but its work is done by the app whose default it
+        is."""
         ...

@@ -85,6 +85,11 @@ PLACED: frozenset[OrderStatus] = frozenset(
     {"placed", "partly_dispatched", "dispatched", "delivered", "cancelling", "refunded"}
 )
 
+SETTLED: frozenset[OrderStatus] = frozenset(
+    {"dispatched", "delivered", "cancelled", "refunded", "rejected", "expired"}
+)
+"""Nothing is left to do for which it has to be known who the buyer is."""
+
 PAYMENT_LIMIT = timedelta(minutes=30)
 HELD_BEYOND = timedelta(minutes=15)
 """How much longer than the payment limit copies are held."""

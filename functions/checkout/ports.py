@@ -1,6 +1,6 @@
 """What checkout needs from outside."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,10 +55,6 @@ class Orders(Protocol):
 
     def open_of_cart(self, cart_id: str) -> tuple[Order, str] | None:
         """With the fingerprint of what it was asked to buy and where to send it."""
-        ...
-
-    def version(self, order_id: str) -> int | None:
-        """Moves with each change of the order."""
         ...
 
     def status(self, order_id: str) -> OrderStatus | None: ...
@@ -117,9 +113,21 @@ class Orders(Protocol):
         """Placed ones, newest first."""
         ...
 
-    def erase(self, customer_id: str) -> int:
-        """Takes out who bought and where it went; the order's sums and lines stay."""
+    def everything_of(self, customer_id: str) -> Sequence[Order]:
+        """Every checkout and order, the oldest first."""
         ...
+
+    def erase(self, customer_id: str) -> Sequence[tuple[str, OrderStatus]]:
+        """Takes the orders from their customer and gives them with their statuses. Who bought and
+        where it went is forgotten when the order is settled, at once or later; its sums and lines
+        stay."""
+        ...
+
+    def forget_buyers(self, erased_before: datetime) -> int:
+        """Of orders that were erased before then and are not settled yet; how many."""
+        ...
+
+    def versions(self, order_ids: Collection[str]) -> Mapping[str, int]: ...
 
     def due(
         self, statuses: Sequence[OrderStatus], before: datetime, limit: int
@@ -180,4 +188,8 @@ class Sagas(Protocol):
 
     async def wake(self, order_id: str) -> None:
         """Rings at the order's sagas; harmless where they have ended."""
+        ...
+
+    async def forget(self, started_before: datetime) -> int:
+        """Deletes the histories of those that have ended; how many."""
         ...

@@ -107,7 +107,8 @@ class ImportOptions(Command):
 
 def _bare_name(name: str) -> str:
     """What is left when folders are taken away; it is shown, and never opened."""
-    return PurePath(name.replace("\\", "/")).name or "unnamed"
+    bare = PurePath(name.replace("\\", "/")).name
+    return bare if bare.strip(".") else "unnamed"
 
 
 FileName = Annotated[OneLine, Field(max_length=255), AfterValidator(_bare_name)]

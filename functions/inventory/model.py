@@ -154,7 +154,8 @@ def _visible(text: str) -> str:
 Name = Annotated[OneLine, AfterValidator(_visible)]
 """By which a person knows the thing again."""
 
-CalendarDate = Annotated[date, Field(ge=date(1000, 1, 1))]
+EARLIEST = date(1000, 1, 1)
+CalendarDate = Annotated[date, Field(ge=EARLIEST)]
 """Dates long before printing are slips; 0001-01-01 stands for no date where books are sorted."""
 
 

@@ -63,7 +63,7 @@ def _text(value: str) -> str:
     return value.strip()
 
 
-Text = Annotated[str, AfterValidator(_text)]
+_IS_TEXT = AfterValidator(_text)
 Amount = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=10**12)]
 Day = Annotated[date, BeforeValidator(_day)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
@@ -247,10 +247,11 @@ def _fields(value: str) -> str:
 class BookQuery(Query):
     """Filters narrow together; `category` takes in all categories below it."""
 
-    q: Annotated[Text | None, Field(max_length=200)] = None
-    category: Annotated[Text | None, Field(max_length=80)] = None
+    q: Annotated[str, Field(max_length=200), _IS_TEXT] | None = None
+    category: Annotated[str, Field(max_length=80), _IS_TEXT] | None = None
     author: Annotated[
-        Text | None, Field(max_length=300, description="an author's id, or the name in full")
+        Annotated[str, Field(max_length=300), _IS_TEXT] | None,
+        Field(description="an author's id, or the name in full"),
     ] = None
     language: Annotated[str | None, Field(pattern="^[a-z]{2,3}$")] = None
     format: Format | None = None
@@ -281,7 +282,7 @@ class BookQuery(Query):
 class AuthorQuery(Query):
     """`q` begins a name or any word of it: `Le Guin`, `Ursula`, `Gui`."""
 
-    q: Annotated[Text | None, Field(max_length=200)] = None
+    q: Annotated[str, Field(max_length=200), _IS_TEXT] | None = None
     limit: PageSize = 20
     cursor: Cursor | None = None
 

@@ -229,6 +229,10 @@ class Transactions(Protocol):
         """
         ...
 
+    def look(self, work: Callable[[Transaction], T]) -> T:
+        """For reading alone, on the primary; it waits for no writer."""
+        ...
+
 
 class Reports(Protocol):
     """Where people are told that money does not add up."""

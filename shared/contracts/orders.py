@@ -83,6 +83,15 @@ class OrderLinkRequested(Payload):
     order_number: str
 
 
+class CustomerErased(Payload):
+    """Whoever keeps more of the customer than an order's id forgets it. The session is a digest of
+    the customer's id."""
+
+    kind: ClassVar[str] = "customer.erased"
+
+    customer_id: str
+
+
 class Delivery(BaseModel):
     """Where an order goes: what shipping needs and no event carries."""
 

@@ -407,13 +407,3 @@ def test_a_guests_link_opens_his_order_for_its_time_and_no_other() -> None:
     clock.advance(timedelta(days=31))
     with pytest.raises(UnknownOrder):
         links.order_id(token)
-
-
-def test_an_erased_customer_leaves_sums_and_no_name(buying: Buying) -> None:
-    order_id = placed(buying, 1)
-    assert len(buying.orders.exported("anna")) == 1
-    assert buying.orders.erase("anna") == 1
-    order = buying.order(order_id)
-    assert (order.customer_id, order.email, order.delivery) == (None, None, None)
-    assert order.total == order.captured
-    assert buying.orders.contact(order_id) is None

@@ -12,6 +12,7 @@ from threading import Event
 
 import pytest
 
+from functions.inventory.covers import CoverSpec, render
 from functions.inventory.model import BookDetails, Cover
 from local.covers import cover_spec, draw_missing
 from local.serve import prepared
@@ -69,6 +70,20 @@ def test_every_book_gets_a_cover_and_editions_of_a_work_the_same(
     assert stored[isbn(3)].cover is None
     for size in ("thumbnail", "small", "large"):
         assert blobs.exists(f"covers/{stored[isbn(1)].cover}-{size}.webp")
+
+
+def test_a_cover_that_cannot_be_drawn_does_not_stop_the_others(
+    shelves: Shelves, blobs: FolderBlobs, painters: Executor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def draw(spec: CoverSpec) -> dict[str, bytes]:
+        if spec.title == "Unbearable":
+            raise OSError("raster overflow")
+        return render(spec)
+
+    shelves.put(a_book(1), a_book(2, title="Unbearable"), a_book(3))
+    assert draw_missing(shelves.catalogue, blobs, painters, Event(), draw) == 2
+    assert list(shelves.catalogue.without_cover(isbn(0), 3)) == [isbn(2)]
+    assert "'Unbearable': OSError('raster overflow')" in capsys.readouterr().err
 
 
 def test_a_painter_that_is_to_end_begins_no_more(

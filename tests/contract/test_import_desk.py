@@ -71,6 +71,16 @@ def test_a_key_that_came_with_another_file_is_refused(desk: Imports, tmp_path: P
 def test_what_cannot_be_set_is_refused_at_once(desk: Imports) -> None:
     with pytest.raises(BadInput, match="is not a price"):
         desk.take_in(content(1), "a", ImportOptions(set={"price": "x"}), "anna", delivery("k"))
+    with pytest.raises(BadInput, match="map: knows no colour"):
+        desk.take_in(content(1), "a", ImportOptions(map={"colour": "x"}), "anna", delivery("k"))
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [("../../a.csv", "a.csv"), ("C:\\x\\a.csv", "a.csv"), ("..", "unnamed"), ("a/..", "unnamed")],
+)
+def test_a_files_name_is_shown_without_its_folders(sent: str, kept: str) -> None:
+    assert AnnouncedImport(file_name=sent, size=1).file_name == kept
 
 
 def test_an_import_whose_process_died_is_gone_on_with_when_the_lease_ends(

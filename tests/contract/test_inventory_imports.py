@@ -164,6 +164,19 @@ def test_a_row_changes_only_what_its_columns_say(desk: Desk) -> None:
     assert said.categories == ("crime",)
 
 
+def test_a_date_before_printing_is_noted_and_costs_no_record(desk: Desk) -> None:
+    head = "isbn,title,author,price,published on\n"
+    ended = desk.take_in(head + f"{isbn(1)},A,A B,1,0999\n{isbn(2)},B,A B,1,2001\n")
+    assert counts(ended)["added"] == 2
+    assert [note.what for note in ended.progress.notes if note.where == "published_on"] == [
+        "0999-01-01 is before the year 1000"
+    ]
+    early = "<PublishingDetail><PublishingDate><PublishingDateRole>02</PublishingDateRole><Date>"
+    block = early + "00010101</Date></PublishingDate></PublishingDetail>"
+    desk.take_in(onix.message(onix.product(isbn(2), block, notification="04")))
+    assert desk.said(isbn(2)).on_sale_on is None
+
+
 def test_categories_are_known_by_slug_name_and_code_and_others_are_noted(desk: Desk) -> None:
     text = "isbn,title,author,price,genre\n" + "".join(
         f"{isbn(number)},T{number},A B,1.00,{genre}\n"

@@ -19,12 +19,19 @@ from funchost.servicebus.options import ServiceBusOptions
 from funchost.servicebus.sources.client import ClientProvider
 from funchost.servicebus.sources.direct import DirectProvider
 from funchost.servicebus.sources.port import EntityError, LockLostError, SourceError
+from tests.support.brisk_sdk import brisk_sdk
 from tests.support.running_bus import queues, running_bus
 
 OPTIONS = ServiceBusOptions.read(
     HostJson({"extensions": {"serviceBus": {"clientRetryOptions": {"maxRetries": 0}}}})
 )
 PATIENCE = 10.0
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_service_bus_clients():
+    with brisk_sdk():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +89,7 @@ def text(body, **fields):
 
 
 async def put(bus, entity, *bodies, session=None):
-    """Where it does not matter who sends: to open a sender takes the SDK half a second, to close it
-    as long."""
+    """Where it does not matter who sends."""
     properties = encode_described_list(PROPERTIES, [None] * 10 + [session])
     messages = [incoming(properties + b"\x00\x53\x75" + encode(body.encode())) for body in bodies]
     await bus.thread.call(lambda: bus.broker.send(entity, messages))

@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.brisk_sdk import brisk_sdk
 from tests.support.stripe import StripeSandbox, stripe_sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,6 +196,12 @@ class HostFactory:
             if host.process.poll() is None:
                 host.process.kill()
                 host.process.wait(_PATIENCE_SECONDS)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_service_bus_clients() -> Iterator[None]:
+    with brisk_sdk():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -145,6 +145,8 @@ def test_a_file_that_cannot_be_read_is_told_why(
         ("?set=price", "text/csv", b"isbn\n", 400),
         ("?set=price=cheap", "text/csv", b"isbn\n", 400),
         ("?set=colour=red", "text/csv", b"isbn\n", 400),
+        ("?set=stock=1,stock=2", "text/csv", b"isbn\n", 400),
+        ("?map=colour=Shade", "text/csv", b"isbn\n", 400),
         ("", "application/json", b'{"file_name": "a.csv"}', 400),
         ("", "application/json", b'{"file_name": "a.csv", "size": 200000000}', 400),
         ("", "image/png", b"isbn\n", 415),

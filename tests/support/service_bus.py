@@ -51,6 +51,7 @@ ENTITIES = {
                         "Properties": {},
                         "Subscriptions": [
                             {"Name": "all", "Properties": {}},
+                            {"Name": "changing", "Properties": {}},
                             {
                                 "Name": "red",
                                 "Properties": {},

@@ -92,7 +92,9 @@ def test_no_letter_of_a_title_is_drawn_as_the_box_for_a_missing_one(title: str) 
             assert bytes(loaded.getmask(letter)) != missing, f"{letter!r} in {font}"
 
 
-@pytest.mark.parametrize("title", ["", "   ", "\u0000\u0007", "🙂🙃", "\U00013080\U00013081", "\n"])
+@pytest.mark.parametrize(
+    "title", ["", " ", "\u0000\u0007", "🙂🙃", "\U00013080\U00013081", "\n", "\ufdfd"]
+)
 def test_a_title_that_no_font_can_show_still_gets_a_cover(title: str) -> None:
     assert render(spec(title)).keys() == SIZES.keys()
 

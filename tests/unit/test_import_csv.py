@@ -118,6 +118,17 @@ def test_a_cell_of_ten_megabytes_is_refused_and_the_next_row_is_read() -> None:
     ]
 
 
+def test_a_cell_of_a_hundred_thousand_lines_fills_no_report() -> None:
+    huge_row = '439554934,"' + "x\n" * 100_000 + '",A,1\n'
+    (before, huge, end, after) = read(HEADER + GOOD + huge_row + GOOD)
+    assert before.said is not None
+    assert after.said is not None
+    assert huge.fault == (
+        "opens a quote that is not closed within 2,000 lines; it was left out up to line 100002"
+    )
+    assert end.fault == "opens a quote that is never closed"
+
+
 def test_a_row_that_was_cut_off_is_refused_and_empty_cells_at_the_end_are_not() -> None:
     assert titles(HEADER + "439023483,The Hun") == ["has 2 cells, and the first row has 4"]
     assert titles(HEADER + GOOD.rstrip() + ",,\n\n,,,\n") == ["The Hunger Games"]
@@ -195,6 +206,18 @@ def test_a_cell_on_which_no_sale_depends_is_noted_and_left_out() -> None:
     assert record.said.fields == {"title": "A"}
     assert record.said.stock == 3
     assert [where for where, _ in record.notes] == ["language", "pages"]
+
+
+def test_texts_that_are_too_long_are_left_out_unless_they_are_the_title() -> None:
+    head = "isbn,title,subtitle,imprint,series,volume,authors\n439023483,"
+    long = "x" * 501
+    (record,) = read(f"{head}A,{long},{long},{long},1,{long};Jo Ok;\u200b\n")
+    assert record.said is not None
+    fields = record.said.fields
+    assert (fields.keys(), len(fields["contributors"])) == ({"title", "contributors"}, 1)
+    assert {where for where, _ in record.notes} == {"subtitle", "imprint", "series", "authors"}
+    (record,) = read(f"{head}{long},,,,,\n")
+    assert record.fault == "title is longer than 500 characters"
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:

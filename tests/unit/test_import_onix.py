@@ -93,6 +93,7 @@ def test_a_whole_product_is_read_alike_in_every_form(
         ("Price", "in EUR is not used"),
         ("PriceDate", "a price from 2026-04-01 on is not yet used"),
         ("ProductFormDetail", "B501 is not used"),
+        ("ProductIdentifier", "of type 01 is not used"),
         ("RelatedProduct", "relation 03 is not used"),
         ("Subject", "scheme 20 is not used"),
         ("SupportingResource", "a cover is not fetched"),
@@ -305,7 +306,10 @@ MANY = onix.product(ISBN) * 3
         (onix.message("".join(f"<n{number}/>" for number in range(30_000))), "more names"),
         (onix.message("<Product>" + MANY + "</Product>"), "stands in another one"),
         ("<?xml version='1.0'?><feed/>", "feed, not ONIXMessage"),
-        (onix.message(MANY).encode()[:600] + b"\xff\xfe\x00", "breaks off"),
+        (onix.message(MANY).encode()[:600] + b"\xff\xfe\x00", "breaks off.*not in the encoding"),
+        (onix.message(MANY).replace("UTF-8", "Shift_JIS"), "multi-byte.*save it as UTF-8"),
+        (onix.message(MANY).replace("UTF-8", "rot13"), "encoding .*save it as UTF-8"),
+        (onix.message(MANY).replace("UTF-8", "idna"), "encoding .*save it as UTF-8"),
     ],
 )
 def test_a_message_that_is_broken_or_meant_to_harm_is_refused_whole(
@@ -348,6 +352,19 @@ def test_a_product_without_an_isbn_is_refused_with_its_own_name() -> None:
             "</TitleElement><TitleElement><TitleElementLevel>02</TitleElementLevel>"
             "<TitleText>Works</TitleText></TitleElement>",
             "TitleElement",
+        ),
+        (
+            "<DescriptiveDetail>",
+            "<ProductIdentifier><ProductIDType>15</ProductIDType><IDValue>9780131103627</IDValue>"
+            "</ProductIdentifier><DescriptiveDetail>",
+            "ProductIdentifier",
+        ),
+        (
+            "<ProductSupply>",
+            "<CollateralDetail><TextContent><TextType>03</TextType><ContentAudience>00"
+            "</ContentAudience><Text>One.</Text><Text>Un.</Text></TextContent></CollateralDetail>"
+            "<ProductSupply>",
+            "Text",
         ),
         (
             "</Price>",

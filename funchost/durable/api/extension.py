@@ -2,7 +2,7 @@
 hook and the listener of the SDK."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,9 +12,10 @@ from funchost.durable.api.local_rpc import LocalRpc
 from funchost.durable.api.messages import send_response
 from funchost.durable.api.web_hook import ManagementApi
 from funchost.durable.interface import TaskHubs
+from funchost.durable.options import is_hub_name
 from funchost.exchange import ClientGoneError, Exchange, Receive, Scope, Send
 from funchost.http_messages import BadRequestError, Response, read_headers
-from funchost.kinds import BindingKinds, TriggerEvent
+from funchost.kinds import BindingError, BindingKinds, HostedFunction, TriggerEvent
 from funchost.logs import HostLog
 
 __all__ = ["EXTENSION", "DurableApi"]
@@ -39,9 +40,24 @@ class DurableApi:
         for kind in ("durableclient", "orchestrationclient"):
             kinds.inputs[kind] = self.client_binding
         kinds.webhooks[EXTENSION] = self.web_hook
+        kinds.extensions.append(self)
+
+    def check(self, hosted: HostedFunction) -> None:
+        for name in self._named_hubs(hosted):
+            if not is_hub_name(name):
+                raise BindingError(f"'{name}' is not the name of a task hub.")
+
+    async def start(self, hosted: Sequence[HostedFunction]) -> None:
+        for function in hosted:
+            for name in self._named_hubs(function):
+                self._hubs.declare(name)
+
+    def _named_hubs(self, hosted: HostedFunction) -> Iterator[str]:
+        for _, _, binding, source in hosted.inputs:
+            if source == self.client_binding and (name := binding.get("taskHub")):
+                yield str(name)
 
     async def close(self) -> None:
-        """After the last function has ended."""
         await self._rpc.close()
 
     async def client_binding(self, binding: Mapping[str, Any], event: TriggerEvent) -> Datum:

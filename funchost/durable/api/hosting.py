@@ -26,9 +26,7 @@ def register_durable_api(
     keys: Keys | None,
     clock: HostClock,
     log: HostLog,
-) -> DurableApi:
-    """The caller closes it after the last function has ended."""
-
+) -> None:
     def links() -> Links:
         return Links(
             public_origin(command.base_url, os.environ),
@@ -43,7 +41,6 @@ def register_durable_api(
     api.register(kinds)
     if setting("AZURE_FUNCTIONS_ENVIRONMENT") == "Development" and _is_loopback(command.address):
         kinds.admin_pages["durable"] = DurablePage(hubs, now).answer
-    return api
 
 
 def _is_loopback(address: str) -> bool:

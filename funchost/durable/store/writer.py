@@ -60,6 +60,10 @@ class Writer:
         self._operations: SimpleQueue[_Operation | None] = SimpleQueue()
         self._done: deque[_Done] = deque()
         self._wake_pending = False
+        self.catch_up: Callable[[Transaction], None] | None = None
+        """Runs, in the writer's thread, before the first operation that follows a commit of another
+        process: what it leaves in `wakes` is told before what came later."""
+        self._caught_up = -1
         self._thread = Thread(target=self._serve, name="funchost-durable-writer", daemon=True)
         self._thread.start()
 
@@ -138,6 +142,7 @@ class Writer:
         connection = self._connection
         try:
             done: list[_Done] = []
+            self._catch_up()
             for future, operation in group:
                 transaction = Transaction(connection)
                 done.append((future, None, operation(transaction), transaction.wakes))
@@ -147,6 +152,16 @@ class Writer:
                 connection.execute("ROLLBACK")
             raise
         return done
+
+    def _catch_up(self) -> None:
+        catch_up, version = self.catch_up, self._data_version()
+        if catch_up is None or version == self._caught_up:
+            return
+        transaction = Transaction(self._connection)
+        catch_up(transaction)
+        self._caught_up = version
+        # Of others' commits, and so true even if this group comes to nothing.
+        self._done.append((None, None, None, transaction.wakes))
 
     def _data_version(self) -> int:
         """Changes when another connection has committed, not with our own commits."""

@@ -63,6 +63,7 @@ class Connection(asyncio.Protocol):
         self.broker = broker
         self.nodes = nodes
         self.is_writable = True
+        self.receiving_links = 0
         self.maximum_frame = 512
         """What the client takes."""
         self._container = container

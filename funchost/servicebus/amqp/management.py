@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from funchost.servicebus.amqp.bodies import Body
 from funchost.servicebus.amqp.codec import incoming, property_value
 from funchost.servicebus.amqp.delivery import as_received
 from funchost.servicebus.amqp.requests import Reply, Request
+from funchost.servicebus.amqp.rules import described_rule, read_rule
 from funchost.servicebus.amqp.values import Array, DecodeError, Described, Int, Symbol, Timestamp
 from funchost.servicebus.broker.errors import (
     ArgumentOutOfRange,
@@ -37,40 +39,11 @@ _TIMESTAMP_ARRAY: Final = 0x83
 _STRING_ARRAY: Final = 0xB1
 _PEEK_LIMIT: Final = 1000
 _SESSIONS_LIMIT: Final = 1000
+_RULES_LIMIT: Final = 100
+_NO_TIME: Final = 253_402_300_800_000
+"""The last moment that .NET knows: what clients say who ask for no time."""
 
-_Operation = Callable[[Request, "_Body"], Awaitable[Reply]]
-
-
-class _Body:
-    """The map that a request carries; each getter names the field that is missing or wrong."""
-
-    def __init__(self, value: Any) -> None:
-        if value is not None and not isinstance(value, dict):
-            raise ArgumentOutOfRange("The body of the request is not a map.")
-        self._fields: dict[Any, Any] = value or {}
-
-    def get(self, name: str, *kinds: type) -> Any:
-        """None where it is absent or null."""
-        value = self._fields.get(name)
-        if value is not None and (type(value) not in kinds or _is_too_large(value)):
-            raise ArgumentOutOfRange(f"'{name}' may not be this {type(value).__name__}.")
-        return value
-
-    def need(self, name: str, *kinds: type) -> Any:
-        value = self.get(name, *kinds)
-        if value is None:
-            raise ArgumentOutOfRange(f"'{name}' is missing.")
-        return value
-
-    def items(self, name: str, kind: type) -> list[Any]:
-        values = self.need(name, list)
-        if not values or any(type(value) is not kind or _is_too_large(value) for value in values):
-            raise ArgumentOutOfRange(f"'{name}' is not an array of {kind.__name__}.")
-        return list(values)
-
-
-def _is_too_large(value: Any) -> bool:
-    return isinstance(value, int) and not -(1 << 63) <= value < 1 << 63
+_Operation = Callable[[Request, "Body"], Awaitable[Reply]]
 
 
 class ManagementNode:
@@ -87,6 +60,9 @@ class ManagementNode:
             "com.microsoft:get-session-state": self._session_state,
             "com.microsoft:set-session-state": self._set_session_state,
             "com.microsoft:get-message-sessions": self._sessions,
+            "com.microsoft:add-rule": self._add_rule,
+            "com.microsoft:remove-rule": self._remove_rule,
+            "com.microsoft:enumerate-rules": self._rules,
             "funchost:list-entities": self._list_entities,
         }
 
@@ -97,19 +73,19 @@ class ManagementNode:
             text = f"The operation {name!r} is not known."
             return _failure(501, "amqp:not-implemented", text)
         try:
-            return await operation(request, _Body(request.body))
+            return await operation(request, Body(request.body))
         except DecodeError as error:
             return _failure(400, "amqp:decode-error", str(error))
 
     def failure(self, error: BrokerError) -> Reply:
         return _failure(error.status, error.condition, str(error))
 
-    async def _renew_locks(self, request: Request, body: _Body) -> Reply:
+    async def _renew_locks(self, request: Request, body: Body) -> Reply:
         tokens = body.items("lock-tokens", UUID)
         until = await self._broker.renew_locks(request.path, tokens)
         return _success({"expirations": Array(_TIMESTAMP_ARRAY, until)})
 
-    async def _peek(self, request: Request, body: _Body) -> Reply:
+    async def _peek(self, request: Request, body: Body) -> Reply:
         found = await self._broker.peek(
             request.path,
             body.need("from-sequence-number", int),
@@ -118,18 +94,18 @@ class ManagementNode:
         )
         return _messages([{"message": as_received(message)} for message in found])
 
-    async def _schedule(self, request: Request, body: _Body) -> Reply:
+    async def _schedule(self, request: Request, body: Body) -> Reply:
         messages = []
         for entry in body.items("messages", dict):
-            messages.append(incoming(_Body(entry).need("message", bytes)))
+            messages.append(incoming(Body(entry).need("message", bytes)))
         numbers = await self._broker.schedule(request.path, messages)
         return _success({"sequence-numbers": Array(_LONG_ARRAY, numbers)})
 
-    async def _cancel_scheduled(self, request: Request, body: _Body) -> Reply:
+    async def _cancel_scheduled(self, request: Request, body: Body) -> Reply:
         await self._broker.cancel_scheduled(request.path, body.items("sequence-numbers", int))
         return _success()
 
-    async def _receive_deferred(self, request: Request, body: _Body) -> Reply:
+    async def _receive_deferred(self, request: Request, body: Body) -> Reply:
         locks = body.get("receiver-settle-mode", int) != 0
         found = await self._broker.receive_deferred(
             request.path,
@@ -139,24 +115,24 @@ class ManagementNode:
         )
         return _messages([_received(message) for message in found])
 
-    async def _settle(self, request: Request, body: _Body) -> Reply:
+    async def _settle(self, request: Request, body: Body) -> Reply:
         outcome = _outcome(body)
         await self._broker.settle(request.path, body.items("lock-tokens", UUID), outcome)
         return _success()
 
-    async def _renew_session_lock(self, request: Request, body: _Body) -> Reply:
+    async def _renew_session_lock(self, request: Request, body: Body) -> Reply:
         until = self._session(request, body).renew_session_lock()
         return _success({"expiration": Timestamp(until)})
 
-    async def _session_state(self, request: Request, body: _Body) -> Reply:
+    async def _session_state(self, request: Request, body: Body) -> Reply:
         return _success({"session-state": await self._session(request, body).session_state()})
 
-    async def _set_session_state(self, request: Request, body: _Body) -> Reply:
+    async def _set_session_state(self, request: Request, body: Body) -> Reply:
         state = body.get("session-state", bytes)
         await self._session(request, body).set_session_state(state)
         return _success()
 
-    def _session(self, request: Request, body: _Body) -> Receiver:
+    def _session(self, request: Request, body: Body) -> Receiver:
         """The receiver that holds the session: the link that the client names, since another one
         may have the session by now; without a name, whoever has it."""
         session_id = body.need("session-id", str)
@@ -168,18 +144,38 @@ class ManagementNode:
             raise SessionLockLost(f"The link '{name}' does not hold the session '{session_id}'.")
         return link.receiver
 
-    async def _sessions(self, request: Request, body: _Body) -> Reply:
+    async def _sessions(self, request: Request, body: Body) -> Reply:
         if not self._broker.entity(request.path).requires_session:
             raise NotAllowed(f"'{request.path}' has no sessions.")
         skip = max(0, body.get("skip", int) or 0)
         top = max(1, min(body.get("top", int) or _SESSIONS_LIMIT, _SESSIONS_LIMIT))
-        found = await self._broker.sessions(request.path, skip=skip, top=top)
+        updated_after = body.get("last-updated-time", Timestamp)
+        if updated_after is not None and updated_after >= _NO_TIME:
+            updated_after = None
+        found = await self._broker.sessions(
+            request.path, skip=skip, top=top, updated_after=updated_after
+        )
         if not found:
             return _nothing()
         ids = Array(_STRING_ARRAY, found)
         return _success({"skip": Int(skip + len(found)), "sessions-ids": ids})
 
-    async def _list_entities(self, request: Request, body: _Body) -> Reply:
+    async def _add_rule(self, request: Request, body: Body) -> Reply:
+        await self._broker.add_rule(request.path, read_rule(body))
+        return _success()
+
+    async def _remove_rule(self, request: Request, body: Body) -> Reply:
+        await self._broker.remove_rule(request.path, body.need("rule-name", str))
+        return _success()
+
+    async def _rules(self, request: Request, body: Body) -> Reply:
+        skip = max(0, body.get("skip", int) or 0)
+        top = max(1, min(body.get("top", int) or _RULES_LIMIT, _RULES_LIMIT))
+        found = (await self._broker.rules(request.path))[skip : skip + top]
+        entries = [{"rule-description": described_rule(rule)} for rule in found]
+        return _success({"rules": entries}) if entries else _nothing()
+
+    async def _list_entities(self, request: Request, body: Body) -> Reply:
         """The host's own operation, of the namespace: its entities with their counts."""
         entities = [
             {
@@ -197,7 +193,7 @@ class ManagementNode:
         return _success({"entities": entities})
 
 
-def _outcome(body: _Body) -> Outcome:
+def _outcome(body: Body) -> Outcome:
     properties = {
         str(name): property_value(value)
         for name, value in (body.get("properties-to-modify", dict) or {}).items()

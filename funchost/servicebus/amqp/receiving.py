@@ -37,8 +37,8 @@ _FIRST_BURST: Final = 16
 
 class EntitySource(OutgoingLink):
     """The broker hands over as much as the client's credit allows, but never more than a burst at
-    once, and nothing while the client does not read: what a slow client has not taken stays in the
-    broker."""
+    once, which a connection's links share, and nothing while the client does not read: what a slow
+    client has not taken stays in the broker."""
 
     def __init__(self, session: "Session", attach: Attach, path: str) -> None:
         super().__init__(session, attach)
@@ -76,6 +76,7 @@ class EntitySource(OutgoingLink):
             await receiver.close()
             return
         self.receiver = receiver
+        self.session.connection.receiving_links += 1
         self._answer(receiver)
         self._pass_credit_on()
 
@@ -107,8 +108,11 @@ class EntitySource(OutgoingLink):
             if self._draining is None:
                 self._draining = self.session.connection.spawn(self._drain(self.receiver))
             return
-        blocked = self.session.is_blocked
-        self.receiver.set_credit(0 if blocked else min(self._remaining, self._burst))
+        self.receiver.set_credit(0 if self.session.is_blocked else self._next_credit())
+
+    def _next_credit(self) -> int:
+        share = self._burst // max(1, self.session.connection.receiving_links)
+        return min(self._remaining, max(1, share))
 
     async def _drain(self, receiver: Receiver) -> None:
         """Sends what there is, then takes back the rest of the credit and says so."""
@@ -117,7 +121,7 @@ class EntitySource(OutgoingLink):
                 self._writable.clear()
                 await self._writable.wait()
             before = self._delivery_count
-            receiver.set_credit(min(self._remaining, self._burst))
+            receiver.set_credit(self._next_credit())
             await receiver.drain()
             if self._delivery_count == before:
                 break
@@ -150,6 +154,7 @@ class EntitySource(OutgoingLink):
         if self._opening is not None and self.receiver is None:
             self._opening.cancel()
         if self.receiver is not None:
+            self.session.connection.receiving_links -= 1
             self.session.connection.spawn(self.receiver.close())
 
 

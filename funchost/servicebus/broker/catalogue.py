@@ -20,12 +20,15 @@ class Container:
     one of these. `number` is its id on disk, 0 until the storage has given one.
 
     `dead_letters` of a dead-letter queue is that queue itself: what is dead-lettered there stays.
-    `last_sequence` belongs to the writer's thread."""
+    `last_sequence` and the rules belong to the writer's thread."""
 
     entity: Entity
     settings: EntitySettings
-    rules: Sequence[Rule] | None = None
-    """Of a subscription that looks into its messages; None takes all of them as they are."""
+    rules: Sequence[Rule] = ()
+    """Of a subscription: those that hold now, which begin as `declared_rules`."""
+    declared_rules: Sequence[Rule] = ()
+    takes_all: bool = False
+    """Whether its rules take every message as it is, so that nobody needs to look into it."""
     number: int = 0
     last_sequence: int = 0
     subscriptions: list["Container"] = field(default_factory=list)
@@ -37,6 +40,10 @@ class Container:
     @property
     def limits_deliveries(self) -> bool:
         return self.dead_letters is not self
+
+    def set_rules(self, rules: Sequence[Rule]) -> None:
+        self.rules = tuple(rules)
+        self.takes_all = is_catch_all(rules)
 
 
 class Catalogue:
@@ -52,8 +59,8 @@ class Catalogue:
             parent = self._add(topic.name, EntityKind.TOPIC, topic.settings)
             for subscription in topic.subscriptions.values():
                 child = self._add(subscription.path, EntityKind.SUBSCRIPTION, subscription.settings)
-                if not is_catch_all(subscription.rules):
-                    child.rules = subscription.rules
+                child.declared_rules = tuple(subscription.rules)
+                child.set_rules(subscription.rules)
                 parent.subscriptions.append(child)
         for container in list(self._by_path.values()):
             settings = container.settings

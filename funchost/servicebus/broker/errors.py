@@ -2,8 +2,11 @@
 
     BrokerError                     amqp:internal-error
     ├── EntityNotFound              amqp:not-found
+    │   └── RuleNotFound
+    ├── RuleExists                  com.microsoft:entity-already-exists
     ├── NotAllowed                  amqp:not-allowed
     ├── ArgumentOutOfRange          com.microsoft:argument-out-of-range
+    ├── ArgumentWrong               com.microsoft:argument-error
     ├── MessageSizeExceeded         amqp:link:message-size-exceeded
     ├── MessageNotFound             com.microsoft:message-not-found
     ├── MessageLockLost             com.microsoft:message-lock-lost
@@ -18,6 +21,7 @@ The texts are for people; clients go by the condition.
 
 __all__ = [
     "ArgumentOutOfRange",
+    "ArgumentWrong",
     "BrokerError",
     "BrokerSuperseded",
     "BrokerUnavailable",
@@ -27,6 +31,8 @@ __all__ = [
     "MessageSizeExceeded",
     "NotAllowed",
     "OperationTimedOut",
+    "RuleExists",
+    "RuleNotFound",
     "SessionCannotBeLocked",
     "SessionLockLost",
 ]
@@ -45,6 +51,17 @@ class EntityNotFound(BrokerError):
     status = 404
 
 
+class RuleNotFound(EntityNotFound):
+    """The subscription has no rule of this name."""
+
+
+class RuleExists(BrokerError):
+    """The subscription has a rule of this name."""
+
+    condition = "com.microsoft:entity-already-exists"
+    status = 409
+
+
 class NotAllowed(BrokerError):
     """The entity is of another kind than the call needs: a session receiver on an entity without
     sessions or the reverse, a receiver on a topic, a sender on a subscription, a message without
@@ -56,6 +73,13 @@ class NotAllowed(BrokerError):
 
 class ArgumentOutOfRange(BrokerError):
     condition = "com.microsoft:argument-out-of-range"
+    status = 400
+
+
+class ArgumentWrong(BrokerError):
+    """Such as a filter that cannot be read."""
+
+    condition = "com.microsoft:argument-error"
     status = 400
 
 

@@ -24,10 +24,13 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 from uuid import UUID
 
 from funchost.servicebus.broker.errors import BrokerError
+
+if TYPE_CHECKING:
+    from funchost.servicebus.broker.rules.rule import Rule
 
 __all__ = [
     "MAX_MESSAGE_BYTES",
@@ -406,8 +409,25 @@ class Broker(Protocol):
         """The open receiver that has this session. Raises SessionLockLost when there is none."""
         ...
 
-    async def sessions(self, path: str, *, skip: int, top: int) -> Sequence[str]:
-        """The ids of sessions with active messages, ordered, from the `skip`-th one."""
+    async def sessions(
+        self, path: str, *, skip: int, top: int, updated_after: int | None = None
+    ) -> Sequence[str]:
+        """The ids of sessions with active messages or a state, ordered, from the `skip`-th one;
+        with `updated_after`, of those whose state was set after that time."""
+        ...
+
+    def rules(self, path: str) -> "asyncio.Future[Sequence[Rule]]":
+        """Of a subscription, in the order in which they were made. Raises NotAllowed for any other
+        entity, as the two methods that follow."""
+        ...
+
+    def add_rule(self, path: str, rule: "Rule") -> asyncio.Future[None]:
+        """Holds for what is sent from now on, and outlives the broker, until the subscription is
+        declared with other rules than before. Raises RuleExists and ArgumentOutOfRange."""
+        ...
+
+    def remove_rule(self, path: str, name: str) -> asyncio.Future[None]:
+        """As `add_rule`. Without any rule, a subscription gets nothing. Raises RuleNotFound."""
         ...
 
     async def counts(self) -> Sequence[EntityCounts]:

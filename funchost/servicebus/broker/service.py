@@ -28,6 +28,7 @@ from funchost.servicebus.broker.interface import (
     Complete,
     Entity,
     EntityCounts,
+    EntityKind,
     IncomingMessage,
     MessageCodec,
     NextSession,
@@ -37,10 +38,12 @@ from funchost.servicebus.broker.interface import (
     StoredMessage,
 )
 from funchost.servicebus.broker.receiving import Feed, LinkReceiver, SessionHandle
+from funchost.servicebus.broker.rules.rule import Rule
 from funchost.servicebus.broker.sessions import HeldSession, SessionTable
 from funchost.servicebus.broker.storage import reading
 from funchost.servicebus.broker.storage.delivery import receive_deferred
 from funchost.servicebus.broker.storage.routing import accept, cancel_scheduled
+from funchost.servicebus.broker.storage.rules import add_rule, remove_rule
 from funchost.servicebus.broker.storage.schema import connect_reader
 from funchost.servicebus.broker.storage.session_state import (
     read_session_state,
@@ -224,13 +227,37 @@ class ServiceBroker:
             raise SessionLockLost(f"'{path}' has no sessions.")
         return table.receiver(session_id)
 
-    async def sessions(self, path: str, *, skip: int, top: int) -> Sequence[str]:
+    async def sessions(
+        self, path: str, *, skip: int, top: int, updated_after: int | None = None
+    ) -> Sequence[str]:
         container = self._catalogue.find(path)
         if not container.entity.requires_session:
             return []
         return await self._read(
-            lambda connection: reading.sessions(connection, container, max(skip, 0), max(top, 0))
+            lambda connection: reading.sessions(
+                connection, container, max(skip, 0), max(top, 0), updated_after
+            )
         )
+
+    def rules(self, path: str) -> asyncio.Future[Sequence[Rule]]:
+        return self._of_subscription(path, lambda _, container: container.rules)
+
+    def add_rule(self, path: str, rule: Rule) -> asyncio.Future[None]:
+        return self._of_subscription(path, partial(add_rule, rule=rule))
+
+    def remove_rule(self, path: str, name: str) -> asyncio.Future[None]:
+        return self._of_subscription(path, partial(remove_rule, name=name))
+
+    def _of_subscription(
+        self, path: str, operation: Callable[[Transaction, Container], T]
+    ) -> asyncio.Future[T]:
+        try:
+            container = self._catalogue.find(path)
+            if container.entity.kind is not EntityKind.SUBSCRIPTION:
+                raise NotAllowed(f"'{path}' is no subscription: it has no rules.")
+        except BrokerError as error:
+            return _failed(error)
+        return self._submit(lambda transaction: operation(transaction, container))
 
     async def counts(self) -> Sequence[EntityCounts]:
         return [
@@ -307,7 +334,7 @@ class ServiceBroker:
                 )
             return self._submit(
                 lambda transaction: write_session_state(
-                    transaction.connection, container, held.session_id, state
+                    transaction.connection, container, held.session_id, state, transaction.now
                 )
             )
 

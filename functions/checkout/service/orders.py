@@ -22,7 +22,7 @@ from functions.checkout.model import (
 )
 from functions.checkout.policies import LineTotal, refund_of
 from functions.checkout.ports import Place, Transaction, Transactions
-from functions.checkout.service.cancelling import refuse_cancel
+from functions.checkout.service.cancelling import give_up, refuse_cancel
 from functions.checkout.service.events import order_lines
 from functions.checkout.service.refunding import request_refund
 from shared.contracts.orders import Contact, OrderLine, OrderLinkRequested
@@ -33,7 +33,6 @@ from shared.kit.errors import BadInput
 from shared.kit.idempotency import Delivery, once
 
 _LINK_LASTS = timedelta(days=30)
-_CANCELLABLE = frozenset({"validating", "reserving", "awaiting_payment"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +107,9 @@ class OrderBook:
             order = transaction.orders.by_checkout(checkout_hash)
             if order is None:
                 raise UnknownCheckout("There is no such checkout; look at its id.")
-            if order.status in _CANCELLABLE:
-                if not order.cancel_requested:
-                    transaction.orders.change(
-                        order.id, cancel_requested=True, end_reason="cancelled"
-                    )
-                    transaction.orders.tell(order.id, "cancel_requested")
-            elif order.status == "confirming" or order.status in PLACED:
+            if order.status == "confirming" or order.status in PLACED:
                 raise CannotBeCancelled("It is paid already; cancel the order instead.")
+            give_up(transaction, order)
             return transaction.orders.find(order.id) or order
 
         return self._transactions.run(work)
@@ -186,27 +180,6 @@ class OrderBook:
                 )
 
         self._transactions.run(work)
-
-    def exported(self, customer_id: str) -> Sequence[Detail]:
-        details: list[Detail] = []
-        after: Place | None = None
-        while page := self.listed(customer_id, after, 100):
-            details += [self.detail(order.id, Viewer(customer_id=customer_id)) for order in page]
-            after = (page[-1].created_at, page[-1].id)
-        return details
-
-    def erase(self, customer_id: str) -> int:
-        """Anonymises the customer's orders and says how many; books are kept for the tax office.
-
-        Raises CannotBeCancelled while a checkout is open.
-        """
-
-        def work(transaction: Transaction) -> int:
-            if transaction.orders.open_count(customer_id, None):
-                raise CannotBeCancelled("A checkout is open; finish or cancel it first.")
-            return transaction.orders.erase(customer_id)
-
-        return self._transactions.run(work)
 
     # What other services may ask: shared.contracts.orders.OrderLookup
 

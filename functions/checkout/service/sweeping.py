@@ -1,6 +1,7 @@
 """Looking after orders that nobody has touched for a while: a start or a ring that got lost."""
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 
 from functions.checkout.model import OrderStatus
 from functions.checkout.ports import Sagas, Transactions
@@ -45,7 +46,21 @@ class Sweeping:
             lambda transaction: transaction.inbox.forget(transaction.now - older_than)
         )
 
+    def forget_buyers(self, older_than: timedelta) -> int:
+        """Of erased customers' orders that were not settled for so long."""
+        return self._transactions.run(
+            lambda transaction: transaction.orders.forget_buyers(transaction.now - older_than)
+        )
+
+    async def forget_sagas(self, older_than: timedelta, sagas: Sagas) -> int:
+        """How they went stands in the orders' timelines."""
+        return await sagas.forget(await asyncio.to_thread(self._now) - older_than)
+
     def forget_keys(self, older_than: timedelta) -> int:
         return self._transactions.run(
             lambda transaction: transaction.deliveries.forget(transaction.now - older_than)
         )
+
+    def _now(self) -> datetime:
+        with self._transactions.read() as transaction:
+            return transaction.now

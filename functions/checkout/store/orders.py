@@ -1,19 +1,23 @@
 """Orders as rows: each change is one conditional UPDATE, and its row count says who won."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     Column,
+    ColumnElement,
     Connection,
     Row,
     and_,
     bindparam,
+    case,
+    exists,
     func,
     insert,
+    null,
     or_,
     select,
     update,
@@ -22,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 
 from functions.checkout.model import (
     OPEN,
+    SETTLED,
     Difference,
     Happened,
     Item,
@@ -45,7 +50,6 @@ _FIND = {
     for column in (orders.c.id, orders.c.checkout_hash, orders.c.open_cart)
 }
 _LINES = select(order_lines).where(order_lines.c.order_id == _THE).order_by(order_lines.c.line)
-_VERSION = select(orders.c.version).where(orders.c.id == _THE)
 _STATUS = select(orders.c.status).where(orders.c.id == _THE)
 _REPLACED = select(orders.c.replaces).where(orders.c.id == _THE)
 _ASKED = (
@@ -66,13 +70,34 @@ _PRICE = update(order_lines).where(
     order_lines.c.order_id == _THE, order_lines.c.line == bindparam("the_line")
 )
 
+_FORGOTTEN: Mapping[str, Any] = {
+    "email": null(),
+    "email_key": null(),
+    "delivery": null(),
+    "postcode": "",
+    "fingerprint": "",
+    "erase_asked_at": null(),
+}
+"""What an order says of its buyer besides `customer_id` and `cart_id`, and what is left of it."""
+_AT_ONCE = 1000
+
+
+def _forgetting(condition: ColumnElement[bool]) -> dict[str, Any]:
+    return {
+        name: case((condition, left), else_=orders.c[name]) for name, left in _FORGOTTEN.items()
+    }
+
+
+_SETTLE = _MOVE.values(**_forgetting(orders.c.erase_asked_at.is_not(None)))
+
 
 class SqlOrders:
+    """`changed` holds the ids of the orders that got another version here."""
+
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
         self.changed: set[str] = set()
-        """The ids of the orders that this transaction has changed."""
 
     def add(self, new: NewOrder) -> None:
         row = {
@@ -141,9 +166,6 @@ class SqlOrders:
         row = self._connection.execute(_FIND["open_cart"], {"the_value": cart_id}).first()
         return None if row is None else (self._with_lines([row])[0], row.fingerprint)
 
-    def version(self, order_id: str) -> int | None:
-        return self._connection.scalar(_VERSION, {"the_value": order_id})
-
     def status(self, order_id: str) -> OrderStatus | None:
         return self._connection.scalar(_STATUS, {"the_value": order_id})
 
@@ -174,7 +196,8 @@ class SqlOrders:
         if after not in OPEN:
             values["open_cart"] = None
         moved = self._connection.execute(
-            _MOVE, {"before": before, "status": after, **self._changed(order_id, values)}
+            _SETTLE if after in SETTLED else _MOVE,
+            {"before": before, "status": after, **self._changed(order_id, values)},
         )
         return moved.rowcount == 1
 
@@ -313,20 +336,51 @@ class SqlOrders:
             )
         return self._with_lines(self._connection.execute(statement).all())
 
-    def erase(self, customer_id: str) -> int:
-        erased = self._connection.execute(
-            update(orders)
-            .where(orders.c.customer_id == customer_id)
-            .values(
-                customer_id=None,
-                email=None,
-                email_key=None,
-                delivery=None,
-                version=orders.c.version + 1,
-                updated_at=self._now,
-            )
+    def everything_of(self, customer_id: str) -> Sequence[Order]:
+        return self._with_lines(
+            self._connection.execute(
+                select(orders)
+                .where(orders.c.customer_id == customer_id)
+                .order_by(orders.c.created_at, orders.c.id)
+            ).all()
         )
-        return erased.rowcount
+
+    def erase(self, customer_id: str) -> Sequence[tuple[str, OrderStatus]]:
+        own = orders.c.customer_id == customer_id
+        found = self._connection.execute(select(orders.c.id, orders.c.status).where(own)).all()
+        self.changed.update(row.id for row in found)
+        is_sent = exists().where(
+            order_lines.c.order_id == orders.c.id, order_lines.c.weight_grams > 0
+        )
+        is_settled = or_(
+            orders.c.status.in_(sorted(SETTLED)), and_(orders.c.status == "placed", ~is_sent)
+        )
+        values = _forgetting(is_settled)
+        values["erase_asked_at"] = case((is_settled, null()), else_=self._now)
+        gone = dict.fromkeys(("customer_id", "cart_id", "open_cart"))
+        self._connection.execute(
+            update(orders).where(own).values(**gone, **values, **self._moved_on())
+        )
+        return [(row.id, row.status) for row in found]
+
+    def forget_buyers(self, erased_before: datetime) -> int:
+        forgotten = self._connection.execute(
+            update(orders)
+            .where(orders.c.erase_asked_at < erased_before)
+            .values(**_FORGOTTEN, **self._moved_on())
+        )
+        return forgotten.rowcount
+
+    def versions(self, order_ids: Collection[str]) -> Mapping[str, int]:
+        wanted = list(order_ids)
+        found: dict[str, int] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            some = wanted[start : start + _AT_ONCE]
+            rows = self._connection.execute(
+                select(orders.c.id, orders.c.version).where(orders.c.id.in_(some))
+            )
+            found |= {row.id: row.version for row in rows}
+        return found
 
     def due(
         self, statuses: Sequence[OrderStatus], before: datetime, limit: int
@@ -366,6 +420,9 @@ class SqlOrders:
 
     def _moving(self, order_id: str) -> dict[str, Any]:
         self.changed.add(order_id)
+        return self._moved_on()
+
+    def _moved_on(self) -> dict[str, Any]:
         return {"version": orders.c.version + 1, "updated_at": self._now}
 
     def _one(self, condition: Any) -> Order | None:

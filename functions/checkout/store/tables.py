@@ -2,6 +2,7 @@
 
 `checkout_hash` is the SHA-256 of the checkout's id, which is a capability and stands nowhere.
 `open_cart` is the cart's id as long as its checkout is open: a cart has one at most.
+`erase_asked_at` stands as long as the customer is gone and the buyer is still to be forgotten.
 """
 
 from sqlalchemy import (
@@ -61,6 +62,7 @@ orders = Table(
     Column("pay_until", Utc, nullable=False),
     Column("placed_at", Utc),
     Column("looked_after_at", Utc, nullable=False),
+    Column("erase_asked_at", Utc),
     CheckConstraint(
         "refunded >= 0 AND refunded <= refund_requested AND refund_requested <= captured",
         name="refunds_fit",
@@ -69,6 +71,13 @@ orders = Table(
 Index("ix_orders_customer_id_created_at_id", orders.c.customer_id, orders.c.created_at, orders.c.id)
 Index("ix_orders_cart_id_created_at", orders.c.cart_id, orders.c.created_at)
 Index("ix_orders_status_looked_after_at", orders.c.status, orders.c.looked_after_at)
+_is_leaving = orders.c.erase_asked_at.is_not(None)
+Index(
+    "ix_orders_erase_asked_at",
+    orders.c.erase_asked_at,
+    sqlite_where=_is_leaving,
+    mssql_where=_is_leaving,
+)
 _is_open = orders.c.open_cart.is_not(None)
 Index(
     "uq_orders_open_cart",

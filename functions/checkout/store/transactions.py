@@ -28,8 +28,8 @@ class SqlTransaction:
 
 
 class SqlTransactions:
-    """`announce` is called after each commit that left something in the outbox; `changed` after
-    each commit that changed orders, with their ids."""
+    """`announce` is called after each commit that left something in the outbox; `changed`, with
+    their ids, after each that gave orders another version."""
 
     def __init__(
         self,

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func
 
+from functions.checkout.service.customers import Customers
 from functions.checkout.service.news import News
 from functions.checkout.service.orders import GuestLinks, OrderBook
 from functions.checkout.service.starting import CheckoutIds, Starting
 from functions.checkout.service.steps import Steps
 from functions.checkout.service.sweeping import Sweeping
 from functions.checkout.service.watching import Watching
-from functions.checkout.triggers import checkouts, events, orders, sagas, timers
+from functions.checkout.triggers import checkouts, customers, events, orders, sagas, timers
 from shared.contracts.carts import Carts
 from shared.contracts.payments import Payments
 from shared.http.cookies import CartCookie
@@ -27,6 +28,7 @@ class Parts:
     starting: Provider[Starting]
     watching: Provider[Watching]
     orders: Provider[OrderBook]
+    customers: Provider[Customers]
     steps: Provider[Steps]
     news: Provider[News]
     sweeping: Provider[Sweeping]
@@ -42,6 +44,7 @@ def blueprint(edge: Edge, parts: Parts) -> func.Blueprint:
     api = edge.durable_api("checkout")
     checkouts.register(api, parts)
     orders.register(api, parts)
+    customers.register(api, parts)
     sagas.register(api.blueprint, parts)
     events.register(api.blueprint, parts)
     timers.register(api.blueprint, parts)

@@ -32,11 +32,13 @@ class CheckoutPath(BaseModel):
 
 
 class WaitQuery(BaseModel):
-    """`wait`: answer as soon as the checkout changes, or after so many seconds."""
+    """`wait`: answer as soon as the checkout changes, or after so many seconds. `seen`: the
+    `version` of the answer before, so that a change in between is answered at once."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     wait: Annotated[int, BeforeValidator(int), Field(ge=0, le=20)] = 0
+    seen: Annotated[int | None, BeforeValidator(int), Field(ge=1, le=2**31 - 1)] = None
 
 
 def register(api: Api, parts: "Parts") -> None:
@@ -92,7 +94,8 @@ def register(api: Api, parts: "Parts") -> None:
         """The id is the key: whoever knows it may look, pay and cancel."""
         watching, hashed = parts.watching(), parts.ids().hashed(call.path.id)
         order = await asyncio.to_thread(watching.find, hashed)
-        if call.query.wait and order.status in _MOVING:
+        is_seen = call.query.seen in (None, order.version)
+        if call.query.wait and is_seen and order.status in _MOVING:
             order = await watching.changed(hashed, order, call.query.wait)
         return Answer(await _shown(order, call.path.id))
 

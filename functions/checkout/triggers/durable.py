@@ -1,12 +1,17 @@
 """Sagas by the durable client that a function was given."""
 
+from datetime import UTC, datetime
 from typing import Any
+
+import azure.durable_functions as df
 
 from functions.checkout.saga import WAKE, cancel_v1, checkout_v1
 from shared.telemetry import get_logger
 
 log = get_logger("checkout")
 
+_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
+"""Before there were any; the SDK wants a beginning."""
 _NOBODY_THERE = ("No instance with ID", "is gone: either completed or failed")
 
 
@@ -33,6 +38,15 @@ class DurableSagas:
         # Cancelling begins only after the checkout's own saga has ended.
         if not await self._ring(order_id):
             await self._ring(cancel_instance(order_id))
+
+    async def forget(self, started_before: datetime) -> int:
+        ended = [
+            df.OrchestrationRuntimeStatus.Completed,
+            df.OrchestrationRuntimeStatus.Failed,
+            df.OrchestrationRuntimeStatus.Terminated,
+        ]
+        purged = await self._client.purge_instance_history_by(_SINCE, started_before, ended)
+        return int(purged.instances_deleted)
 
     async def _ring(self, instance: str) -> bool:
         """False where there is no such instance, or it has ended."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from functions.checkout.triggers import Parts
 
 _KEYS_KEPT = timedelta(days=7)
+_SAGAS_KEPT = timedelta(days=30)
+_ERASED_KEPT = timedelta(days=90)
 
 
 def register(blueprint: Any, parts: "Parts") -> None:
@@ -32,6 +34,21 @@ def register(blueprint: Any, parts: "Parts") -> None:
 
     daily = blueprint.timer_trigger(schedule="0 35 3 * * *", arg_name="timer")(forget_keys)
     blueprint.function_name("checkout_forget_keys")(daily)
+
+    async def forget_sagas(timer: func.TimerRequest, client: Any) -> None:
+        """The histories of sagas that have ended are kept for thirty days."""
+        await parts.sweeping().forget_sagas(_SAGAS_KEPT, DurableSagas(client))
+
+    with_client = blueprint.durable_client_input(client_name="client")(forget_sagas)
+    nightly = blueprint.timer_trigger(schedule="0 50 3 * * *", arg_name="timer")(with_client)
+    blueprint.function_name("checkout_forget_sagas")(nightly)
+
+    def forget_buyers(timer: func.TimerRequest) -> None:
+        """Whoever was erased is forgotten in the end, though an order never arrived."""
+        parts.sweeping().forget_buyers(_ERASED_KEPT)
+
+    erased = blueprint.timer_trigger(schedule="0 40 3 * * *", arg_name="timer")(forget_buyers)
+    blueprint.function_name("checkout_forget_buyers")(erased)
     register_outbox(
         blueprint, "checkout", parts.relay, lambda older: parts.sweeping().forget(older)
     )

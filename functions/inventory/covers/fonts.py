@@ -32,7 +32,8 @@ _COVERS: Final[dict[str, str]] = {
     _NOTO: _EVERY_WESTERN,
 }
 
-# Blocks of Unicode, first code point and what sets it; a block runs to the next line.
+# Blocks of Unicode, first code point and what sets it; a block runs to the next line. The
+# ligature U+FDFD is a whole sentence, too wide for FreeType to draw.
 _BLOCKS: Final[tuple[tuple[int, str], ...]] = (
     (0x0000, ""), (0x0020, "latin"), (0x007F, ""), (0x00A0, "latin"), (0x0180, "rare"),
     (0x0370, "greek"), (0x0400, "cyrillic"), (0x0460, "rare"), (0x0530, "Armenian"),
@@ -48,7 +49,7 @@ _BLOCKS: Final[tuple[tuple[int, str], ...]] = (
     (0x2030, "rare"), (0x205F, ""), (0x20A0, "rare"), (0x20C0, ""), (0x2D80, "Ethiopic"),
     (0x2DE0, ""), (0x3000, "SC"), (0x3130, ""), (0x3400, "SC"), (0x4DC0, ""), (0x4E00, "SC"),
     (0xA000, ""), (0xAC00, "KR"), (0xD7A4, ""), (0xF900, "SC"), (0xFB00, ""), (0xFB1D, "Hebrew"),
-    (0xFB50, "Arabic"), (0xFE00, ""), (0xFE70, "Arabic"), (0xFEFF, ""), (0xFF00, "SC"),
+    (0xFB50, "Arabic"), (0xFDFD, ""), (0xFE70, "Arabic"), (0xFEFF, ""), (0xFF00, "SC"),
     (0xFFF0, ""),
 )  # fmt: skip
 _STARTS: Final = [start for start, _ in _BLOCKS]

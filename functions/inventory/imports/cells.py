@@ -5,7 +5,7 @@ Every function raises ValueError with the end of a sentence that begins with wha
 
 import re
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from shared.kit.isbn import Isbn, parse_isbn
 from shared.kit.money import Money
@@ -21,11 +21,13 @@ _SYMBOLS = {
     "£": ("GBP",),
     "€": ("EUR",),
     "$": ("USD", "CAD", "AUD", "NZD", "SGD", "HKD", "MXN"),
+    "us$": ("USD",),
     "¥": ("JPY", "CNY"),
     "₹": ("INR",),
     "zł": ("PLN",),
     "kr": ("SEK", "DKK", "NOK", "ISK"),
 }
+_PLAIN_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{0,20})?")
 _AMOUNT = re.compile(r"[0-9][0-9.,' \u00a0\u202f]*")
 _MOST_DIGITS = 20
 _SHORTENED_TEN = re.compile(r"[0-9]{6,8}[0-9Xx]")
@@ -34,7 +36,16 @@ _POINT_ZERO = re.compile(r"(-?[0-9]+)[.,]0+")
 _YEAR = re.compile(r"(-?[0-9]{1,4})(?:[.,]0+)?")
 _NUMERIC = re.compile(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})")
 _ISO = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})(?:[-/.]([0-9]{1,2}))?(?:[T ].*)?")
-_WRITTEN = ("%d %B %Y", "%d %b %Y", "%B %d, %Y", "%b %d, %Y", "%B %d %Y", "%B %Y", "%b %Y")
+_WRITTEN = (
+    "%d %B %Y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%B %d, %Y",
+    "%b %d, %Y",
+    "%B %d %Y",
+    "%B %Y",
+    "%b %Y",
+)
 
 
 def isbn_in(text: str) -> Isbn:
@@ -64,7 +75,7 @@ def amount_in(text: str, currency: str) -> Money:
     if "-" in around:
         raise ValueError("is a price below nothing")
     if around and currency != around.upper() and currency not in _SYMBOLS.get(around.lower(), ()):
-        raise ValueError(f"is not in {currency}")
+        raise ValueError(f"is not a price in {currency}")
     return money(_decimal(amount[0], _MINOR_DIGITS.get(currency, 2)), currency)
 
 
@@ -83,12 +94,12 @@ def minor_digits(currency: str) -> int:
 
 def decimal_in(text: str) -> Decimal:
     """A plain number with a decimal point, as XML feeds write it."""
-    try:
-        value = Decimal(text.strip()) if len(text) <= _MOST_DIGITS + 10 else Decimal("NaN")
-    except InvalidOperation:
-        raise ValueError("is not a number") from None
-    if not value.is_finite() or value < 0 or value > 10**12:
+    said = text.strip()
+    if not _PLAIN_NUMBER.fullmatch(said):
         raise ValueError("is not a number that can be used")
+    value = Decimal(said)
+    if value > 10**12:
+        raise ValueError("is too much")
     return value
 
 

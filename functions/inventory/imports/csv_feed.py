@@ -4,6 +4,7 @@ An empty cell says nothing: what the catalogue knows stays.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
 from functions.inventory.import_model import (
@@ -40,11 +41,26 @@ class CsvFeed:
     def records(self, after: Position | None = None) -> Iterator[FeedRecord]:
         start = after or self._begin
         count = start.records
-        for row in self._rows.read(start.offset, start.line):
+        for row in self._whole(self._rows.read(start.offset, start.line)):
             if not any(row.cells) and not row.fault:
                 continue
             count += 1
             yield self._record(row, Position(offset=row.end, line=row.last_line, records=count))
+
+    def _whole(self, rows: Iterator[Row]) -> Iterator[Row]:
+        """What follows an open quote belongs to that row, up to the next that looks like one."""
+        open_row: Row | None = None
+        for row in rows:
+            if open_row is not None and not row.fault and self._misfit(row.cells):
+                open_row = replace(open_row, end=row.end, last_line=row.last_line)
+                continue
+            if open_row is not None:
+                yield _closed(open_row)
+            open_row = row if row.given_up else None
+            if open_row is None:
+                yield row
+        if open_row is not None:
+            yield _closed(open_row)
 
     def _record(self, row: Row, after: Position) -> FeedRecord:
         record = FeedRecord(row.line, after, fault=row.fault)
@@ -76,6 +92,12 @@ class CsvFeed:
             record.said = said
         except ValueError as error:
             record.fault = str(error)
+
+
+def _closed(row: Row) -> Row:
+    if row.last_line == row.line:
+        return row
+    return replace(row, fault=f"{row.fault}; it was left out up to line {row.last_line}")
 
 
 def _unused(header: Sequence[str], columns: Mapping[int, str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ else it is noted and left out.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from functions.inventory.import_model import FeedRecord, Position, Said
@@ -18,9 +18,9 @@ from functions.inventory.imports.cells import (
     year_in,
 )
 from functions.inventory.imports.languages import language_code
-from functions.inventory.imports.names import people_in
+from functions.inventory.imports.names import contributors, people_in, series_place
 from functions.inventory.imports.plain_text import one_line, plain_text
-from functions.inventory.model import Contributor, Dimensions, Format, Role, SeriesPlace
+from functions.inventory.model import Dimensions, Format, Role
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
 
@@ -39,7 +39,7 @@ _PEOPLE: tuple[tuple[str, Role, bool], ...] = (
     ("illustrators", "illustrator", True),
     ("narrators", "narrator", True),
 )
-_LINES = {"title": 500, "subtitle": 500, "publisher": 200, "imprint": 200}
+_LINES = {"subtitle": 500, "publisher": 200, "imprint": 200}
 _SIZES = {"height_mm": 5000, "width_mm": 5000, "thickness_mm": 5000, "weight_g": 100_000}
 _LONGEST_DESCRIPTION = 20_000
 _MOST_CATEGORIES = 100
@@ -48,26 +48,24 @@ _MOST_CATEGORIES = 100
 def say(cells: Mapping[str, str], said: Said, record: FeedRecord, currency: str) -> None:
     """Raises ValueError where the row is of no use."""
     fields = said.fields
-    for name, longest in _LINES.items():
-        if name in cells:
-            fields[name] = one_line(cells[name], longest, name)
+    if "title" in cells:
+        fields["title"] = one_line(cells["title"], 500, "title")
     if "price" in cells:
         fields["price"] = _price(cells, currency)
     if "stock" in cells:
         said.stock = _needed("stock", stock_in, cells)
-    if people := _people(cells):
+    if people := contributors(_people(cells), "authors", record.notes):
         fields["contributors"] = people
+    if "series" in cells:
+        volume = cells.get("volume", "").removesuffix(".0")
+        series = series_place(cells["series"], volume, "series", record.notes)
+        if series is not None:
+            fields["series"] = series
     if "description" in cells:
         text = plain_text(cells["description"])
         if len(text) > _LONGEST_DESCRIPTION:
             record.notes.append(("description", "was cut to 20,000 characters"))
         fields["description"] = text[:_LONGEST_DESCRIPTION].strip() or None
-    if "series" in cells:
-        volume = cells.get("volume", "").removesuffix(".0")
-        fields["series"] = SeriesPlace(
-            title=one_line(cells["series"], 300, "series"),
-            volume=one_line(volume, 30, "volume") if volume else None,
-        )
     if "categories" in cells:
         said.categories = categories_in(cells["categories"])
     _say_what_is_optional(cells, fields, record)
@@ -126,15 +124,10 @@ def _needed(name: str, read: Callable[[str], Any], cells: Mapping[str, str]) -> 
         raise ValueError(f"the {name} {cells[name][:40]!r} {error}") from None
 
 
-def _people(cells: Mapping[str, str]) -> tuple[Contributor, ...]:
-    found: dict[tuple[str, Role], None] = {}
-    for name, role, several in _PEOPLE:
-        if name in cells:
-            found |= dict.fromkeys(people_in(cells[name], role, several=several))
-    return tuple(
-        Contributor(name=one_line(name, 300, "a contributor"), role=role)
-        for name, role in list(found)[:100]
-    )
+def _people(cells: Mapping[str, str]) -> Iterator[tuple[str, Role]]:
+    for column, role, several in _PEOPLE:
+        if column in cells:
+            yield from people_in(cells[column], role, several=several)
 
 
 def categories_in(text: str) -> list[tuple[str, ...]]:
@@ -179,7 +172,12 @@ def _number(largest: int) -> Callable[[str], int]:
     return read
 
 
+def _line(longest: int) -> Callable[[str], str]:
+    return lambda text: one_line(text, longest)
+
+
 _OPTIONAL: dict[str, Callable[[str], Any]] = {
+    **{name: _line(longest) for name, longest in _LINES.items()},
     "format": format_in,
     "language": _language_in,
     "original_language": _language_in,

@@ -21,13 +21,17 @@ _MARKS = {"utf-8": 3, "utf-16-le": 2, "utf-16-be": 2}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`fault` says why there are no cells; `end` is the first byte behind the row."""
+    """`fault` says why there are no cells; `end` is the first byte behind the row.
+
+    `given_up`: it opened a quote that it did not close, so what follows may be part of it.
+    """
 
     line: int
     end: int
     last_line: int
     cells: list[str]
     fault: str | None = None
+    given_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ class CsvRows:
                 cells, fault = [], _sentence(error, len(lines.taken))
             if cells is None:
                 return
-            if fault is not None and len(lines.taken) > 1:
+            given_up = fault is not None and len(lines.taken) > 1
+            if given_up:
                 recoveries += 1
                 if recoveries > _MOST_RECOVERIES:
                     raise UnreadableFile(
@@ -77,7 +82,7 @@ class CsvRows:
                 lines.put_back()
             line += len(lines.taken)
             if cells or fault:
-                yield Row(first, lines.end, line, cells, fault)
+                yield Row(first, lines.end, line, cells, fault, given_up)
 
     def _lines(self, offset: int) -> Iterator[_Line]:
         self._file.seek(offset)

@@ -121,7 +121,7 @@ class _Texts:
         if self._spoilt == 0:
             return "utf-8", None
         if self._sound >= self._spoilt:
-            return "utf-8", f"{self._spoilt} lines hold bytes that are not UTF-8."
+            return "utf-8", f"Lines with bytes that are not UTF-8: {self._spoilt}."
         return _OTHER_ENCODING, "The file is not UTF-8; it was read as Windows-1252."
 
     def _judge(self, text: bytes) -> None:

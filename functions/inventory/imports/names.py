@@ -1,9 +1,13 @@
 """One cell that names several people, and names that are written family name first."""
 
 import re
+from collections.abc import Iterable
 
-from functions.inventory.model import Role
+from functions.inventory.imports.plain_text import one_line
+from functions.inventory.model import Contributor, Role, SeriesPlace
 from functions.inventory.words import name_key
+
+Notes = list[tuple[str, str]]
 
 _ROLES: dict[str, Role] = {
     "author": "author",
@@ -33,7 +37,10 @@ _AND = re.compile(r"\s+(?:&|and|und|et|y)\s+", re.IGNORECASE)
 _SUFFIX = re.compile(
     r"(?:jr|sr|ii|iii|iv|ph\.?d|m\.?d|esq|mba|obe|cbe|inc|ltd|llc)\.?", re.IGNORECASE
 )
-_INITIALS = re.compile(r"(?:[^\W\d_]\.[ -]?){1,4}")
+_MOST_PEOPLE = 100
+_PARTICLE = re.compile(r"(?:d[aeiu]|del|della|der|l[ae]|st\.?|te[nr]|v[ao]n|zu) ", re.IGNORECASE)
+"""With which no name begins but a family name."""
+_GIVEN = re.compile(r"(?:[^\W\d_]\.[ -]?){1,4}|[^\s.]+(?: [^\W\d_]\.?){0,3}")
 
 
 def people_in(text: str, role: Role = "author", *, several: bool = True) -> list[tuple[str, Role]]:
@@ -41,11 +48,13 @@ def people_in(text: str, role: Role = "author", *, several: bool = True) -> list
 
     Semicolons, bars and line breaks surely part names. Commas part them too, but `Austen, Jane`
     is one person: one word before a comma, and behind it initials or one word; where the column
-    promises one person (`several` false), any words.
+    promises one person (`several` false), any words. `García Márquez, Gabriel` is one where people
+    are parted in another way, `Le Guin, Ursula K.` anywhere.
     """
     found: dict[tuple[str, str], tuple[str, Role]] = {}
-    for part in _SURE.split(text.strip()):
-        for name in _commas(part, several=several):
+    parts = _SURE.split(text.strip())
+    for part in parts:
+        for name in _commas(part, several=several, alone=len(parts) > 1):
             own, its_role = _with_role(" ".join(name.split()), role)
             if own and name_key(own):
                 found.setdefault((name_key(own), its_role), (own, its_role))
@@ -60,14 +69,40 @@ def natural_order(name: str) -> str:
     return f"{given.strip()} {family.strip()}".strip()
 
 
-def _commas(part: str, *, several: bool) -> list[str]:
+def contributors(
+    people: Iterable[tuple[str, Role]], where: str, notes: Notes
+) -> tuple[Contributor, ...]:
+    """Each once, at most a hundred; who is left out is noted."""
+    found: dict[Contributor, None] = {}
+    for name, role in people:
+        try:
+            found[Contributor(name=one_line(name, 300), role=role)] = None
+        except ValueError:
+            notes.append((where, f"{name[:40]!r} cannot be kept as a name"))
+    if len(found) > _MOST_PEOPLE:
+        notes.append((where, f"only the first {_MOST_PEOPLE} were taken"))
+    return tuple(found)[:_MOST_PEOPLE]
+
+
+def series_place(title: str, volume: str | None, where: str, notes: Notes) -> SeriesPlace | None:
+    """None, which is noted, where the title cannot be kept."""
+    try:
+        return SeriesPlace(
+            title=one_line(title, 300), volume=one_line(volume, 30) if volume else None
+        )
+    except ValueError:
+        notes.append((where, f"{title[:40]!r}, {(volume or '')[:40]!r} cannot be kept"))
+        return None
+
+
+def _commas(part: str, *, several: bool, alone: bool) -> list[str]:
     pieces: list[str] = []
     for piece in part.split(","):
         if pieces and _SUFFIX.fullmatch(piece.strip()):
             pieces[-1] += "," + piece
         elif piece.strip():
             pieces.append(piece.strip())
-    if len(pieces) == 2 and _is_inverted(*pieces, several=several):
+    if len(pieces) == 2 and _is_inverted(*pieces, several=several, alone=alone):
         family, given = pieces
         role = _ROLE.search(given)
         bare = given[: role.start()] if role else given
@@ -75,13 +110,13 @@ def _commas(part: str, *, several: bool) -> list[str]:
     return [name for piece in pieces for name in _joined(piece)]
 
 
-def _is_inverted(family: str, given: str, *, several: bool) -> bool:
-    bare = _ROLE.sub("", given)
+def _is_inverted(family: str, given: str, *, several: bool, alone: bool) -> bool:
+    words = len(family.split())
     if not several:
-        return len(family.split()) <= 2
-    if len(family.split()) > 1:
+        return words <= 2
+    if words > (2 if alone else 1) and not _PARTICLE.match(family):
         return False
-    return len(bare.split()) == 1 or _INITIALS.fullmatch(bare) is not None
+    return _GIVEN.fullmatch(_ROLE.sub("", given)) is not None
 
 
 def _joined(piece: str) -> list[str]:

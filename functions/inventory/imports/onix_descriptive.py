@@ -6,10 +6,10 @@ from typing import Any
 from functions.inventory.imports import onix_codes as codes
 from functions.inventory.imports.cells import decimal_in, whole_number_in
 from functions.inventory.imports.languages import language_code
-from functions.inventory.imports.names import natural_order
+from functions.inventory.imports.names import contributors, natural_order, series_place
 from functions.inventory.imports.onix_composite import Composite
 from functions.inventory.imports.plain_text import one_line
-from functions.inventory.model import Contributor, Dimensions, Role, SeriesPlace
+from functions.inventory.model import Contributor, Dimensions, Role
 
 Notes = list[tuple[str, str]]
 
@@ -137,10 +137,9 @@ def _series(block: Composite, fields: dict[str, Any], notes: Notes) -> None:
         if title is None or "series" in fields:
             notes.append((collection.path, "is not used: a book has one series"))
         else:
-            fields["series"] = SeriesPlace(
-                title=one_line(title, 300, "series"),
-                volume=one_line(number, 30, "the part number") if number else None,
-            )
+            series = series_place(title, number, collection.path, notes)
+            if series is not None:
+                fields["series"] = series
         notes += collection.left_over()
 
 
@@ -156,19 +155,14 @@ def _people(block: Composite, notes: Notes) -> tuple[Contributor, ...]:
             place = int(sequence) if sequence.isdecimal() and len(sequence) < 6 else number + 1
             placed.append((place, name, roles))
         notes += person.left_over()
-    found: dict[tuple[str, Role], None] = {}
+    found: list[tuple[str, Role]] = []
     for _, name, roles in sorted(placed, key=lambda one: one[0]):
         for code in roles or ["A01"]:
             if code not in codes.ROLES:
                 notes.append(("ContributorRole", f"{code} is not known; taken for another role"))
-            found[name, codes.ROLES.get(code, "other")] = None
+            found.append((name, codes.ROLES.get(code, "other")))
     block.skip(["ContributorStatement"])
-    if len(found) > 100:
-        notes.append(("Contributor", "only the first 100 were taken"))
-    return tuple(
-        Contributor(name=one_line(name, 300, "a contributor"), role=role)
-        for name, role in list(found)[:100]
-    )
+    return contributors(found, "Contributor", notes)
 
 
 def _name(person: Composite) -> str | None:

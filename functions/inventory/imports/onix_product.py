@@ -120,8 +120,10 @@ def _isbn(product: Composite, notes: Notes) -> Isbn:
     for identifier in product.all("ProductIdentifier"):
         kind = identifier.text("ProductIDType") or ""
         value = identifier.text("IDValue")
-        if kind in codes.ISBN_TYPES and value is not None:
-            found.setdefault(kind, value)
+        if kind not in codes.ISBN_TYPES:
+            notes.append(("ProductIdentifier", f"of type {kind} is not used"))
+        elif value is not None and found.setdefault(kind, value) != value:
+            notes.append(("ProductIdentifier", f"a second one of type {kind} is not used"))
     fault = "has no ISBN"
     for kind in codes.ISBN_TYPES:
         if kind in found:
@@ -141,9 +143,11 @@ def _describe_in_words(block: Composite, fields: dict[str, Any], notes: Notes) -
             notes.append(("TextContent", f"TextType {kind} is not used"))
             continue
         content.skip(["ContentAudience", "SequenceNumber"])
-        for element in content.elements("Text")[:1]:
-            if text := _flat(element):
-                texts[kind] = text
+        first, *more = content.elements("Text") or [Element("Text")]
+        if text := _flat(first):
+            texts[kind] = text
+        if more:
+            notes.append(("TextContent/Text", "only the first is used"))
         notes += content.left_over()
     for resource in block.all("SupportingResource"):
         kind = resource.text("ResourceContentType") or ""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
+from xml.parsers.expat import errors
 
 from functions.inventory.import_model import FileShape, Position, UnreadableFile
 from functions.inventory.imports.onix_names import REFERENCE_NAMES
@@ -20,6 +21,11 @@ _LARGEST_TAG = 1024 * 1024
 _DEEPEST = 100
 _MOST_NAMES = 20_000
 _RELEASES = ("3.0", "3.1")
+_HINTS = {
+    errors.codes[errors.XML_ERROR_INVALID_TOKEN]: (
+        "; perhaps it is not in the encoding that it declares, UTF-8 where it declares none"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +77,9 @@ class OnixReader:
         self._parse(piece, False)
         self._fed += len(piece)
         if self._fed - max(self._parser.CurrentByteIndex, 0) > _LARGEST_TAG + _PIECE:
-            raise UnreadableFile(f"A tag at line {self._line} is longer than a mebibyte.")
+            raise UnreadableFile(
+                f"A tag or comment at line {self._line} is longer than a mebibyte."
+            )
         if len(self._names) > _MOST_NAMES:
             raise UnreadableFile("The file has more names of elements than ONIX has.")
         if self._in_product and self._fed - self._began > LARGEST_PRODUCT:
@@ -93,7 +101,12 @@ class OnixReader:
         except expat.ExpatError as error:
             raise UnreadableFile(
                 f"The XML breaks off at line {error.lineno + self._shift_lines}: "
-                f"{expat.ErrorString(error.code)}."
+                f"{expat.ErrorString(error.code)}{_HINTS.get(error.code, '')}."
+            ) from None
+        except (LookupError, ValueError) as error:  # what Python's codecs say of a declaration
+            raise UnreadableFile(
+                f"The encoding that the XML declares cannot be read ({error!s:.60}): "
+                "save it as UTF-8."
             ) from None
 
     def _refuse_doctype(self, *_declared: object) -> None:

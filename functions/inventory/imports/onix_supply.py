@@ -169,7 +169,7 @@ def _with_tax(price: Composite, kind: str, amount: str, currency: str, notes: No
             if own is not None:
                 major += decimal_in(own)
             elif percent is not None:
-                share = Decimal(tax.text("TaxableAmount") or amount)
+                share = decimal_in(tax.text("TaxableAmount") or amount)
                 major += share * decimal_in(percent) / 100
         return major.quantize(Decimal(1).scaleb(-minor_digits(currency)), ROUND_HALF_UP)
     except (ValueError, ArithmeticError):

@@ -12,13 +12,13 @@ _BLOCKS = re.compile("p|br|div|li|ul|ol|h[1-6]|tr|blockquote|dd|dt")
 _UNSEEN = frozenset({"script", "style", "head", "title"})
 
 
-def one_line(text: str, longest: int, name: str) -> str:
-    """Raises ValueError, as a whole sentence's beginning, where it cannot be kept."""
+def one_line(text: str, longest: int, name: str = "") -> str:
+    """Raises ValueError that begins with the name where it cannot be kept."""
     line = " ".join(text.split())
     if _CONTROL.search(line):
-        raise ValueError(f"{name} holds control characters")
+        raise ValueError(f"{name} holds control characters".lstrip())
     if len(line) > longest:
-        raise ValueError(f"{name} is longer than {longest} characters")
+        raise ValueError(f"{name} is longer than {longest} characters".lstrip())
     return line
 
 

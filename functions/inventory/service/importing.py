@@ -28,6 +28,7 @@ from functions.inventory.import_model import (
     UnknownImport,
     UnreadableFile,
 )
+from functions.inventory.imports.columns import FIELDS
 from functions.inventory.imports.csv_fields import settings_in
 from functions.inventory.imports.feeds import OpenFeed, open_feed
 from functions.inventory.imports.inspection import inspect
@@ -62,7 +63,10 @@ class Importer:
         self._feeds = feeds
 
     def check(self, options: ImportOptions) -> None:
-        """Raises BadInput where a value that is to be set cannot be read."""
+        """Raises BadInput for a field that is not known, or a value that cannot be read."""
+        for field in options.map:
+            if field not in FIELDS:
+                raise BadInput.at("map", f"knows no {field}; it knows {', '.join(FIELDS)}", "body")
         try:
             settings_in(options.set, self._currency)
         except ValueError as error:

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from functions.inventory.import_model import Said
 from functions.inventory.imports.languages import UNDETERMINED
-from functions.inventory.model import BookDetails, Contributor, Dimensions, NewBook
+from functions.inventory.model import EARLIEST, BookDetails, Contributor, Dimensions, NewBook
 
 Notes = list[tuple[str, str]]
 
@@ -31,7 +31,7 @@ def merged(said: Said, former: BookDetails | None, filling: Said, notes: Notes) 
     values: dict[str, Any] = {}
     if former is not None:
         values = {name: value for name, value in former if name not in said.cleared}
-    values |= said.fields
+    values |= _datable(said.fields, notes)
     if former is not None and "dimensions" in said.fields and "dimensions" not in said.cleared:
         sizes = said.fields["dimensions"].model_dump(exclude_none=True)
         values["dimensions"] = Dimensions(**{**dict(former.dimensions), **sizes})
@@ -45,6 +45,15 @@ def merged(said: Said, former: BookDetails | None, filling: Said, notes: Notes) 
         return NewBook.model_validate(values)
     except ValidationError as error:
         raise ValueError("; ".join(_sentences(error))) from None
+
+
+def _datable(fields: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
+    """Without the days that lie too early to be one on which a book came out."""
+    kept = dict(fields)
+    for name in ("published_on", "on_sale_on"):
+        if name in kept and kept[name] < EARLIEST:
+            notes.append((name, f"{kept.pop(name)} is before the year {EARLIEST.year}"))
+    return kept
 
 
 def _assume(values: dict[str, Any], notes: Notes) -> None:

@@ -176,6 +176,8 @@ def _pairs(name: str, said: str) -> dict[str, str]:
         field, _, value = pair.partition("=")
         if not field.strip() or not value.strip():
             raise BadInput.at(name, "must be pairs such as price=9.99,stock=10")
+        if field.strip() in pairs:
+            raise BadInput.at(name, f"says {field.strip()[:40]} twice")
         pairs[field.strip()] = value.strip()
     return pairs
 

@@ -63,7 +63,7 @@ class Reconciliation:
 
     def run(self) -> None:
         """One round. What fails is logged and left to the next one."""
-        work = self._transactions.run(_due)
+        work = self._transactions.look(_due)
         self._events.apply_waiting(work.now - REQUESTED_FOR)
         for order_id in work.hanging:
             self._try(order_id, partial(self._check, order_id))
@@ -134,4 +134,4 @@ class Reconciliation:
         self._transactions.run(lambda transaction: apply_intent(transaction, self._reports, intent))
 
     def _find(self, order_id: str) -> Payment | None:
-        return self._transactions.run(lambda transaction: transaction.payments.find(order_id))
+        return self._transactions.look(lambda transaction: transaction.payments.find(order_id))

@@ -19,7 +19,7 @@ class PaymentViews:
         self._api_base = api_base or STRIPE
 
     def view(self, order_id: str) -> PaymentView | None:
-        payment = self._transactions.run(lambda transaction: transaction.payments.find(order_id))
+        payment = self._transactions.look(lambda transaction: transaction.payments.find(order_id))
         if payment is None or payment.intent is None or payment.client_secret is None:
             return None
         return PaymentView(
@@ -71,4 +71,4 @@ class PaymentViews:
                 events=tuple(transaction.events.about([one for one in intents if one is not None])),
             )
 
-        return self._transactions.run(work)
+        return self._transactions.look(work)

@@ -53,3 +53,7 @@ class SqlTransactions:
         if announced:
             self._nudge()
         return result
+
+    def look(self, work: Callable[[Transaction], T]) -> T:
+        with self._database.primary() as connection:
+            return work(SqlTransaction(connection, self._clock.business_now()))

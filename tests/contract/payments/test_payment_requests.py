@@ -23,6 +23,16 @@ def test_a_payment_is_made_once_however_often_it_is_asked_for(till: Till) -> Non
     assert (shown.amount, shown.currency) == (2500, "gbp")
 
 
+def test_a_payment_is_shown_while_another_is_written(till: Till) -> None:
+    order = new_order()
+    created = till.create(order)
+    with till.database.write():
+        view = till.views.view(order)
+        assert view is not None
+        assert view.payment_intent == created.intent
+        assert till.record(order).state == "pending"
+
+
 def test_there_is_nothing_to_show_before_the_intent_exists(till: Till) -> None:
     assert till.views.view(new_order()) is None
     order = new_order()

@@ -321,14 +321,27 @@ def test_a_signal_that_cannot_be_is_refused(host):
     refused(host.post(f"{BASE}/entities"), 400)
 
 
-def test_a_hub_that_none_may_have_is_refused_and_another_one_is_empty(host):
+def test_hubs_that_nobody_has_are_refused_and_nothing_is_made_for_them(host):
     refused(host.get(f"{BASE}/instances?taskHub=not%20one"), 400)
     start(host, "plain", "default-hub")
-    assert host.get(f"{BASE}/instances?taskHub=Another").json == []
-    assert host.get(f"{BASE}/instances/default-hub?taskHub=Another").status == 404
-    links = host.post(f"{BASE}/orchestrators/unknownThere?taskHub=Another").json
-    assert "taskHub=Another" in links["statusQueryGetUri"]
-    assert host.get(f"{BASE}/instances/{links['id']}?taskHub=Another").json["runtimeStatus"] == (
+    before = sorted((host.state / "durable").iterdir())
+    unknown = refused(host.get(f"{BASE}/instances?taskHub=Another"), 400)
+    assert unknown["ExceptionMessage"] == (
+        "There is no task hub 'Another'; there is: OtherHub, TestHubName."
+    )
+    refused(host.post(f"{BASE}/orchestrators/plain?taskHub=Another"), 400)
+    refused(host.post(f"{BASE}/entities/counter/k?op=add&taskHub=Another"), 400)
+    refused(host.request("DELETE", f"{BASE}/instances/default-hub?taskHub=Another"), 400)
+    assert sorted((host.state / "durable").iterdir()) == before
+
+
+def test_a_hub_that_a_binding_names_takes_what_another_app_will_do(host):
+    assert host.get(f"{BASE}/instances?taskHub=OtherHub").json == []
+    start(host, "plain", "default-hub-too")
+    assert host.get(f"{BASE}/instances/default-hub-too?taskHub=OtherHub").status == 404
+    links = host.post(f"{BASE}/orchestrators/unknownThere?taskHub=otherhub").json
+    assert "taskHub=OtherHub" in links["statusQueryGetUri"]
+    assert host.get(f"{BASE}/instances/{links['id']}?taskHub=OtherHub").json["runtimeStatus"] == (
         "Pending"
     )
 

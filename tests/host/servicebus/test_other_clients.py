@@ -6,6 +6,7 @@ from struct import pack
 from uuid import UUID, uuid4
 
 import pytest
+from azure.servicebus import ServiceBusMessage
 
 from funchost.servicebus.amqp.encoding import encode, encode_described_list
 from funchost.servicebus.amqp.sections import EncodedMessage
@@ -26,7 +27,7 @@ from tests.support.amqp_client import (
     body_of,
     data,
 )
-from tests.support.service_bus import BrokerProcess
+from tests.support.service_bus import BrokerProcess, nothing_left, receive
 
 
 @pytest.fixture
@@ -39,6 +40,10 @@ def fill(raw: RawClient, queue: str, number: int, handle: int = 0) -> None:
     raw.attach_sender(handle, queue)
     for delivery in range(number):
         raw.transfer(handle, delivery, data(f"{delivery}".encode()))
+    expect_accepted(raw, number)
+
+
+def expect_accepted(raw: RawClient, number: int) -> None:
     settled = 0
     while settled < number:
         fields, _ = raw.expect(DISPOSITION)
@@ -262,6 +267,7 @@ def ask(raw: RawClient, node: str, operation: str, body: object) -> EncodedMessa
             "amqp:decode-error",
         ),
         ("com.microsoft:get-message-sessions", {}, 400, "amqp:not-allowed"),
+        ("com.microsoft:enumerate-rules", {}, 400, "amqp:not-allowed"),
     ],
 )
 def test_a_wrong_request_is_answered_with_a_reason(
@@ -276,6 +282,96 @@ def test_a_wrong_request_is_answered_with_a_reason(
     properties = reply.application_properties
     assert (properties["statusCode"], properties["errorCondition"]) == (status, condition)
     assert properties["statusDescription"]
+
+
+def ask_again(raw: RawClient, operation: str, body: object) -> EncodedMessage:
+    """Over the links that `ask` has attached."""
+    raw.flow(11, count=0, credit=100)
+    identity, payload = request(operation, body)
+    raw.transfer(10, 0, payload)
+    reply = EncodedMessage(raw.expect(TRANSFER)[1])
+    assert reply.properties[5] == identity
+    return reply
+
+
+def test_rules_are_added_listed_and_removed(broker: BrokerProcess, raw: RawClient) -> None:
+    """As ServiceBusRuleManager of the SDKs for .NET and JavaScript asks for it."""
+
+    def rules(**page: int) -> list[tuple[str, int, object, int, object]]:
+        listing = {"top": 100, "skip": 0, **page}
+        answer = ask_again(raw, "com.microsoft:enumerate-rules", listing)
+        if answer.application_properties["statusCode"] == 204:
+            return []
+        found = []
+        for entry in answer.body_value["rules"]:
+            description = entry["rule-description"]
+            assert description.descriptor == 0x0000013700000004
+            test, action, name = description.value
+            found.append((name, test.descriptor, test.value, action.descriptor, action.value))
+        return found
+
+    every = ("$Default", 0x1370000007, [], 0x13700000005, [])
+    reply = ask(raw, "events/subscriptions/changing/$management", "com.microsoft:add-rule", {})
+    assert reply.application_properties["statusCode"] == 400
+    assert rules() == [every]
+    correlation = {
+        "correlation-id": None,
+        "label": "wanted",
+        "properties": {"colour": "red", "number": 1},
+    }
+    added = [
+        {
+            "rule-name": "sql",
+            "rule-description": {
+                "sql-filter": {"expression": "colour = 'blue'"},
+                "sql-rule-action": {"expression": "SET colour = 'green'"},
+            },
+        },
+        {
+            "rule-name": "same",
+            "rule-description": {"correlation-filter": correlation, "sql-rule-action": None},
+        },
+    ]
+    for rule in added:
+        answer = ask_again(raw, "com.microsoft:add-rule", rule)
+        assert answer.application_properties["statusCode"] == 200
+    sql = ("sql", 0x1370000006, ["colour = 'blue'"], 0x13700000006, ["SET colour = 'green'"])
+    fields = [None, None, None, None, "wanted", None, None, None, correlation["properties"]]
+    same = ("same", 0x1370000009, fields, 0x13700000005, [])
+    assert rules() == [every, sql, same]
+    assert rules(skip=1, top=1) == [sql]
+    assert rules(skip=3) == []
+    for wrong, status, condition in (
+        (added[0], 409, "com.microsoft:entity-already-exists"),
+        ({"rule-name": "x", "rule-description": {}}, 400, "com.microsoft:argument-error"),
+        (
+            {"rule-name": "x", "rule-description": {"sql-filter": {"expression": "a = = b"}}},
+            400,
+            "com.microsoft:argument-error",
+        ),
+        (
+            {"rule-name": "x", "rule-description": {"correlation-filter": {}}},
+            400,
+            "com.microsoft:argument-error",
+        ),
+    ):
+        refused = ask_again(raw, "com.microsoft:add-rule", wrong).application_properties
+        assert (refused["statusCode"], refused["errorCondition"]) == (status, condition)
+    for name, status in (("$Default", 200), ("$Default", 404), ("SAME", 200)):
+        answer = ask_again(raw, "com.microsoft:remove-rule", {"rule-name": name})
+        assert answer.application_properties["statusCode"] == status
+    assert rules() == [sql]
+    with broker.client() as client:
+        with client.get_topic_sender("events") as sender:
+            for colour in ("red", "blue"):
+                sender.send_messages(
+                    ServiceBusMessage(colour, application_properties={"colour": colour})
+                )
+        with client.get_subscription_receiver("events", "changing") as receiver:
+            [message] = receive(receiver, 1)
+            assert message.application_properties == {b"colour": b"green", b"RuleName": b"sql"}
+            receiver.complete_message(message)
+            assert nothing_left(receiver)
 
 
 def test_the_namespace_lists_its_entities(broker: BrokerProcess, raw: RawClient) -> None:
@@ -307,6 +403,27 @@ def test_slow_readers_do_not_fill_the_brokers_memory(broker: BrokerProcess) -> N
         sender.transfer(0, 300, data(b"an answer shows that the broker has gone on"))
         sender.expect(DISPOSITION)
         assert resident_megabytes(broker.process.pid) - before < 25
+
+
+def test_many_links_that_do_not_read_leave_messages_to_others(broker: BrokerProcess) -> None:
+    queue = broker.queue()
+    with broker.connect() as sending, broker.connect() as reading:
+        sender, reader = RawClient(sending), RawClient(reading, window=100_000)
+        sender.attach_sender(0, queue)
+        for start in range(0, 1000, 50):
+            for delivery in range(start, start + 50):
+                sender.transfer(0, delivery, data(bytes(30_000)))
+            expect_accepted(sender, 50)
+        for handle in range(200):
+            reader.attach_receiver(handle, queue)
+        for handle in range(200):
+            reader.flow(handle, count=0, credit=2**32 - 1, window=100_000)
+        reader.expect(TRANSFER)
+        # Whatever the kernel holds of thirty megabytes, much is still in the broker.
+        sender.attach_receiver(1, queue)
+        sender.flow(1, count=0, credit=200)
+        for _ in range(200):
+            sender.expect(TRANSFER)
 
 
 def resident_megabytes(process: int) -> float:

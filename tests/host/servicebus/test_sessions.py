@@ -1,6 +1,7 @@
 """Sessions, through the vendor's synchronous client."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from azure.servicebus import (
@@ -165,6 +166,26 @@ def test_sessions_with_messages_are_listed(broker: BrokerProcess, client: Servic
     send(client, queue, *(message for name in names for message in in_session(name, "1")))
     assert sorted(client.list_queue_sessions(queue, timeout=PATIENCE)) == names
     assert list(client.list_queue_sessions(broker.queue("session"), timeout=PATIENCE)) == []
+
+
+def test_sessions_are_listed_by_the_time_of_their_state(
+    broker: BrokerProcess, client: ServiceBusClient
+) -> None:
+    queue = broker.queue("session")
+    send(client, queue, *in_session("with a message", "1"))
+    began = datetime.now(UTC)
+    with client.get_queue_receiver(queue, session_id="with a state") as receiver:
+        receiver.session.set_state(b"noted", timeout=PATIENCE)
+    assert list(client.list_queue_sessions(queue, timeout=PATIENCE)) == [
+        "with a message",
+        "with a state",
+    ]
+    for since, expected in (
+        (began - timedelta(seconds=1), ["with a state"]),
+        (datetime.max.replace(tzinfo=UTC), []),
+    ):
+        found = client.list_queue_sessions(queue, state_updated_after=since, timeout=PATIENCE)
+        assert list(found) == expected
 
 
 def test_wrong_uses_of_sessions_are_refused(broker: BrokerProcess) -> None:

@@ -69,7 +69,7 @@ _RULE_NAME = "RuleName"
 
 def is_catch_all(rules: Sequence[Rule]) -> bool:
     """Whether the rules take every message as it is, so that nobody needs to look into it."""
-    return all(
+    return bool(rules) and all(
         isinstance(rule.condition, SqlFilter)
         and rule.condition.expression.replace(" ", "") == "1=1"
         and rule.action is None

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from funchost.servicebus.broker.interface import PropertyValue
+from funchost.servicebus.broker.interface import MAX_MESSAGE_BYTES, PropertyValue
 
 __all__ = ["ARITHMETIC", "COMPARISONS", "EvaluationError", "Truth", "like", "negate", "plus"]
 
@@ -110,6 +110,8 @@ def _arithmetic(
         if left is None or right is None:
             return None
         if symbol == "+" and isinstance(left, str) and isinstance(right, str):
+            if len(left) + len(right) > MAX_MESSAGE_BYTES:
+                raise EvaluationError("a text is longer than a message may be")
             return left + right
         try:
             return _in_range(compute(_number(left, symbol), _number(right, symbol)))

@@ -98,15 +98,47 @@ def _following_session(
 
 
 def sessions(
-    connection: sqlite3.Connection, container: Container, skip: int, top: int | None
+    connection: sqlite3.Connection,
+    container: Container,
+    skip: int,
+    top: int,
+    updated_after: int | None,
 ) -> list[str]:
-    """`top` None means all."""
+    """What `Broker.sessions` says."""
+    if updated_after is not None:
+        rows = connection.execute(
+            "SELECT session FROM session_state WHERE container = ? AND updated_at > ?"
+            " ORDER BY session LIMIT ? OFFSET ?",
+            (container.number, updated_after, top, skip),
+        )
+        return [row[0] for row in rows]
     found: list[str] = []
-    session = _following_session(connection, container, None, states=_ACTIVE)
-    while session is not None and (top is None or len(found) < skip + top):
+    session = _session_after(connection, container, None)
+    while session is not None and len(found) < skip + top:
         found.append(session)
-        session = _following_session(connection, container, session, states=_ACTIVE)
+        session = _session_after(connection, container, session)
     return found[skip:]
+
+
+def _session_after(
+    connection: sqlite3.Connection, container: Container, after: str | None
+) -> str | None:
+    active = _following_session(connection, container, after, states=_ACTIVE)
+    noted = connection.execute(
+        "SELECT min(session) FROM session_state WHERE container = ?1 AND session >= ?2"
+        " AND (session > ?2 OR ?3)",
+        (container.number, after or "", after is None),
+    ).fetchone()[0]
+    return min((session for session in (active, noted) if session is not None), default=None)
+
+
+def _count_active_sessions(connection: sqlite3.Connection, container: Container) -> int:
+    number = 0
+    session = _following_session(connection, container, None, states=_ACTIVE)
+    while session is not None:
+        number += 1
+        session = _following_session(connection, container, session, states=_ACTIVE)
+    return number
 
 
 def count(connection: sqlite3.Connection, container: Container) -> EntityCounts:
@@ -116,11 +148,11 @@ def count(connection: sqlite3.Connection, container: Container) -> EntityCounts:
             (message_id(container, 0), message_id(container, (1 << SEQUENCE_BITS) - 1)),
         )
     )
-    listed = sessions(connection, container, 0, None) if container.entity.requires_session else []
+    has_sessions = container.entity.requires_session
     return EntityCounts(
         entity=container.entity,
         active=states.get(State.READY, 0) + states.get(State.LOCKED, 0),
         deferred=states.get(State.DEFERRED, 0) + states.get(State.DEFERRED_LOCKED, 0),
         scheduled=states.get(State.SCHEDULED, 0),
-        sessions=len(listed),
+        sessions=_count_active_sessions(connection, container) if has_sessions else 0,
     )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from funchost.servicebus.broker.catalogue import Container
 from funchost.servicebus.broker.errors import MessageNotFound, NotAllowed
 from funchost.servicebus.broker.interface import (
+    MAX_MESSAGE_BYTES,
     EntityKind,
     IncomingMessage,
     MessageChanges,
@@ -25,6 +26,9 @@ __all__ = ["accept", "bury", "cancel_scheduled", "dead_letter_properties", "deli
 
 _MAX_HOPS = 4
 """Forwardings of one message; the vendor's limit."""
+
+_LARGEST_COPY = MAX_MESSAGE_BYTES + 65_536
+"""What a rule's action adds may exceed the limit for sends a little, but not without end."""
 
 _DUPLICATES_PER_PURGE = 2
 """Old records that are forgotten for each new one, so that they go as fast as they came."""
@@ -75,19 +79,22 @@ def deliver(transaction: Transaction, container: Container, message: NewMessage)
     properties: MessageProperties | None = None
     for subscription in container.subscriptions:
         limit = _shorter(container.settings.time_to_live, subscription.settings.time_to_live)
-        if subscription.rules is None:
+        if subscription.takes_all:
             _enter(transaction, subscription, _copy(message, MessageChanges(), transaction), limit)
             continue
         properties = properties or transaction.codec.properties(message.encoded)
         try:
-            wanted = copies(subscription.rules, properties)
+            wanted = [
+                _copy(message, changes, transaction)
+                for changes in copies(subscription.rules, properties)
+            ]
         except EvaluationError as error:
             if subscription.settings.dead_letter_on_filter_error:
                 copy = _copy(message, MessageChanges(), transaction)
                 _bury_new(transaction, subscription, copy, "FilterEvaluationException", str(error))
             continue
-        for changes in wanted:
-            _enter(transaction, subscription, _copy(message, changes, transaction), limit)
+        for copy in wanted:
+            _enter(transaction, subscription, copy, limit)
     return 0
 
 
@@ -228,9 +235,12 @@ def _bury_new(
 
 
 def _copy(message: NewMessage, changes: MessageChanges, transaction: Transaction) -> NewMessage:
+    """Raises EvaluationError where the changes would make it too large."""
     encoded, session_id = message.encoded, message.session_id
     if changes != MessageChanges():
         encoded = transaction.codec.edit(encoded, changes)
+        if len(encoded) > _LARGEST_COPY:
+            raise EvaluationError(f"the message would have {len(encoded)} bytes")
         if "SessionId" in changes.system:
             session_id = changes.system["SessionId"]
     return NewMessage(

@@ -16,7 +16,7 @@ __all__ = [
 DATABASE_NAME = "servicebus.db"
 
 _BUSY_SECONDS = 10
-_VERSION = 1
+_VERSION = 2
 _CHECKPOINT_PAGES = 4000
 
 SEQUENCE_BITS = 44
@@ -77,7 +77,12 @@ CREATE INDEX IF NOT EXISTS duplicate_until ON duplicate (until);
 
 CREATE TABLE IF NOT EXISTS session_state (
     container INTEGER NOT NULL, session TEXT NOT NULL, state BLOB NOT NULL,
+    updated_at INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (container, session)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS changed_rules (
+    container INTEGER PRIMARY KEY, declared TEXT NOT NULL, rules TEXT NOT NULL
 ) STRICT;
 """
 # `message` holds what changes while a message is waiting and is kept narrow for that; `body` is
@@ -137,6 +142,10 @@ def create_schema(connection: sqlite3.Connection) -> None:
     if version > _VERSION:
         raise sqlite3.DatabaseError(
             f"{DATABASE_NAME} has version {version}; this program knows up to {_VERSION}"
+        )
+    if version == 1:
+        connection.execute(
+            "ALTER TABLE session_state ADD COLUMN updated_at INTEGER NOT NULL DEFAULT 0"
         )
     for statement in _SCHEMA.split(";"):
         connection.execute(statement)

@@ -18,7 +18,11 @@ def read_session_state(
 
 
 def write_session_state(
-    connection: sqlite3.Connection, container: Container, session: str, state: bytes | None
+    connection: sqlite3.Connection,
+    container: Container,
+    session: str,
+    state: bytes | None,
+    now: int,
 ) -> None:
     if state is None:
         connection.execute(
@@ -27,6 +31,6 @@ def write_session_state(
         )
     else:
         connection.execute(
-            "INSERT OR REPLACE INTO session_state VALUES (?, ?, ?)",
-            (container.number, session, state),
+            "INSERT OR REPLACE INTO session_state VALUES (?, ?, ?, ?)",
+            (container.number, session, state, now),
         )

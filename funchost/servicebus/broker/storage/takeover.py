@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from funchost.servicebus.broker.catalogue import Catalogue, Container
 from funchost.servicebus.broker.errors import BrokerSuperseded
+from funchost.servicebus.broker.interface import EntityKind
 from funchost.servicebus.broker.namespace import NamespaceError
+from funchost.servicebus.broker.storage.rules import restore_rules
 from funchost.servicebus.broker.storage.schema import SEQUENCE_BITS, create_schema
 from funchost.servicebus.broker.storage.timing import release_sessions
 from funchost.servicebus.broker.storage.transaction import State, Transaction, message_id
@@ -63,6 +65,8 @@ def take_over(transaction: Transaction, catalogue: Catalogue) -> None:
         if number not in numbers:
             _set_aside(connection, number, path)
     for container in containers:
+        if container.entity.kind is EntityKind.SUBSCRIPTION:
+            restore_rules(transaction, container)
         if container.entity.requires_session:
             release_sessions(transaction, container)
 

@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import chain
@@ -112,8 +112,14 @@ class Transaction:
         self.settled: list[tuple[UUID, type]] = []
         self.counted: set[Container] = set()
         """Containers whose `last_sequence` has changed."""
+        self.undo: list[Callable[[], None]] = []
+        """What is to be done to memory should the operation not be committed."""
         self._messages: list[tuple[object, ...]] = []
         self._bodies: list[tuple[object, ...]] = []
+
+    def take_back(self) -> None:
+        while self.undo:
+            self.undo.pop()()
 
     def next_sequence(self, container: Container) -> int:
         container.last_sequence += 1
@@ -188,6 +194,10 @@ def _insert(connection: sqlite3.Connection, table: str, rows: Sequence[tuple[obj
 
 
 def message_id(container: Container, sequence: int) -> int:
+    """0, which no message has, for a number that a client made up and that would lead into another
+    container."""
+    if not 0 <= sequence <= _SEQUENCE_MASK:
+        return 0
     return container.number << SEQUENCE_BITS | sequence
 
 

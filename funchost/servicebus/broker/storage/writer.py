@@ -139,11 +139,14 @@ class Writer:
         self, connection: sqlite3.Connection, ownership: Ownership, group: Sequence[_Item]
     ) -> None:
         superseded = False
+        begun: list[Transaction] = []
         try:
-            self._commit(connection, ownership, group)
+            self._commit(connection, ownership, group, begun)
         except Exception as error:
             if connection.in_transaction:
                 connection.rollback()
+            for transaction in reversed(begun):
+                transaction.take_back()
             superseded = isinstance(error, BrokerSuperseded)
             if not superseded:
                 _log.exception("The broker's database refused a commit; its callers are told.")
@@ -156,7 +159,11 @@ class Writer:
         self._call(self._finish, group, superseded)
 
     def _commit(
-        self, connection: sqlite3.Connection, ownership: Ownership, group: Sequence[_Item]
+        self,
+        connection: sqlite3.Connection,
+        ownership: Ownership,
+        group: Sequence[_Item],
+        begun: list[Transaction],
     ) -> None:
         durable = any(item.durable for item in group)
         connection.execute("PRAGMA synchronous = " + ("FULL" if durable else "NORMAL"))
@@ -166,13 +173,19 @@ class Writer:
         counted: set[Container] = set()
         for item in group:
             transaction = self._transaction(connection)
+            begun.append(transaction)
             if item.changes_first:
                 connection.execute("SAVEPOINT operation")
             try:
                 item.result = item.operation(transaction)
                 transaction.flush()
-            except BrokerError as error:
-                item.error = error
+            except sqlite3.Error:
+                raise
+            except Exception as error:
+                item.error = _refusal(error)
+                if not isinstance(error, BrokerError) and not item.changes_first:
+                    raise
+                transaction.take_back()
                 if item.changes_first:
                     connection.execute("ROLLBACK TO operation")
             else:
@@ -226,6 +239,14 @@ def _resolve(future: "asyncio.Future[None]", error: Exception | None) -> None:
         future.set_result(None)
     else:
         future.set_exception(error)
+
+
+def _refusal(error: Exception) -> BrokerError:
+    """What the caller of a failed operation is told; a fault of ours is his alone."""
+    if isinstance(error, BrokerError):
+        return error
+    _log.error("An operation of the broker has failed.", exc_info=error)
+    return BrokerError("The broker failed; its log says how.")
 
 
 def _unavailable(error: Exception) -> BrokerUnavailable:

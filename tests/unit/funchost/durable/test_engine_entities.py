@@ -133,6 +133,13 @@ async def test_a_deleted_entity_is_gone_and_can_come_back(tmp_path: Path) -> Non
         assert await host.result("adds", "x") == 6
 
 
+async def test_a_signal_that_fails_is_told_in_the_log(tmp_path: Path) -> None:
+    async with running(app, tmp_path) as host:
+        await host.client.signal_entity(EntityId("counter", "loud"), "fail", None)
+        await host.until("@counter@loud", lambda status: status.revision > 1)
+        assert "@counter@loud: the operation 'fail' failed: \"no\"" in host.printed.getvalue()
+
+
 async def test_a_failed_operation_is_raised_where_it_was_called(tmp_path: Path) -> None:
     async with running(app, tmp_path) as host:
         assert await host.result("fails") == ["no", 100]

@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import azure.durable_functions as df
+import pytest
 
 from funchost.durable.hubs import open_hubs
-from funchost.durable.interface import InstanceFilter, RuntimeStatus
+from funchost.durable.interface import ArgumentError, InstanceFilter, RuntimeStatus
 from funchost.durable.store.schema import hub_file
 from tests.support.durable_engine import running
 
@@ -65,6 +66,14 @@ def through_gate(context):
 def waits(context):
     got = yield context.wait_for_external_event("Go")
     return (yield context.call_activity("work", got))
+
+
+@app.orchestration_trigger(context_name="context")
+def listens(context):
+    got = []
+    while len(got) < context.get_input():
+        got.append((yield context.wait_for_external_event("Go")))
+    return got
 
 
 @app.orchestration_trigger(context_name="context")
@@ -189,19 +198,36 @@ async def test_a_command_without_a_host_is_heard(tmp_path: Path) -> None:
 
 async def test_nothing_is_made_by_looking(tmp_path: Path) -> None:
     async with open_hubs(tmp_path) as hubs:
-        client = hubs.client("Other1")
+        client = hubs.client()
         assert await client.status("x") is None
         assert (await client.query(InstanceFilter())).items == ()
         assert await client.history("x") == []
     assert os.listdir(tmp_path) == []
 
 
-async def test_hubs_that_do_not_exist_cost_no_thread_each(tmp_path: Path) -> None:
-    before = threading.active_count()
-    async with open_hubs(tmp_path) as hubs:
-        for number in range(200):
-            assert await hubs.client(f"Hub{number:03}").status("x") is None
-        assert threading.active_count() == before
+async def test_hubs_are_those_that_are_stored_or_declared(tmp_path: Path) -> None:
+    async with open_hubs(tmp_path, "Stored") as hubs:
+        await hubs.client().start("anything")
+    async with open_hubs(tmp_path, "Own") as hubs:
+        hubs.declare("Named")
+        assert hubs.known == ["Named", "Own", "stored"]
+        for name in ("NAMED", "own", "Stored"):
+            assert await hubs.client(name).status("x") is None
+        for name in ("Another", "no hub"):
+            with pytest.raises(ArgumentError, match=name):
+                hubs.client(name)
+
+
+async def test_events_arrive_in_order_whichever_process_takes_them(tmp_path: Path) -> None:
+    async with running(app, tmp_path) as owner, running(app, tmp_path) as other:
+        instance = await owner.start("listens", 60)
+        await owner.until(instance, lambda status: status.history_length > 0)
+        for number in range(60):
+            sender = other if number % 3 else owner
+            await sender.raise_event(instance, "Go", number)
+        status = await owner.finished(instance)
+        assert status.output is not None
+        assert json.loads(status.output) == list(range(60))
 
 
 async def test_a_silent_process_loses_its_work_and_its_late_result_is_dropped(

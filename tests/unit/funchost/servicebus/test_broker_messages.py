@@ -365,3 +365,29 @@ async def test_an_operation_that_nobody_waits_for_is_done_all_the_same(tmp_path:
         broker.settle("q", [uuid4()], Complete())
         await settled(broker)
         assert len(await broker.peek("q", 1, 9)) == 1
+
+
+@pytest.mark.parametrize("trick", [1 << 44, -(1 << 44), 1 << 62, (1 << 63) - 1, -1])
+async def test_no_number_leads_into_another_entity(tmp_path: Path, trick: int) -> None:
+    namespace = Namespace()
+    for name in ("a", "b", "c"):
+        namespace.add_queue(name)
+    clock = ManualBrokerClock()
+    async with running(tmp_path, namespace, clock) as broker:
+        for name in ("b", "c"):
+            await broker.schedule(name, [message("later", at=clock.now() + 1000)])
+            await broker.send(name, [message("deferred")])
+            link = await open_link(broker, name)
+            await link.take(1)
+            await broker.settle(name, link.tokens(), Defer())
+        for number in range(1, 4):
+            for factor in range(1, 12):
+                asked = [trick * factor + number]
+                if not -(1 << 63) <= asked[0] < 1 << 63:
+                    continue
+                with pytest.raises(MessageNotFound):
+                    await broker.cancel_scheduled("a", asked)
+                with pytest.raises(MessageNotFound):
+                    await broker.receive_deferred("a", asked, ReceiveMode.RECEIVE_AND_DELETE)
+        for name in ("b", "c"):
+            assert [body(each) for each in await broker.peek(name, 1, 9)] == ["later", "deferred"]

@@ -12,13 +12,21 @@ import pytest
 
 from funchost.servicebus.broker.clock import ManualBrokerClock
 from funchost.servicebus.broker.errors import (
+    BrokerError,
     BrokerSuperseded,
     BrokerUnavailable,
     MessageLockLost,
 )
 from funchost.servicebus.broker.hosting import open_broker
 from funchost.servicebus.broker.instance_lock import InstanceLock
-from funchost.servicebus.broker.interface import Abandon, Complete, Defer, ReceiveMode
+from funchost.servicebus.broker.interface import (
+    Abandon,
+    Complete,
+    DeadLetter,
+    Defer,
+    MessageChanges,
+    ReceiveMode,
+)
 from funchost.servicebus.broker.namespace import EntitySettings, Namespace, NamespaceError
 from tests.support.broker import one_queue, open_link, running, settled
 from tests.support.broker_codec import JsonCodec, body, message
@@ -265,3 +273,42 @@ async def test_who_waits_for_the_lock_gets_it_when_its_holder_is_killed(tmp_path
     other = InstanceLock(file)
     await other.acquire()
     other.release()
+
+
+async def test_a_database_of_the_first_version_is_taken_over(tmp_path: Path) -> None:
+    namespace = Namespace()
+    namespace.add_queue("s", requires_session=True)
+    async with running(tmp_path, namespace) as broker:
+        link = await open_link(broker, "s", session="a")
+        await link.receiver.set_session_state(b"kept")
+    with closing(sqlite3.connect(tmp_path / "servicebus.db")) as database:
+        database.execute("ALTER TABLE session_state DROP COLUMN updated_at")
+        database.execute("DROP TABLE changed_rules")
+        database.execute("PRAGMA user_version = 1")
+    async with running(tmp_path, namespace) as broker:
+        link = await open_link(broker, "s", session="a")
+        assert await link.receiver.session_state() == b"kept"
+        assert await broker.sessions("s", skip=0, top=9, updated_after=0) == []
+
+
+async def test_a_fault_in_one_operation_is_its_caller_s_alone(tmp_path: Path) -> None:
+    class Faulty(JsonCodec):
+        def edit(self, encoded: bytes, changes: MessageChanges) -> bytes:
+            raise ZeroDivisionError("a fault of this program")
+
+    broker = await open_broker(tmp_path, one_queue(), Faulty(), ManualBrokerClock())
+    await broker.send("q", [message("a"), message("b")])
+    link = await open_link(broker, "q")
+    await link.take(2)
+    first, second = link.tokens()
+    results = await asyncio.gather(
+        broker.settle("q", [first], DeadLetter("broken")),
+        broker.send("q", [message("c")]),
+        broker.settle("q", [second], Complete()),
+        return_exceptions=True,
+    )
+    assert isinstance(results[0], BrokerError)
+    assert not isinstance(results[0], BrokerUnavailable)
+    assert results[1:] == [[3], None]
+    assert [body(each) for each in await broker.peek("q", 1, 9)] == ["a", "c"]
+    await broker.stop()

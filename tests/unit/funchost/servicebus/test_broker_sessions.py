@@ -1,6 +1,7 @@
 """Sessions: their order, their locks, their state."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -327,7 +328,7 @@ async def test_deferred_messages_need_their_session(tmp_path: Path, namespace: N
         assert got.delivery_count == 2
 
 
-async def test_only_sessions_with_active_messages_are_listed(
+async def test_sessions_with_active_messages_or_a_state_are_listed(
     tmp_path: Path, namespace: Namespace
 ) -> None:
     async with running(tmp_path, namespace) as broker:
@@ -343,6 +344,40 @@ async def test_only_sessions_with_active_messages_are_listed(
         assert await broker.sessions("s", skip=0, top=100) == ["0", "1", "3", "4"]
         (counts, *_) = await broker.counts()
         assert (counts.active, counts.sessions) == (12, 4)
+        await link.receiver.set_session_state(b"noted")
+        assert await broker.sessions("s", skip=0, top=100) == ["0", "1", "2", "3", "4"]
+        (counts, *_) = await broker.counts()
+        assert counts.sessions == 4
+        await link.receiver.set_session_state(None)
+        assert await broker.sessions("s", skip=0, top=100) == ["0", "1", "3", "4"]
+
+
+async def test_sessions_are_listed_by_when_their_state_was_set(
+    tmp_path: Path, namespace: Namespace
+) -> None:
+    clock = ManualBrokerClock()
+    began = clock.now()
+    async with running(tmp_path, namespace, clock) as broker:
+        await broker.send("s", [message(session="without state")])
+        for number, name in enumerate(("a", "b", "c")):
+            link = await open_link(broker, "s", session=name)
+            await link.receiver.set_session_state(b"%d" % number)
+            await link.receiver.close()
+            clock.advance(1000)
+
+        async def updated_after(seconds: int, skip: int = 0) -> Sequence[str]:
+            after = began + 1000 * seconds
+            return await broker.sessions("s", skip=skip, top=100, updated_after=after)
+
+        assert await updated_after(-1) == ["a", "b", "c"]
+        assert await updated_after(-1, skip=2) == ["c"]
+        assert await updated_after(0) == ["b", "c"]
+        assert await updated_after(2) == []
+        link = await open_link(broker, "s", session="a")
+        await link.receiver.set_session_state(b"again")
+        assert await updated_after(2) == ["a"]
+    async with running(tmp_path, namespace, clock) as broker:
+        assert await broker.sessions("s", skip=0, top=9, updated_after=began + 2000) == ["a"]
 
 
 async def test_peek_can_look_at_one_session_in_all_its_states(

@@ -1,16 +1,33 @@
 """Topics and forwarding: who gets a copy, what it looks like, where it ends."""
 
+import asyncio
+import sqlite3
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from funchost.servicebus.broker.catalogue import Catalogue
 from funchost.servicebus.broker.clock import ManualBrokerClock
-from funchost.servicebus.broker.interface import Broker, DeadLetter, ReceiveMode
+from funchost.servicebus.broker.errors import (
+    ArgumentOutOfRange,
+    BrokerError,
+    BrokerUnavailable,
+    NotAllowed,
+    RuleExists,
+    RuleNotFound,
+)
+from funchost.servicebus.broker.interface import Broker, DeadLetter, PropertyValue, ReceiveMode
 from funchost.servicebus.broker.namespace import EntitySettings, Namespace, NamespaceError
 from funchost.servicebus.broker.rules.rule import CorrelationFilter, Rule, SqlFilter
+from funchost.servicebus.broker.storage.rules import remove_rule
+from funchost.servicebus.broker.storage.schema import DATABASE_NAME
+from funchost.servicebus.broker.storage.transaction import Transaction
+from funchost.servicebus.broker.storage.writer import Writer
 from tests.support.broker import open_link, running, settled
-from tests.support.broker_codec import application, body, message, system
+from tests.support.broker_codec import JsonCodec, application, body, message, system
 
 
 def topic(**subscriptions: Sequence[Rule]) -> Namespace:
@@ -226,3 +243,106 @@ async def test_forwarding_that_cannot_work_is_refused(
     with pytest.raises(NamespaceError, match=message):
         async with running(tmp_path, namespace):
             pass
+
+
+async def test_rules_may_change_while_the_broker_runs(tmp_path: Path) -> None:
+    namespace = topic(s=(Rule("$Default", SqlFilter("1=1")),))
+    path = "T/subscriptions/S"
+    async with running(tmp_path, namespace) as broker:
+        await broker.send("t", [message("before", n=1)])
+        await broker.remove_rule(path, "$DEFAULT")
+        await broker.send("t", [message("to nobody", n=1)])
+        sending = broker.send("t", [message("too early", n=2)])
+        adding = broker.add_rule(path, Rule("two", SqlFilter("n = 2"), "SET n = 3"))
+        await broker.send("t", [message("one", n=1), message("two", n=2)])
+        await asyncio.gather(sending, adding)
+        assert await bodies(broker, path) == ["before", "two"]
+        with pytest.raises(RuleExists):
+            await broker.add_rule(path, Rule("TWO", SqlFilter("n = 4")))
+        with pytest.raises(RuleNotFound):
+            await broker.remove_rule(path, "$Default")
+        with pytest.raises(ArgumentOutOfRange):
+            await broker.add_rule(path, Rule("x" * 51, SqlFilter("n = 4")))
+        assert [rule.name for rule in await broker.rules(path)] == ["two"]
+        for other in ("t", f"{path}/$DeadLetterQueue"):
+            with pytest.raises(NotAllowed):
+                await broker.rules(other)
+
+
+async def test_changed_rules_outlive_the_broker_until_others_are_declared(tmp_path: Path) -> None:
+    kinds: dict[str, PropertyValue] = {
+        "text": "x",
+        "number": 1,
+        "half": 0.5,
+        "yes": True,
+        "id": UUID(int=7),
+        "at": datetime(2026, 1, 2, tzinfo=UTC),
+        "raw": b"\x00\xff",
+    }
+    declared = [Rule("first", SqlFilter("n = 1")), Rule("second", SqlFilter("n = 2"))]
+    path = "t/Subscriptions/s"
+    async with running(tmp_path, topic(s=declared)) as broker:
+        await broker.remove_rule(path, "first")
+        condition = CorrelationFilter({"Label": "wanted"}, kinds)
+        await broker.add_rule(path, Rule("third", condition, "SET n = 9"))
+    async with running(tmp_path, topic(s=declared)) as broker:
+        second, third = await broker.rules(path)
+        assert (second.name, third.condition, third.action_text) == (
+            "second",
+            CorrelationFilter({"Label": "wanted"}, kinds),
+            "SET n = 9",
+        )
+        await broker.send("t", [message("1", n=1), message("2", n=2)])
+        assert await bodies(broker, path) == ["2"]
+    async with running(tmp_path, topic(s=[*declared, Rule("more", SqlFilter("n = 3"))])) as broker:
+        assert [rule.name for rule in await broker.rules(path)] == ["first", "second", "more"]
+    async with running(tmp_path, topic(s=declared)) as broker:
+        assert [rule.name for rule in await broker.rules(path)] == ["first", "second"]
+
+
+async def test_rules_that_were_not_committed_do_not_hold(tmp_path: Path) -> None:
+    catalogue = Catalogue(topic(s=[Rule("first", SqlFilter("n = 1"))]))
+    container = catalogue.find("t/Subscriptions/s")
+    writer = Writer(
+        tmp_path / DATABASE_NAME,
+        catalogue,
+        JsonCodec(),
+        ManualBrokerClock(),
+        lambda effects: None,
+        lambda: None,
+    )
+    await writer.start()
+
+    async def fail(error: Exception) -> BrokerError | None:
+        def operation(transaction: Transaction) -> None:
+            remove_rule(transaction, container, "first")
+            raise error
+
+        done: asyncio.Future[BrokerError | None] = asyncio.get_running_loop().create_future()
+        writer.submit(operation, lambda _, failure: done.set_result(failure))
+        return await done
+
+    refused = RuleNotFound("refused")
+    assert await fail(refused) is refused
+    assert [rule.name for rule in container.rules] == ["first"]
+    assert isinstance(await fail(sqlite3.OperationalError("disk full")), BrokerUnavailable)
+    assert [rule.name for rule in container.rules] == ["first"]
+    await writer.stop()
+
+
+@pytest.mark.parametrize(
+    ("action", "why"),
+    [
+        ("SET x = " + " + ".join(["s"] * 30), "a text is longer than a message may be"),
+        ("; ".join(f"SET x{n} = s" for n in range(20)), "the message would have"),
+    ],
+)
+async def test_an_action_cannot_make_a_message_without_bounds(
+    tmp_path: Path, action: str, why: str
+) -> None:
+    namespace = topic(s=[Rule("r", SqlFilter("1=1"), action)], other=[Rule("r", SqlFilter("1=1"))])
+    async with running(tmp_path, namespace) as broker:
+        await broker.send("t", [message("a", s="x" * 20_000)])
+        assert await bodies(broker, "t/Subscriptions/other") == ["a"]
+        (letter,) = await broker.peek("t/Subscriptions/s/$DeadLetterQueue", 1, 9)
+        assert str(application(letter)["DeadLetterErrorDescription"]).startswith(why)
