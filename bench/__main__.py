@@ -20,12 +20,15 @@ BENCHMARKS = {
     "inventory": "bench.inventory",
     "covers": "bench.covers",
     "imports": "bench.imports",
+    "shipments": "bench.shipments",
     "service bus": "bench.servicebus",
     "durable": "bench.durable",
     "durable crashes": "bench.durable_crashes",
     "service bus triggers": "bench.servicebus_triggers",
     "cart": "bench.cart",
     "checkouts": "bench.checkouts",
+    "notifications": "bench.notifications",
+    "faults": "bench.faults",
 }
 
 

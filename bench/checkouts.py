@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench.buyers import shop as buy
 from bench.earlier_orders import repeat
 from bench.load import measure
 from bench.shop import Shop, empty_host, whole_shop
-from bench.shoppers import shop as buy
 
 _WARM_UP = 10
 _CROWD = 16

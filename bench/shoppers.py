@@ -1,213 +1,236 @@
-"""Shoppers who check out and pay over HTTP, run as a process of their own.
+"""Shoppers of many minds, who keep to a plan whatever happens to the shop meanwhile."""
 
-`shop` starts it and returns its figures. Each shopper keeps its connections, and waits for each
-answer as a browser would; a checkout is by a guest who buys one copy.
-"""
-
-import argparse
-import asyncio
-import contextlib
-import json
 import random
-import subprocess
-import sys
-import time
-import uuid
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import UUID
 
-_ADDRESS = {
-    "name": "Ada Reader",
-    "line1": "1 High Street",
-    "city": "London",
-    "postcode": "SW1A 1AA",
-    "country": "GB",
-}
-_MOVING = ("validating", "reserving", "confirming")
+from bench.browser import Browser, authenticate, confirm
 
+Status = Literal["confirmed", "rejected", "cancelled", "expired"]
 
-@dataclass(frozen=True)
-class Bought:
-    """Latencies are of whole checkouts; `ends` counts how they ended: all should be `confirmed`."""
-
-    orders: int
-    per_s: float
-    p50_ms: float
-    p99_ms: float
-    ends: dict[str, int]
+ENDS: tuple[Status, ...] = ("confirmed", "rejected", "cancelled", "expired")
+GOOD, DECLINED, POOR = (
+    "pm_card_visa",
+    "pm_card_visa_chargeDeclined",
+    "pm_card_visa_chargeDeclinedInsufficientFunds",
+)
+ASKING = "pm_card_threeDSecure2Required"
 
 
-def shop(
-    port: int,
-    isbns: Sequence[str],
-    *,
-    shoppers: int,
-    seconds: float = 0.0,
-    orders: int = 0,
-    from_carts: bool = False,
-) -> Bought:
-    """Each shopper begins checkouts for `seconds`, or all of them begin `orders` in all.
+@dataclass
+class Street:
+    """Where shoppers come from, and what they have been told. `token` gives a customer's, `staff`
+    is one with the role `orders.refund`. The first of `isbns` are the scarce ones."""
 
-    With `from_carts` each begins with a new cart and a book put into it.
-    """
-    command = [
-        sys.executable, str(Path(__file__)), "--port", str(port), "--shoppers", str(shoppers),
-        "--seconds", str(seconds), "--orders", str(orders),
-    ]  # fmt: skip
-    if from_carts:
-        command.append("--from-carts")
-    finished = subprocess.run([*command, *isbns], check=True, stdout=subprocess.PIPE, text=True)
-    return Bought(**json.loads(finished.stdout))
+    origins: Sequence[str]
+    isbns: Sequence[str]
+    scarce: int
+    token: Callable[[str], str]
+    staff: str
+    seed: int
+    seen: Counter[str] = field(default_factory=Counter)
+    told: dict[str, Status] = field(default_factory=dict)
+    """How a checkout ended, by its id, as its shopper was told."""
 
 
-class _Connection:
-    """One keep-alive connection; a request waits for the answer of the one before."""
+class Shopper:
+    def __init__(self, street: Street, number: int) -> None:
+        self._street = street
+        self._dice = random.Random(f"{street.seed}/{number}")
+        self._name = f"shopper-{number}"
+        self._plan = _PLANS[number % len(_PLANS)]
+        self._is_customer = self._plan in _CUSTOMERS or self._dice.random() < 0.3
+        token = street.token(self._name) if self._is_customer else None
+        self._browser = Browser(street.origins, token, street.seen)
 
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+    def shop(self) -> None:
+        """Raises AssertionError for an answer that no shopper should get."""
+        self._plan(self)
 
-    async def ask(
-        self, method: str, path: str, body: bytes = b"", **headers: str
-    ) -> tuple[int, dict[str, str], Any]:
-        if self._streams is None or self._streams[0].at_eof():  # idle ones are closed
-            self.close()
-            self._streams = await asyncio.open_connection("127.0.0.1", self._port)
-        reader, writer = self._streams
-        lines = [f"{method} {path} HTTP/1.1", "host: 127.0.0.1", f"content-length: {len(body)}"]
-        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-        writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        shown = {
-            name.lower(): value.strip()
-            for name, _, value in (line.partition(":") for line in head[1:] if line)
-        }
-        content = await reader.readexactly(int(shown.get("content-length", 0)))
-        return int(head[0][9:12]), shown, json.loads(content) if content else None
+    def pay(self) -> None:
+        self._pay_with(self._started(), GOOD)
 
-    def close(self) -> None:
-        if self._streams is not None:
-            self._streams[1].close()
+    def pay_at_the_second_try(self) -> None:
+        self._pay_with(self._started(), self._dice.choice((DECLINED, POOR)), GOOD)
 
+    def be_declined_and_leave(self) -> None:
+        if payment := self._payable(self._started()):
+            confirm(payment, DECLINED)
 
-class _Shopper:
-    def __init__(self, options: argparse.Namespace, number: int) -> None:
-        self._port = options.port
-        self._isbns = options.isbns
-        self._from_carts = options.from_carts
-        self._chance = random.Random(number)
-        self._shop = _Connection(options.port)
-        self._sandbox = _Connection(options.port + 1)
+    def authenticate(self) -> None:
+        checkout_id = self._started()
+        if payment := self._payable(checkout_id):
+            confirm(payment, ASKING)
+            authenticate(payment, passes=True)
+            self._ended(checkout_id)
 
-    async def buy(self) -> str:
-        """How the checkout ended."""
-        isbn = self._chance.choice(self._isbns)
-        wanted: dict[str, Any] = {
-            "email": f"{uuid.uuid4().hex}@example.com",
-            "shipping_address": _ADDRESS,
+    def fail_to_authenticate_and_leave(self) -> None:
+        if payment := self._payable(self._started()):
+            confirm(payment, ASKING)
+            authenticate(payment, passes=False)
+
+    def leave(self) -> None:
+        self._started()
+
+    def cancel(self) -> None:
+        checkout_id = self._started()
+        if self._dice.random() < 0.5:
+            self._payable(checkout_id)
+        self._cancel(checkout_id)
+        self._ended(checkout_id)
+
+    def pay_while_cancelling(self) -> None:
+        checkout_id = self._started()
+        if payment := self._payable(checkout_id):
+            self._at_once(lambda: confirm(payment, GOOD), lambda: self._cancel(checkout_id))
+            self._ended(checkout_id)
+
+    def pay_after_cancelling(self) -> None:
+        checkout_id = self._started()
+        if payment := self._payable(checkout_id):
+            self._cancel(checkout_id)
+            confirm(payment, GOOD)
+            self._ended(checkout_id)
+
+    def send_it_twice(self) -> None:
+        """The same key at the same moment."""
+        request, key = self._request(by_cart=self._dice.random() < 0.5), self._key()
+        first, second = self._at_once(
+            lambda: self._start(request, key), lambda: self._start(request, key)
+        )
+        assert first == second, "one key, two checkouts"
+        self._pay_with(first, GOOD)
+
+    def check_out_in_two_tabs(self) -> None:
+        request, keys = self._request(by_cart=True), (self._key(), self._key())
+        first, second = self._at_once(
+            lambda: self._start(request, keys[0]), lambda: self._start(request, keys[1])
+        )
+        if first != second:
+            # Fine where the first had ended before the second was asked for; both cannot be paid.
+            self._street.seen["two checkouts of a cart"] += 1
+        self._pay_with(first, GOOD)
+
+    def change_the_delivery(self) -> None:
+        """The cart's first checkout is replaced by another."""
+        request = self._request(by_cart=True)
+        former = self._start(request, self._key())
+        if self._dice.random() < 0.5:
+            self._payable(former)
+        self._pay_with(self._start({**request, "shipping_method": "express"}, self._key()), GOOD)
+
+    def cancel_the_order(self) -> None:
+        checkout = self._pay_with(self._started(), GOOD)
+        if checkout is not None and checkout["status"] == "confirmed":
+            path = f"v1/orders/{checkout['order_id']}"
+            reply = self._browser.insist("POST", f"{path}/cancel")
+            assert reply.status == 202, reply.content
+            self._street.seen["orders cancelled"] += 1
+
+    def get_a_copy_refunded(self) -> None:
+        checkout = self._pay_with(self._started(), GOOD)
+        if checkout is not None and checkout["status"] == "confirmed":
+            staff = Browser(self._street.origins, self._street.staff, self._street.seen)
+            path = f"v1/admin/orders/{checkout['order_id']}/refunds"
+            said = {"lines": [{"line": 1, "quantity": 1}], "reason": "a torn page"}
+            for _ in range(2):
+                reply = staff.insist("POST", path, said, Idempotency_Key=f"refund-{self._name}")
+                assert reply.status == 202, reply.content
+            self._street.seen["copies refunded"] += 1
+
+    def _request(self, *, by_cart: bool) -> dict[str, Any]:
+        scarce = self._street.isbns[: self._street.scarce]
+        wanted = set(self._dice.sample(self._street.isbns[len(scarce) :], self._dice.randint(1, 3)))
+        if self._dice.random() < 0.3:
+            wanted.add(self._dice.choice(scarce))
+        items = [{"isbn": isbn, "quantity": self._dice.randint(1, 2)} for isbn in sorted(wanted)]
+        request: dict[str, Any] = {
+            "email": f"{self._name}@example.org",
+            "shipping_address": {
+                "name": self._name,
+                "line1": "1 Fire Lane",
+                "city": "London",
+                "postcode": "NW1 6XE",
+                "country": "GB",
+            },
             "shipping_method": "standard",
         }
-        headers = {"Content_Type": "application/json", "Idempotency_Key": f'"{uuid.uuid4()}"'}
-        if self._from_carts:
-            _, shown, _ = await self._ask("POST", "cart/items", {"isbn": isbn, "quantity": 1})
-            headers["Cookie"] = shown["set-cookie"].split(";")[0]
-        else:
-            wanted["items"] = [{"isbn": isbn, "quantity": 1}]
-        _, _, checkout = await self._ask("POST", "checkouts", wanted, **headers)
-        checkout = await self._moved(checkout, _MOVING)
-        if checkout["status"] != "awaiting_payment":
-            return str(checkout["status"])
-        payment = checkout["payment"]
-        form = {
-            "key": payment["publishable_key"],
-            "client_secret": payment["client_secret"],
-            "payment_method": "pm_card_visa",
-        }
-        status, _, paid = await self._sandbox.ask(
-            "POST",
-            f"/v1/payment_intents/{payment['payment_intent']}/confirm",
-            urlencode(form).encode(),
-            Content_Type="application/x-www-form-urlencoded",
-        )
-        if status != 200:
-            raise RuntimeError(f"the sandbox answered {status}: {paid}")
-        return str((await self._moved(checkout, (*_MOVING, "awaiting_payment")))["status"])
+        if not by_cart:
+            return {**request, "items": items}
+        for item in items:
+            added = self._browser.insist("POST", "v1/cart/items", item)
+            assert added.status == 200, added.content
+        return request
 
-    async def _moved(self, checkout: Any, out_of: Sequence[str]) -> Any:
-        while checkout["status"] in out_of:
-            path = f"checkouts/{checkout['id']}?wait=20&seen={checkout['version']}"
-            _, _, checkout = await self._ask("GET", path)
-        return checkout
+    def _started(self) -> str:
+        return self._start(self._request(by_cart=self._dice.random() < 0.6), self._key())
 
-    async def _ask(
-        self, method: str, path: str, body: Any = None, **headers: str
-    ) -> tuple[int, dict[str, str], Any]:
-        content = b"" if body is None else json.dumps(body).encode()
-        headers.setdefault("Content_Type", "application/json")
-        status, shown, answer = await self._shop.ask(method, f"/api/v1/{path}", content, **headers)
-        if status not in (200, 202):
-            raise RuntimeError(f"{method} {path} answered {status}: {answer}")
-        return status, shown, answer
+    def _start(self, request: dict[str, Any], key: str) -> str:
+        reply = self._browser.insist("POST", "v1/checkouts", request, Idempotency_Key=key)
+        assert reply.status in (200, 202), reply.content
+        checkout_id: str = reply.json["id"]
+        return checkout_id
 
-    def close(self) -> None:
-        self._shop.close()
-        self._sandbox.close()
+    def _cancel(self, checkout_id: str) -> None:
+        reply = self._browser.insist("POST", f"v1/checkouts/{checkout_id}/cancel")
+        # Refused where it was paid before.
+        assert reply.status in (200, 409), reply.content
 
+    def _payable(self, checkout_id: str) -> dict[str, Any] | None:
+        """What to pay with; None where the checkout has ended without."""
+        checkout = self._watched(checkout_id, ("awaiting_payment", *ENDS))
+        payment: dict[str, Any] | None = checkout["payment"]
+        return payment
 
-async def _all(options: argparse.Namespace) -> dict[str, Any]:
-    started = time.perf_counter()
-    left = options.orders
-    latencies: list[float] = []
-    ends: Counter[str] = Counter()
+    def _pay_with(self, checkout_id: str, *cards: str) -> dict[str, Any] | None:
+        """The checkout as it ended; None where there was nothing to pay."""
+        if (payment := self._payable(checkout_id)) is None:
+            return None
+        for card in cards:
+            confirm(payment, card)
+        return self._ended(checkout_id)
 
-    def another() -> bool:
-        nonlocal left
-        if options.orders:
-            left -= 1
-            return bool(left >= 0)
-        return bool(time.perf_counter() - started < options.seconds)
+    def _ended(self, checkout_id: str) -> dict[str, Any]:
+        return self._watched(checkout_id, ENDS)
 
-    async def one(number: int) -> None:
-        shopper = _Shopper(options, number)
-        while another():
-            begun = time.perf_counter()
-            ends[await shopper.buy()] += 1
-            latencies.append(time.perf_counter() - begun)
-        shopper.close()
+    def _watched(self, checkout_id: str, until: Sequence[str]) -> dict[str, Any]:
+        while True:
+            reply = self._browser.insist("GET", f"v1/checkouts/{checkout_id}?wait=5")
+            assert reply.status == 200, reply.content
+            checkout: dict[str, Any] = reply.json
+            if checkout["status"] in ENDS:
+                before = self._street.told.setdefault(checkout_id, checkout["status"])
+                assert before == checkout["status"], f"was {before}, is {checkout['status']}"
+            if checkout["status"] in until:
+                return checkout
 
-    await asyncio.gather(*(one(number) for number in range(options.shoppers)))
-    elapsed = time.perf_counter() - started
-    ordered = sorted(latencies)
-    return {
-        "orders": len(ordered),
-        "per_s": len(ordered) / elapsed,
-        "p50_ms": ordered[len(ordered) // 2] * 1000,
-        "p99_ms": ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000,
-        "ends": dict(ends),
-    }
+    def _at_once(self, *acts: Callable[[], Any]) -> list[Any]:
+        with ThreadPoolExecutor(len(acts)) as threads:
+            return [act.result() for act in [threads.submit(act) for act in acts]]
+
+    def _key(self) -> str:
+        return str(UUID(int=self._dice.getrandbits(128)))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--shoppers", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=0.0)
-    parser.add_argument("--orders", type=int, default=0)
-    parser.add_argument("--from-carts", action="store_true")
-    parser.add_argument("isbns", nargs="+")
-    options = parser.parse_args()
-    loop_factory = None
-    with contextlib.suppress(ImportError):  # Windows has none
-        import uvloop
-
-        loop_factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        json.dump(runner.run(_all(options)), sys.stdout)
-
-
-if __name__ == "__main__":
-    main()
+_PLANS: tuple[Callable[[Shopper], None], ...] = (
+    Shopper.pay,
+    Shopper.pay_at_the_second_try,
+    Shopper.cancel_the_order,
+    Shopper.pay_while_cancelling,
+    Shopper.leave,
+    Shopper.authenticate,
+    Shopper.change_the_delivery,
+    Shopper.pay_after_cancelling,
+    Shopper.send_it_twice,
+    Shopper.get_a_copy_refunded,
+    Shopper.be_declined_and_leave,
+    Shopper.check_out_in_two_tabs,
+    Shopper.cancel,
+    Shopper.fail_to_authenticate_and_leave,
+)
+_CUSTOMERS = (Shopper.cancel_the_order,)
+"""Who has to be signed in."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from functions.checkout.migrations import LOCATION as CHECKOUT
 from functions.inventory.migrations import LOCATION as INVENTORY
+from functions.notifications.migrations import LOCATION as NOTIFICATIONS
 from functions.payments.migrations import LOCATION as PAYMENTS
 from functions.shipping.migrations import LOCATION as SHIPPING
 from shared.config.settings import Service
@@ -22,4 +23,5 @@ SCHEMAS = (
     Schema("payments", "SQL_PAYMENTS", PAYMENTS),
     Schema("shipping", "SQL_SHIPPING", SHIPPING),
     Schema("checkout", "SQL_ORDERS", CHECKOUT),
+    Schema("notifications", "SQL_NOTIFICATIONS", NOTIFICATIONS),
 )

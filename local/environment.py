@@ -1,9 +1,11 @@
 """The settings of a shop whose stores are all embedded, in one state folder."""
 
+import json
 import os
 import secrets
 from pathlib import Path
 
+from sandbox.carrier.keys import carrier_keys
 from sandbox.files import locked, replace
 from sandbox.stripe.keys import account_keys
 
@@ -15,17 +17,34 @@ SANDBOX_KEYS = (
     "STRIPE_PUBLISHABLE_KEY",
     "STRIPE_WEBHOOK_SECRET",
     "SHOP_SECRET",
+    "EASYPOST_API_KEY",
+    "EASYPOST_WEBHOOK_SECRET",
 )
+STAND_INS = {"STRIPE_API_BASE": "STRIPE_SECRET_KEY", "EASYPOST_API_BASE": "EASYPOST_API_KEY"}
+"""Where a stand-in listens, by the key that says whether it is wanted."""
+SENDER = json.dumps(
+    {
+        "name": "The Bookstore",
+        "line1": "1 Paternoster Row",
+        "city": "London",
+        "postcode": "EC4M 7DX",
+        "country": "GB",
+        "phone": "+44 20 7946 0000",
+    }
+)
+"""The number is one of those that Ofcom keeps for stories."""
 BROKER = 2
 """The host's Service Bus broker listens this many ports above the shop."""
 
 
 def embedded(state: Path, port: int) -> dict[str, str]:
     """Every setting that such a shop needs; a name already in the environment wins. With a key of
-    Stripe's own there, the shop talks to Stripe, and to the sandbox only where that is said."""
+    Stripe's or EasyPost's own there, the shop talks to them, and to the sandbox only where that is
+    said."""
     origin = f"http://127.0.0.1:{port}"
     beside = f"http://127.0.0.1:{port + SANDBOX}"
     stripe = account_keys(state)
+    carrier = carrier_keys(state)
     values = {
         "FUNCTIONS_WORKER_RUNTIME": "python",
         "PYTHON_THREADPOOL_THREAD_COUNT": "16",
@@ -40,6 +59,10 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "SQL_PAYMENTS": f"sqlite:///{(state / 'payments.db').as_posix()}",
         "SQL_SHIPPING": f"sqlite:///{(state / 'shipping.db').as_posix()}",
         "SQL_ORDERS": f"sqlite:///{(state / 'orders.db').as_posix()}",
+        "SQL_NOTIFICATIONS": f"sqlite:///{(state / 'notifications.db').as_posix()}",
+        "MAIL_SANDBOX_URL": f"{beside}/mailbox",
+        "MAIL_FROM": "Bookstore <orders@bookstore.example>",
+        "MAIL_STAFF": "staff@bookstore.example",
         "SHOP_SECRET": shop_secret(state),
         "DOCUMENTS_FILE": str(state / "documents.db"),
         "ServiceBusConnection": f"Endpoint=sb://127.0.0.1:{port + BROKER};"
@@ -48,10 +71,15 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "STRIPE_PUBLISHABLE_KEY": stripe.publishable_key,
         "STRIPE_WEBHOOK_SECRET": stripe.webhook_secret,
         "STRIPE_API_BASE": beside,
+        "SHOP_SENDER": SENDER,
+        "EASYPOST_API_KEY": carrier.api_key,
+        "EASYPOST_WEBHOOK_SECRET": carrier.webhook_secret,
+        "EASYPOST_API_BASE": f"{beside}/carrier/v2",
     }
     values = {name: os.environ.get(name) or value for name, value in values.items()}
-    if not os.environ.get("STRIPE_API_BASE") and not is_sandboxed(values["STRIPE_SECRET_KEY"]):
-        del values["STRIPE_API_BASE"]
+    for address, key in STAND_INS.items():
+        if not os.environ.get(address) and not is_sandboxed(values[key]):
+            del values[address]
     return values
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from local.environment import SANDBOX_KEYS, is_sandboxed
+from local.environment import SANDBOX_KEYS, STAND_INS, is_sandboxed
 from shared.config.settings import BLOBS, DOCUMENTS, SERVICE_BUS
 from shared.kit.files import write_whole
 
@@ -45,8 +45,8 @@ def complete(file: Path, sample: Mapping[str, Any], keys: Mapping[str, str]) -> 
 
 def _has(all_values: Mapping[str, str], values: Mapping[str, str], name: str) -> bool:
     """Whether the file says what the setting is for, in one way or another."""
-    if name == "STRIPE_API_BASE" and not is_sandboxed(all_values["STRIPE_SECRET_KEY"]):
-        return True  # with a key of Stripe's own, no address means Stripe
+    if name in STAND_INS and not is_sandboxed(all_values[STAND_INS[name]]):
+        return True  # with a key of the third party's own, no address means its own
     others = next((names for names in _ONE_OF if name in names), frozenset({name}))
     there = {one.lower() for one in values}
     return any(other.lower() in there for other in others)

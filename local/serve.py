@@ -241,7 +241,9 @@ def announce(port: int, state: str) -> None:
         f"  books      {origin}/api/v1/books?q=pride\n"
         f"  API        {origin}/api/docs\n"
         f"  health     {origin}/api/health/ready\n"
+        f"  mails      http://127.0.0.1:{port + SANDBOX}/mailbox\n"
         f"  payments   http://127.0.0.1:{port + SANDBOX}/stripe\n"
+        f"  parcels    http://127.0.0.1:{port + SANDBOX}/carrier\n"
         f"  a token    python3 dev.py token --role catalogue.write{with_state}\n"
         f"  a tour     python3 dev.py tour{with_port}{with_state}\n"
         f"Ctrl-C ends it.\n",

@@ -4,6 +4,7 @@ import argparse
 import json
 import secrets
 import sys
+import textwrap
 import time
 import urllib.error
 import urllib.request
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from local.environment import STATE
+from local.environment import SANDBOX, STATE
 from local.serve import DEFAULT_PORT, port_number
 from local.token import NoShopError, Tokens, tokens_of
 
@@ -26,6 +27,7 @@ ADDRESS = {
 }
 PATIENCE_SECONDS = 60
 _SHORT = 300
+_LOOKS_EVERY_SECONDS = 0.2
 
 Wanted = Callable[[Any], Any]
 
@@ -73,6 +75,28 @@ class Shopper:
         sent = {"Content-Type": "application/x-www-form-urlencoded"}
         body = {**values, "client_secret": "..."}
         return self._call("POST", address, content, sent, show, expect, shown_body=body)
+
+    def sandbox(self, method: str, address: str, body: object = None, *, show: Wanted) -> Any:
+        """As a developer asks it: the sandbox wants no token."""
+        content = None if body is None else json.dumps(body).encode()
+        return self._call(method, address, content, {}, show, 200, shown_body=body)
+
+    def until(self, path: str, enough: Wanted) -> None:
+        """Asks, without a word, until the answer is enough; `path` may be a whole address. Raises
+        OffTheRouteError."""
+        is_ours = not path.startswith("http")
+        address = f"{self._origin}/api/v1/{path}" if is_ours else path
+        headers = {"Authorization": f"Bearer {self._token}"} if is_ours else {}
+        last_call = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            request = urllib.request.Request(address, headers=headers)  # noqa: S310
+            with self._browser.open(request, timeout=PATIENCE_SECONDS) as reply:
+                answer = json.loads(reply.read())
+            if enough(answer):
+                return
+            if time.monotonic() > last_call:
+                raise OffTheRouteError(f"{address} stays at {_line(answer)}")
+            time.sleep(_LOOKS_EVERY_SECONDS)
 
     def _call(
         self,
@@ -138,7 +162,7 @@ def tour(shopper: Shopper, subject: str) -> str:
         "POST",
         "checkouts",
         {
-            "email": "ada@example.org",
+            "email": mail_of(subject),
             "shipping_address": ADDRESS,
             "shipping_method": "standard",
         },
@@ -173,6 +197,44 @@ def tour(shopper: Shopper, subject: str) -> str:
     )
     print(f"That was order {order['order_number']}.")
     return str(order["id"])
+
+
+def to_the_door(shopper: Shopper, subject: str, order_id: str, sandbox: str) -> None:
+    """Moves the shop's clock until the parcel has come, and reads the mails on the way. Raises
+    OffTheRouteError."""
+    order, parcels = f"orders/{order_id}", f"orders/{order_id}/shipments"
+    read_mail(shopper, subject, "is placed", sandbox)
+
+    say("See the parcel that is made ready")
+    shopper.until(
+        parcels, lambda page: page["items"] and all(one["tracking_number"] for one in page["items"])
+    )
+    shopper.api("GET", parcels, show=_parcels)
+
+    say("Let the shop's clock go on by five hours: the carrier fetches it")
+    shopper.sandbox("POST", f"{sandbox}/admin/clock", {"advance": "PT5H"}, show=_clock)
+    shopper.until(order, lambda one: one["status"] == "dispatched")
+    read_mail(shopper, subject, "has been dispatched", sandbox)
+
+    say("And by six days")
+    shopper.sandbox("POST", f"{sandbox}/admin/clock", {"advance": "P6D"}, show=_clock)
+    shopper.until(order, lambda one: one["status"] == "delivered")
+    shopper.api("GET", parcels, show=_parcels)
+    read_mail(shopper, subject, "has been delivered", sandbox)
+    print(f"The mails: {sandbox}/mailbox?to={mail_of(subject)}")
+
+
+def read_mail(shopper: Shopper, subject: str, about: str, sandbox: str) -> None:
+    say("Read the mail")
+    address = f"{sandbox}/mailbox/messages?" + urlencode({"to": mail_of(subject)})
+    shopper.until(address, lambda box: any(about in one["subject"] for one in box["items"]))
+    box = shopper.sandbox("GET", address, show=lambda box: [one["subject"] for one in box["items"]])
+    text = next(one["text"] for one in box["items"] if about in one["subject"])
+    print(textwrap.indent(text, "  | ", lambda line: True))
+
+
+def mail_of(subject: str) -> str:
+    return f"{subject}@example.org"
 
 
 def wait(shopper: Shopper, path: str, is_there: Callable[[Any], Any]) -> Any:
@@ -225,6 +287,17 @@ def _checkout(checkout: Any) -> Any:
     }
 
 
+def _parcels(page: Any) -> Any:
+    return [
+        {name: one[name] for name in ("number", "state", "carrier", "tracking_number")}
+        for one in page["items"]
+    ]
+
+
+def _clock(clock: Any) -> Any:
+    return {"business_now": clock["business_now"]}
+
+
 def _money(money: Any) -> str:
     return f"{money['amount'] / 100:.2f} {money['currency']}"
 
@@ -246,7 +319,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     origin = f"http://127.0.0.1:{options.port}"
     try:
         # A new customer each time: one who exists may have a cart, or too many open checkouts.
-        tour(Shopper(origin, tokens_of(Path(options.state))), f"tour-{secrets.token_hex(3)}")
+        shopper = Shopper(origin, tokens_of(Path(options.state)))
+        subject = f"tour-{secrets.token_hex(3)}"
+        order_id = tour(shopper, subject)
+        to_the_door(shopper, subject, order_id, f"http://127.0.0.1:{options.port + SANDBOX}")
     except NoShopError as error:
         print(error, file=sys.stderr)
         return 2

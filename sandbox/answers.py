@@ -24,12 +24,12 @@ class Refused(Exception):
         self.headers = headers
 
 
-async def body_of(request: Request) -> str:
+async def body_of(request: Request, largest: int = _LARGEST_BODY) -> str:
     content = bytearray()
     async for chunk in request.stream():
         content += chunk
-        if len(content) > _LARGEST_BODY:
-            raise Refused("too_large", f"At most {_LARGEST_BODY} bytes are taken.", 413)
+        if len(content) > largest:
+            raise Refused("too_large", f"At most {largest} bytes are taken.", 413)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:

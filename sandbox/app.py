@@ -13,7 +13,9 @@ from starlette.routing import Route
 import sandbox.clock.routes
 import sandbox.oidc.routes
 from sandbox.answers import Refused, render_http_error, render_refusal
+from sandbox.carrier.routes import Carrier
 from sandbox.clock.store import ClockFile
+from sandbox.mailbox.routes import Mailbox
 from sandbox.oidc.store import SigningKeys
 from sandbox.stripe.routes import Stripe
 
@@ -29,7 +31,11 @@ def create_app(
     of events that it is told, `*` being all."""
     here = public_url.rstrip("/")
     issuer = f"{here}/oidc"
-    stripe = Stripe(state, here, shop_url.rstrip("/") if shop_url else None, shop_events)
+    shop = shop_url.rstrip("/") if shop_url else None
+    clock = ClockFile(state)
+    stripe = Stripe(state, here, shop, shop_events)
+    carrier = Carrier(state, here, shop, clock.offset)
+    mailbox = Mailbox(state)
 
     async def health(request: Request) -> Response:
         return JSONResponse(
@@ -39,21 +45,26 @@ def create_app(
                     "oidc": {"issuer": issuer},
                     "clock": {},
                     "stripe": {"api_base": here, "page": f"{here}/stripe"},
+                    "mailbox": {"api_base": f"{here}/mailbox", "page": f"{here}/mailbox"},
+                    "carrier": {"api_base": f"{here}/carrier/v2", "page": f"{here}/carrier"},
                 },
             }
         )
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with stripe.serving():
+        async with stripe.serving(), carrier.serving():
             yield
+        mailbox.close()
 
     return Starlette(
         routes=[
             Route("/", health, methods=["GET"]),
             *sandbox.oidc.routes.routes(SigningKeys(state), issuer),
-            *sandbox.clock.routes.routes(ClockFile(state)),
+            *sandbox.clock.routes.routes(clock),
             *stripe.routes(),
+            *mailbox.routes(),
+            *carrier.routes(),
         ],
         lifespan=lifespan,
         exception_handlers={Refused: render_refusal, HTTPException: render_http_error},

@@ -16,6 +16,7 @@ from wiring.cart import Cart
 from wiring.checkout import Checkout
 from wiring.common import business_clock, every_setting_is_there, token_verifier
 from wiring.inventory import Inventory
+from wiring.notifications import Notifications
 from wiring.payments import Payments
 from wiring.shipping import Shipping
 
@@ -30,15 +31,34 @@ def create_app(settings: Settings) -> func.FunctionApp:
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     inventory = Inventory(settings, clock)
     cart = Cart(settings, clock, inventory.shown_quotes)
-    shipping = Shipping(settings, clock, inventory.shown_quotes, cart)
+    # Shipping and checkout ask each other, as checkout and notifications do; none is built before
+    # it is asked.
+    shipping = Shipping(
+        settings,
+        clock,
+        inventory.shown_quotes,
+        cart,
+        Provider(lambda: checkout.orders()),
+        Provider(lambda: checkout.access()),
+    )
     payments = Payments(settings, clock)
-    checkout = Checkout(settings, clock, inventory, cart, payments, shipping)
+    checkout = Checkout(
+        settings,
+        clock,
+        inventory,
+        cart,
+        payments,
+        shipping,
+        Provider(lambda: notifications.preferences()),
+    )
+    notifications = Notifications(settings, clock, inventory, checkout)
     for name, parts, kept in (
         ("inventory", inventory, "database"),
         ("cart", cart, "documents"),
         ("shipping", shipping, "database"),
         ("payments", payments, "database"),
         ("checkout", checkout, "database"),
+        ("notifications", notifications, "database"),
     ):
         if name in settings.SERVICES:
             checks[f"{name} {kept}"] = parts.check

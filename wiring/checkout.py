@@ -12,12 +12,14 @@ from wiring.common import service_bus
 if TYPE_CHECKING:
     from functions.checkout.service.customers import Customers
     from functions.checkout.service.news import News
-    from functions.checkout.service.orders import GuestLinks, OrderBook
+    from functions.checkout.service.orders import GuestLinks, OrderBook, Visitors
+    from functions.checkout.service.receipts import OrderReceipts
     from functions.checkout.service.starting import CheckoutIds, Starting
     from functions.checkout.service.steps import Steps
     from functions.checkout.service.sweeping import Sweeping
     from functions.checkout.service.watching import Watching
     from functions.checkout.store.transactions import SqlTransactions
+    from shared.contracts.notifications import Correspondences
     from shared.messaging.relay import Relay
     from shared.sql.database import Database
     from wiring.cart import Cart
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 class Checkout:
     """The parts of the checkout service, each built once, when first asked for.
 
-    `orders` is what other services ask (`shared.contracts.orders.OrderLookup`).
+    `orders`, `receipts` and `access` are what other services ask (`shared.contracts.orders`).
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Checkout:
         cart: "Cart",
         payments: "Payments",
         shipping: "Shipping",
+        correspondences: "Provider[Correspondences]",
     ) -> None:
         from functions.checkout.service.watching import Bell
 
@@ -48,11 +51,14 @@ class Checkout:
         self._inventory = inventory
         self._cart = cart
         self._shipping = shipping
+        self._correspondences = correspondences
         self._bell = Bell()
         self.database = Provider(self._database)
         self.relay = Provider(self._relay)
         self.transactions = Provider(self._transactions)
         self.orders = Provider(self._orders)
+        self.receipts = Provider(self._receipts)
+        self.access = Provider(self._access)
         self._parts = triggers.Parts(
             starting=Provider(self._starting),
             watching=Provider(self._watching),
@@ -115,7 +121,7 @@ class Checkout:
             self._inventory.quotes(),
             self._inventory.holds(),
             self._shipping.rates(),
-            self._shipping.voids(),
+            self._shipping.shipments(),
         )
 
     def _watching(self) -> "Watching":
@@ -126,12 +132,27 @@ class Checkout:
     def _orders(self) -> "OrderBook":
         from functions.checkout.service.orders import OrderBook
 
-        return OrderBook(self.transactions(), self._shipping.voids())
+        return OrderBook(self.transactions(), self._shipping.shipments())
+
+    def _access(self) -> "Visitors":
+        from functions.checkout.service.orders import Visitors
+
+        return Visitors(self.transactions(), self._parts.links())
+
+    def _receipts(self) -> "OrderReceipts":
+        from functions.checkout.service.receipts import OrderReceipts
+
+        return OrderReceipts(self.transactions(), self._parts.links())
 
     def _customers(self) -> "Customers":
         from functions.checkout.service.customers import Customers
 
-        return Customers(self.transactions(), self._shipping.addresses(), self._cart.carts())
+        return Customers(
+            self.transactions(),
+            self._shipping.addresses(),
+            self._cart.carts(),
+            self._correspondences(),
+        )
 
     def _news(self) -> "News":
         from functions.checkout.service.news import News

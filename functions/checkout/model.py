@@ -79,6 +79,8 @@ OPEN: frozenset[OrderStatus] = frozenset(
     {"validating", "reserving", "awaiting_payment", "confirming", "closing"}
 )
 """A checkout that is under way: it may hold copies, or money."""
+COUNTED: frozenset[OrderStatus] = OPEN - {"closing"}
+"""Of these a buyer may have `MOST_OPEN`; one that closes is ended as far as he can tell."""
 CLOSED_UNPAID: frozenset[OrderStatus] = frozenset({"cancelled", "expired", "rejected"})
 """Money that comes for one of these goes back in full."""
 PLACED: frozenset[OrderStatus] = frozenset(

@@ -68,7 +68,8 @@ class Orders(Protocol):
         ...
 
     def open_count(self, customer_id: str | None, cart_id: str | None) -> int:
-        """Open checkouts of the customer or the cart, whichever has more."""
+        """Open checkouts of the customer or the cart, whichever has more; those that close are not
+        counted."""
         ...
 
     def starts(self, customer_id: str | None, cart_id: str | None, since: datetime) -> int: ...
@@ -104,7 +105,8 @@ class Orders(Protocol):
     def add_refund(self, refund_id: str, order_id: str, amount: int, reason: str) -> None: ...
 
     def end_refund(self, refund_id: str, *, succeeded: bool) -> bool:
-        """Moves the sums along. False where the refund is unknown or ended already."""
+        """Moves the sums along; one that had succeeded may still fail, at the payer's bank. False
+        where the refund is unknown or ended already."""
         ...
 
     def refunds(self, order_id: str) -> Sequence[Refund]: ...

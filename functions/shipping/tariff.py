@@ -100,6 +100,12 @@ def free_over(country: str) -> int | None:
     return None if zone is None else TERMS[zone]["standard"].free_over
 
 
+def longest_days(country: str, method: str) -> int:
+    """How many days a consignment may take that goes there by this method."""
+    zone = zone_of(country) or "world"
+    return TERMS[zone]["express" if method == "express" else "standard"].days[1]
+
+
 def price_of(terms: Terms, parcel: Parcel) -> int:
     if terms.free_over is not None and parcel.value.amount >= terms.free_over:
         return 0

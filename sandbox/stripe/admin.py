@@ -11,8 +11,6 @@ Shares are between 0 and 1, `delay` is the longest in seconds. What is left out 
 `{"reset": true}` takes everything of that page back.
 """
 
-import json
-from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from starlette.concurrency import run_in_threadpool
@@ -21,29 +19,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.answers import Refused, body_of
+from sandbox.knobs import WEBHOOKS, Knobs, checked, is_seconds
 from sandbox.stripe import cards
 from sandbox.stripe.api import FaultKind
 from sandbox.stripe.state import State
 from sandbox.stripe.webhooks import Webhooks
 
-Check = Callable[[Any], bool]
-
-_LONGEST_SECONDS = 3600
-
-
-def _share(value: Any) -> bool:
-    return _number(value) and 0 <= value <= 1
-
-
-def _seconds(value: Any) -> bool:
-    return _number(value) and 0 <= value <= _LONGEST_SECONDS
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-_FAULT: Mapping[str, tuple[Check, str]] = {
+_FAULT: Knobs = {
     "kind": (
         lambda value: value in get_args(FaultKind),
         f"one of {', '.join(get_args(FaultKind))}",
@@ -51,26 +33,15 @@ _FAULT: Mapping[str, tuple[Check, str]] = {
     "calls": (lambda value: type(value) is int and 1 <= value <= 10_000, "a count from 1"),
     "path": (lambda value: isinstance(value, str), "the beginning of a path"),
     "method": (lambda value: value in ("GET", "POST"), "GET or POST"),
-    "seconds": (_seconds, "seconds, up to an hour"),
+    "seconds": (is_seconds, "seconds, up to an hour"),
 }
-_WEBHOOKS: Mapping[str, tuple[Check, str]] = {
-    "duplicate": (_share, "a share from 0 to 1"),
-    "reorder": (_share, "a share from 0 to 1"),
-    "drop": (_share, "a share from 0 to 1"),
-    "delay": (_seconds, "seconds, up to an hour"),
-    "paused": (lambda value: isinstance(value, bool), "true or false"),
-    "endpoint": (
-        lambda value: isinstance(value, str) and value.startswith(("http://", "https://")),
-        "a web address",
-    ),
-    "seed": (lambda value: type(value) is int, "a whole number"),
-}
-_SETTINGS: Mapping[str, tuple[Check, str]] = {
+_WEBHOOKS: Knobs = {**WEBHOOKS, "delay": (is_seconds, "seconds, up to an hour")}
+_SETTINGS: Knobs = {
     "autopay": (
         lambda value: value is None or value in cards.METHODS,
         "null or a test PaymentMethod such as pm_card_visa",
     ),
-    "search_lag_seconds": (_seconds, "seconds, up to an hour"),
+    "search_lag_seconds": (is_seconds, "seconds, up to an hour"),
 }
 
 
@@ -78,19 +49,19 @@ def routes(state: State, webhooks: Webhooks) -> list[Route]:
     async def faults(request: Request) -> Response:
         if request.method == "GET":
             return await run_in_threadpool(_faults_left, state)
-        said = _checked(await body_of(request), _FAULT)
+        said = checked(await body_of(request), _FAULT)
         if said is not None and "kind" not in said:
             raise Refused("invalid_request", "kind is missing.")
         return await run_in_threadpool(_order_fault, state, said)
 
     async def shake(request: Request) -> Response:
-        said = _checked(await body_of(request), _WEBHOOKS)
+        said = checked(await body_of(request), _WEBHOOKS)
         answer = await run_in_threadpool(_turn_webhooks, state, said)
         webhooks.wake()
         return answer
 
     async def settings(request: Request) -> Response:
-        said = _checked(await body_of(request), _SETTINGS)
+        said = checked(await body_of(request), _SETTINGS)
         return await run_in_threadpool(_turn_settings, state, said)
 
     async def resend(request: Request) -> Response:
@@ -110,25 +81,6 @@ def routes(state: State, webhooks: Webhooks) -> list[Route]:
         Route("/admin/stripe/events/{event}/resend", resend, methods=["POST"]),
         Route("/admin/stripe/deliveries", deliveries, methods=["GET"]),
     ]
-
-
-def _checked(body: str, known: Mapping[str, tuple[Check, str]]) -> dict[str, Any] | None:
-    """None for a reset."""
-    try:
-        said = json.loads(body)
-    except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
-        raise Refused("invalid_request", "The body is not a JSON object.")
-    if said == {"reset": True}:
-        return None
-    for name, value in said.items():
-        if name not in known:
-            raise Refused("invalid_request", f"{name} is not known; choose of {', '.join(known)}.")
-        check, meaning = known[name]
-        if not check(value):
-            raise Refused("invalid_request", f"{name} must be {meaning}.")
-    return said
 
 
 def _faults_left(state: State) -> Response:

@@ -10,13 +10,15 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox import html
 from sandbox.answers import Refused, body_of
-from sandbox.stripe import html, intents
+from sandbox.stripe import intents
 from sandbox.stripe.errors import StripeError
 from sandbox.stripe.state import Body, State
 from sandbox.stripe.webhooks import Webhooks
 
 _MOST_SHOWN = 100
+_SITE = html.Site("Sandbox payments", "/stripe", "A stand-in for Stripe; no money moves here.")
 _CARDS = {
     "pm_card_visa": "Visa, succeeds",
     "pm_card_mastercard": "Mastercard, succeeds",
@@ -77,7 +79,7 @@ def _list(state: State) -> str:
         ).fetchall()
     found = [json.loads(row["body"]) for row in rows]
     if not found:
-        return html.page(
+        return _SITE.page(
             "Payments",
             "<h1>Payments</h1><p class=empty>There are none yet. A checkout makes the first.</p>",
         )
@@ -94,7 +96,7 @@ def _list(state: State) -> str:
             for one in found
         ],
     )
-    return html.page("Payments", f"<h1>Payments</h1>{shown}")
+    return _SITE.page("Payments", f"<h1>Payments</h1>{shown}")
 
 
 def _detail(state: State, identity: str, said: str | None) -> str:
@@ -147,7 +149,7 @@ def _detail(state: State, identity: str, said: str | None) -> str:
             ],
         )
     )
-    return html.page(f"Payment {identity}", "".join(parts))
+    return _SITE.page(f"Payment {identity}", "".join(parts))
 
 
 def _actions(intent: Body) -> str:
@@ -211,12 +213,12 @@ def _bank(state: State, secret: str) -> str:
     with state.transaction() as transaction:
         intent = _of_secret(transaction.find("payment_intent", _intent_of(secret)), secret)
     if intent["status"] != "requires_action":
-        return html.page(
+        return _SITE.page(
             "Your bank", f"<h1>Your bank</h1><p>Nothing is to be done: this payment"
             f" {html.status(intent['status'])}.</p>"
         )  # fmt: skip
     here = f"/stripe/authenticate/{secret}"
-    return html.page(
+    return _SITE.page(
         "Your bank",
         "<h1>Your bank asks: is it you?</h1>"
         f"<p>A payment of <strong>{html.money(intent['amount'], intent['currency'])}</strong> for"

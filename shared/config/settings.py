@@ -8,7 +8,9 @@ that `/api/health/ready` can name it, and whatever needs the value answers 503.
 import difflib
 import logging
 import os
+import re
 from collections.abc import Iterable, Mapping
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, cast, get_args
 from urllib.parse import urlsplit
@@ -19,6 +21,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    Json,
     SecretStr,
     ValidationError,
 )
@@ -28,12 +31,13 @@ from shared.kit.money import Currency
 
 T = TypeVar("T")
 
-Service = Literal["inventory", "cart", "shipping", "payments", "checkout"]
+Service = Literal["inventory", "cart", "shipping", "payments", "checkout", "notifications"]
 SERVICES: tuple[Service, ...] = get_args(Service)
 
 SERVICE_BUS = "ServiceBusConnection or ServiceBusConnection__fullyQualifiedNamespace"
 BLOBS = "BLOB_FOLDER or BlobConnection or BlobConnection__blobServiceUri"
 DOCUMENTS = "DOCUMENTS_FILE or CosmosConnection or CosmosConnection__accountEndpoint"
+MAIL = "MAIL_SANDBOX_URL or MAIL_SMTP_URL or MAIL_CONNECTION or MAIL_ENDPOINT"
 REQUIRED: Mapping[Service, tuple[str, ...]] = {
     "inventory": (
         "SQL_INVENTORY",
@@ -45,7 +49,16 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
         SERVICE_BUS,
     ),
     "cart": ("SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE", DOCUMENTS, SERVICE_BUS),
-    "shipping": ("SQL_SHIPPING", "SHOP_CURRENCY", "AUTH_ISSUER", "AUTH_AUDIENCE"),
+    "shipping": (
+        "SQL_SHIPPING",
+        "SHOP_CURRENCY",
+        "SHOP_SENDER",
+        "EASYPOST_API_KEY",
+        "EASYPOST_WEBHOOK_SECRET",
+        "AUTH_ISSUER",
+        "AUTH_AUDIENCE",
+        SERVICE_BUS,
+    ),
     "payments": (
         "SQL_PAYMENTS",
         "STRIPE_SECRET_KEY",
@@ -63,12 +76,22 @@ REQUIRED: Mapping[Service, tuple[str, ...]] = {
         "AUTH_AUDIENCE",
         SERVICE_BUS,
     ),
+    "notifications": (
+        "SQL_NOTIFICATIONS",
+        "SHOP_SECRET",
+        "MAIL_FROM",
+        "AUTH_ISSUER",
+        "AUTH_AUDIENCE",
+        MAIL,
+        SERVICE_BUS,
+    ),
 }
 """Of names apart by `or`, one is enough."""
 CALLS: Mapping[Service, tuple[Service, ...]] = {
     "cart": ("inventory",),
-    "shipping": ("inventory", "cart"),
-    "checkout": ("inventory", "cart", "shipping", "payments"),
+    "shipping": ("inventory", "cart", "checkout", "payments"),
+    "checkout": ("inventory", "cart", "shipping", "payments", "notifications"),
+    "notifications": ("inventory", "checkout"),
 }
 """The services that one calls in process, so that it cannot be selected without them."""
 REQUIRED_ALWAYS = ("PUBLIC_BASE_URL",)
@@ -89,9 +112,11 @@ PREFIXES = (
     "DOCUMENTS_",
     "ServiceBusConnection",
     "STRIPE_",
+    "MAIL_",
+    "EASYPOST_",
 )
 _AZURITE = "UseDevelopmentStorage=true"
-_STRIPE = "api.stripe.com"
+_THIRD_PARTIES = {"STRIPE_API_BASE": "api.stripe.com", "EASYPOST_API_BASE": "api.easypost.com"}
 _SERVICE_BUS_EMULATOR = "UseDevelopmentEmulator=true"
 
 
@@ -136,8 +161,49 @@ def _services(value: str) -> frozenset[str]:
     return chosen or frozenset(SERVICES)
 
 
+class Sender(BaseModel):
+    """Where parcels leave, and where they come back to; carriers ask for a telephone number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    line1: str
+    line2: str | None = None
+    city: str
+    region: str | None = None
+    postcode: str
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")]
+    phone: str
+
+
 def _regions(value: str) -> tuple[str, ...]:
     return tuple(filter(None, (name.strip() for name in value.split(","))))
+
+
+def _mail_address(text: str) -> str:
+    local, at, domain = text.rpartition("@")
+    if not (local and at and domain) or re.search(r'[\s<>",;:]', text):
+        raise ValueError("is not a mail address")
+    return text
+
+
+def _sender(text: str) -> str:
+    _, address = parseaddr(text)
+    if any(ord(sign) < 32 for sign in text):
+        raise ValueError("is not one line")
+    _mail_address(address)
+    return text
+
+
+def _smtp(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("is not a URL: smtp://user:password@host:587 or smtps://...:465")
+    return value
+
+
+def _mail_addresses(text: str) -> tuple[str, ...]:
+    return tuple(map(_mail_address, filter(None, (one.strip() for one in text.split(",")))))
 
 
 Issuer = Annotated[str, _url("https", "http")]
@@ -146,8 +212,14 @@ WebAddress = Annotated[str, _url("https", "http"), AfterValidator(lambda url: ur
 StripeSecretKey = Annotated[SecretStr, _starts_with("sk_", "rk_")]
 StripePublishableKey = Annotated[str, _starts_with("pk_")]
 StripeWebhookSecret = Annotated[SecretStr, _starts_with("whsec_")]
+EasyPostKey = Annotated[SecretStr, _starts_with("EZAK", "EZTK")]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_database)]
 Regions = Annotated[tuple[str, ...], BeforeValidator(_regions)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+MailAddresses = Annotated[tuple[str, ...], BeforeValidator(_mail_addresses)]
+MailSender = Annotated[str, AfterValidator(_sender)]
+"""An address, perhaps with a name before it: `Bookstore <orders@books.example>`."""
+SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp)]
 Chosen = Annotated[frozenset[Service], BeforeValidator(_services)]
 
 
@@ -168,6 +240,14 @@ class Settings(BaseModel):
     SQL_ORDERS: DatabaseUrl | None = None
     SHOP_SECRET: Annotated[SecretStr, Field(min_length=32)] | None = None
     SQL_SHIPPING: DatabaseUrl | None = None
+    SQL_NOTIFICATIONS: DatabaseUrl | None = None
+    MAIL_FROM: MailSender | None = None
+    MAIL_REPLY_TO: MailAddress | None = None
+    MAIL_STAFF: MailAddresses = ()
+    MAIL_SANDBOX_URL: WebAddress | None = None
+    MAIL_SMTP_URL: SmtpUrl | None = None
+    MAIL_CONNECTION: SecretStr | None = None
+    MAIL_ENDPOINT: WebAddress | None = None
     DOCUMENTS_FILE: Path | None = None
     CosmosConnection: SecretStr | None = None
     CosmosConnection__accountEndpoint: WebAddress | None = None
@@ -177,6 +257,10 @@ class Settings(BaseModel):
     STRIPE_PUBLISHABLE_KEY: StripePublishableKey | None = None
     STRIPE_WEBHOOK_SECRET: StripeWebhookSecret | None = None
     STRIPE_API_BASE: WebAddress | None = None
+    SHOP_SENDER: Json[Sender] | None = None
+    EASYPOST_API_KEY: EasyPostKey | None = None
+    EASYPOST_WEBHOOK_SECRET: Annotated[SecretStr, Field(min_length=16)] | None = None
+    EASYPOST_API_BASE: WebAddress | None = None
     REDIS_URL: SecretStr | None = None
     ServiceBusConnection: SecretStr | None = None
     ServiceBusConnection__fullyQualifiedNamespace: str | None = None
@@ -241,12 +325,13 @@ class Settings(BaseModel):
         text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
         if text.startswith("sqlite:") or text == _AZURITE or _SERVICE_BUS_EMULATOR in text:
             return True
-        if name.startswith("STRIPE_") and value is not None:
-            is_elsewhere = name == "STRIPE_API_BASE" and urlsplit(text).hostname != _STRIPE
-            return is_elsewhere or "_sandbox" in text
+        if name in _THIRD_PARTIES:
+            return value is not None and urlsplit(text).hostname != _THIRD_PARTIES[name]
+        if name.startswith(("STRIPE_", "EASYPOST_")):
+            return "_sandbox" in text
         if name == "SHOP_SECRET":
             return text.startswith("sandbox")
-        if name in ("BLOB_FOLDER", "DOCUMENTS_FILE"):
+        if name in ("BLOB_FOLDER", "DOCUMENTS_FILE", "MAIL_SANDBOX_URL"):
             return value is not None
         if name == "CosmosConnection":
             text = text.partition("AccountEndpoint=")[2].partition(";")[0]

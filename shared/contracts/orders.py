@@ -128,3 +128,52 @@ class OrderLookup(Protocol):
     def contact(self, order_id: str) -> Contact | None: ...
 
     def lines(self, order_id: str) -> Sequence[OrderLine]: ...
+
+
+class ReceiptLine(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    line: int
+    isbn: Isbn
+    title: str
+    format: str
+    quantity: int
+    unit_price: Minor
+
+
+class Receipt(BaseModel):
+    """An order as its buyer is told of it. `tax` is the part of `total` that is tax; `contact` and
+    `delivery` are None once the customer was erased."""
+
+    model_config = ConfigDict(frozen=True)
+
+    order_id: str
+    order_number: str
+    contact: Contact | None
+    delivery: Delivery | None
+    lines: tuple[ReceiptLine, ...]
+    items: Minor
+    shipping: Minor
+    tax: Minor
+    total: Minor
+    currency: Currency
+    shipping_method: str
+    placed_at: datetime | None
+    is_paid: bool
+
+
+class Receipts(Protocol):
+    """Read on the primary."""
+
+    def receipt(self, order_id: str) -> Receipt | None: ...
+
+    def link(self, order_id: str) -> str:
+        """A token that opens this one order to whoever holds it, until its time is over: for the
+        buyer's own mailbox."""
+        ...
+
+
+class OrderAccess(Protocol):
+    def may_see(self, order_id: str, customer_id: str | None, token: str | None) -> bool:
+        """Whether the order is the customer's, or `token` a guest's valid link to it."""
+        ...

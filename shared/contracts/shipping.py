@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.contracts.catalogue import BookQuote
 from shared.contracts.envelope import Payload
 from shared.contracts.orders import Delivery
+from shared.kit.isbn import Isbn
 from shared.kit.money import Currency, Money
 
 TOPIC = "shipping"
@@ -78,38 +79,93 @@ class Voids(Protocol):
         ...
 
 
+class ShipmentLine(BaseModel):
+    """Copies of one of the order's lines that lie in a consignment."""
+
+    model_config = ConfigDict(frozen=True)
+
+    line: int
+    isbn: Isbn
+    quantity: Annotated[int, Field(ge=1, le=99)]
+
+
 class _ShipmentEvent(Payload):
+    """About one consignment, the `number`th of the order's `consignments`. `at` is when it happened
+    there, which may be long before it became known. Of one order the events come in order."""
+
     order_id: str
     shipment_id: str
     at: datetime
+    number: int = 1
+    consignments: int = 1
 
 
 class ShipmentCreated(_ShipmentEvent):
-    """`consignments` is how many the order is sent in."""
+    """It waits for its label. `promised_by` is the day that the shopper was told at checkout."""
 
     kind: ClassVar[str] = "shipment.created"
 
-    consignments: int
+    lines: tuple[ShipmentLine, ...] = ()
+    promised_by: date | None = None
 
 
-class ShipmentDispatched(_ShipmentEvent):
-    kind: ClassVar[str] = "shipment.dispatched"
+class _Tracked(_ShipmentEvent):
+    """`tracking_url` is the carrier's own page, where it has one."""
 
     carrier: str
     tracking_number: str
+    tracking_url: str | None = None
+
+
+class ShipmentLabelBought(_Tracked):
+    """It can be handed over; an order can still be cancelled."""
+
+    kind: ClassVar[str] = "shipment.label_bought"
+
+
+class ShipmentDispatched(_Tracked):
+    """The carrier has it. Always told before what comes later, even where the carrier did not."""
+
+    kind: ClassVar[str] = "shipment.dispatched"
+
     remaining: int
     """How many of the order's consignments are not dispatched yet."""
+    lines: tuple[ShipmentLine, ...] = ()
+    expected: date | None = None
+    """When it should be there: the carrier's estimate, else what was promised."""
+
+
+class ShipmentInTransit(_Tracked):
+    """Scanned on its way, for the first time."""
+
+    kind: ClassVar[str] = "shipment.in_transit"
+
+
+class ShipmentOutForDelivery(_Tracked):
+    kind: ClassVar[str] = "shipment.out_for_delivery"
+
+
+class ShipmentDelayed(_Tracked):
+    """The carrier expects it later than was last said: once for each later day."""
+
+    kind: ClassVar[str] = "shipment.delayed"
+
+    expected: date
 
 
 class ShipmentDelivered(_ShipmentEvent):
     kind: ClassVar[str] = "shipment.delivered"
 
     remaining: int
+    """How many are not delivered yet; those that were lost or returned stay counted."""
 
 
 class ShipmentFailed(_ShipmentEvent):
-    """Lost or returned: `reason` says which."""
+    """It will not arrive, and nothing is refunded by itself. `reason`: `lost`, `damaged`,
+    `returned` to the shop, or `refused`, where no carrier takes it. A lost one may be returned
+    later."""
 
     kind: ClassVar[str] = "shipment.failed"
 
     reason: str
+    lines: tuple[ShipmentLine, ...] = ()

@@ -80,14 +80,18 @@ def from_validation(error: ValidationError, place: Place) -> BadInput:
     if count > _MOST_FIELDS:
         crowd = f"has {count} faults, too many to list"
         return BadInput(f"The {where} {crowd}.", errors=[FieldError("#", crowd, place)])
-    found = [
-        FieldError(pointer(item["loc"]), _sentence(item), place)
-        for item in error.errors(include_url=False, include_input=False)
-    ]
+    complaints = _innermost(error.errors(include_url=False, include_input=False))
+    found = [FieldError(pointer(item["loc"]), _sentence(item), place) for item in complaints]
     named = [f"{_name(item, where)} {item.detail}" for item in found[:_NAMED_IN_DETAIL]]
-    if count > _NAMED_IN_DETAIL:
-        named.append(f"and {count - _NAMED_IN_DETAIL} more")
+    if len(found) > _NAMED_IN_DETAIL:
+        named.append(f"and {len(found) - _NAMED_IN_DETAIL} more")
     return BadInput(f"The {where} is not valid: {'; '.join(named)}.", errors=found)
+
+
+def _innermost(complaints: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Without those of lists that pydantic calls too short for having left out a faulty item."""
+    around = {item["loc"][:end] for item in complaints for end in range(len(item["loc"]))}
+    return [item for item in complaints if item["loc"] not in around]
 
 
 def pointer(location: Sequence[int | str]) -> str:

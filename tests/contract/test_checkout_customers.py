@@ -17,10 +17,11 @@ from functions.checkout.service.sweeping import Sweeping
 from functions.shipping.model import CustomerId, SaidAddress
 from functions.shipping.service.addresses import AddressBook
 from shared.contracts.carts import CartLine, CartSnapshot
+from shared.contracts.notifications import Correspondence, SentMail
 from shared.contracts.payments import PaymentCancelled
 from shared.contracts.shipping import ShipmentDispatched
 from tests.support.buying import PRICE, Buying, Play, open_buying
-from tests.support.inventory import Shelves, a_book, isbn
+from tests.support.inventory import START, Shelves, a_book, isbn
 from tests.support.shipping import shipping_bench
 
 WHO = ("Anna", "Baker Street", "NW1 6XE", "anna")
@@ -40,6 +41,16 @@ class OneCart:
 
     async def erase(self, customer_id: str) -> None:
         self.carts.pop(customer_id, None)
+
+
+class OneMail:
+    """`shared.contracts.notifications.Correspondences`: everybody got one."""
+
+    def correspondence(self, customer_id: str) -> Correspondence:
+        mail = SentMail(
+            kind="order_placed", about=customer_id, state="sent", planned_at=START, sent_at=START
+        )
+        return Correspondence(switched_off=("delayed",), mails=(mail,))
 
 
 @dataclass
@@ -86,7 +97,7 @@ def desk(shelves: Shelves, tmp_path: Path) -> Iterator[Desk]:
             buying,
             shipping.addresses,
             carts,
-            Customers(buying.transactions, shipping.addresses, carts),
+            Customers(buying.transactions, shipping.addresses, carts, OneMail()),
         )
 
 
@@ -114,6 +125,8 @@ async def test_an_export_has_all_of_a_customer_and_nothing_of_others(desk: Desk)
     assert [one.kind for one in export.orders[0].timeline][-1] == "placed"
     assert [address.name for address in export.addresses] == ["anna's own"]
     assert [(line.isbn, line.quantity) for line in export.cart] == [(isbn(3), 2)]
+    assert [mail.about for mail in export.mails.mails] == ["anna"]
+    assert export.mails.switched_off == ("delayed",)
     stranger = await desk.customers.exported("nobody")
     assert (stranger.orders, stranger.addresses, stranger.cart) == ([], [], [])
     assert json.loads(export.model_dump_json())["customer_id"] == "anna"

@@ -1,7 +1,7 @@
 """The checkout from its first row to its end, each turn that it can take, and each race."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,20 @@ from shared.contracts.payments import (
     CreatePayment,
     PaymentDeclined,
     PaymentFailed,
+    PaymentRefunded,
+    PaymentRefundFailed,
     RefundPayment,
 )
-from shared.contracts.shipping import ShipmentDelivered, ShipmentDispatched
+from shared.contracts.shipping import (
+    ShipmentCreated,
+    ShipmentDelayed,
+    ShipmentDelivered,
+    ShipmentDispatched,
+    ShipmentFailed,
+    ShipmentInTransit,
+    ShipmentLabelBought,
+    ShipmentOutForDelivery,
+)
 from shared.kit.clock import ManualClock
 from shared.kit.errors import IdempotencyMismatch
 from tests.support.buying import Buying, Play, open_buying
@@ -183,6 +194,18 @@ def test_at_its_limit_a_checkout_closes_and_lets_go_once_no_money_can_come(
     assert buying.mailbox.kinds("orders") == ["order.cancelled"]
 
 
+def test_copies_stay_held_for_as_long_as_a_checkout_cannot_be_closed(buying: Buying) -> None:
+    order_id = buying.start(2).order.id
+    play = buying.play(order_id)
+    for _ in range(12):
+        play.pass_time()
+        buying.shelves.stock.expire_due()
+        assert available(buying, 2) == 0
+    buying.payment_cancelled(order_id)
+    play.ring()
+    assert (play.result, available(buying, 2)) == ("expired", 1)
+
+
 def test_a_payment_that_comes_while_closing_goes_back_in_full(buying: Buying) -> None:
     order_id = buying.start(2).order.id
     play = buying.play(order_id)
@@ -272,7 +295,7 @@ def test_the_same_key_gives_the_same_checkout_and_another_body_is_refused(
 ) -> None:
     first, again = buying.start(1, key="k"), buying.start(1, key="k")
     assert first.order.id == again.order.id
-    assert (first.is_new, again.is_new) == (True, False)
+    assert (first.is_replayed, again.is_replayed) == (False, True)
     with pytest.raises(IdempotencyMismatch):
         buying.start(2, key="k")
 
@@ -305,6 +328,27 @@ def test_another_content_of_the_cart_replaces_its_checkout_and_takes_over_its_co
     assert (available(buying, 1), available(buying, 2)) == (9, 0)
 
 
+def test_a_cart_whose_checkout_closes_gets_another_one(buying: Buying) -> None:
+    first = buying.start(1, cart="c").order.id
+    play = buying.play(first)
+    play.pass_time()
+    assert buying.order(first).status == "closing"
+    started = buying.start(1, cart="c")
+    assert (started.is_new, started.to_wake) == (True, first)
+    assert buying.order(first).end_reason == "time_limit"
+
+
+def test_a_cart_that_is_just_paid_is_not_bought_again(buying: Buying) -> None:
+    first = buying.start(1, cart="c").order.id
+    buying.play(first)
+    buying.pay(first)
+    assert buying.steps.settle(first) == "confirming"
+    started = buying.start(1, 3, cart="c")
+    assert (started.order.id, started.is_new) == (first, False)
+    assert buying.steps.finish(first) == "placed"
+    assert buying.order(first).end_reason is None
+
+
 def test_too_many_checkouts_are_refused(buying: Buying) -> None:
     for _ in range(3):
         buying.start(1, customer="anna")
@@ -312,6 +356,13 @@ def test_too_many_checkouts_are_refused(buying: Buying) -> None:
         buying.start(1, customer="anna")
     assert "Retry-After" in refused.value.headers
     buying.start(1, customer="ben")
+
+
+def test_a_checkout_that_closes_keeps_nobody_from_another_one(buying: Buying) -> None:
+    order_ids = [buying.start(1, customer="anna").order.id for _ in range(3)]
+    buying.play(order_ids[0]).pass_time()
+    assert buying.order(order_ids[0]).status == "closing"
+    assert buying.start(1, customer="anna").is_new
 
 
 def test_a_placed_order_is_cancelled_refunded_and_restocked(buying: Buying) -> None:
@@ -327,6 +378,77 @@ def test_a_placed_order_is_cancelled_refunded_and_restocked(buying: Buying) -> N
     cancelled = [one for to, one in buying.mailbox.taken if one.type == "order.cancelled"]
     assert [one.data["stage"] for one in cancelled] == ["after_placement"]
     assert buying.orders.cancel(order_id, ANNA).status == "cancelled"
+
+
+def test_a_refund_that_fails_is_asked_for_again_after_a_pause(buying: Buying) -> None:
+    order_id = placed(buying, 1)
+    buying.orders.cancel(order_id, ANNA)
+    play = Play(buying, order_id, saga.cancel_v1)
+
+    def asked() -> list[RefundPayment]:
+        return [one for one in buying.requests(order_id) if isinstance(one, RefundPayment)]
+
+    [first] = asked()
+    refused = PaymentRefundFailed(
+        order_id=order_id, payment_id="p", refund_id=first.refund_id, code="no"
+    )
+    buying.tell(order_id, buying.news.refund_failed, refused)
+    play.ring()
+    assert len(asked()) == 1
+    play.pass_time()
+    assert [one.amount for one in asked()] == [first.amount, first.amount]
+    buying.refund_all(order_id)
+    play.ring()
+    assert play.result == "cancelled"
+
+
+def refunded(order_id: str, refund_id: str, amount: int) -> PaymentRefunded:
+    return PaymentRefunded(
+        order_id=order_id,
+        payment_id="p",
+        refund_id=refund_id,
+        amount=amount,
+        refunded=amount,
+        currency="GBP",
+    )
+
+
+def test_a_refund_made_elsewhere_takes_the_place_of_one_that_was_only_asked_for(
+    buying: Buying,
+) -> None:
+    order_id = placed(buying, 1)
+    total = buying.order(order_id).total
+    request = RefundRequest(amount=total, reason="all of it")
+    ours = buying.orders.refund(order_id, request, delivery("r1"))
+    for event_id in ("1", "2"):
+        by_hand = refunded(order_id, "re_by_hand", total - 1)
+        buying.tell(order_id, buying.news.refunded, by_hand, event_id)
+    order = buying.order(order_id)
+    assert (order.refunded, order.refund_requested) == (total - 1, total - 1)
+    refused = PaymentRefundFailed(
+        order_id=order_id, payment_id="p", refund_id=ours.id, code="amount_too_large"
+    )
+    buying.tell(order_id, buying.news.refund_failed, refused)
+    states = {one.id: one.state for one in buying.orders.detail(order_id, ANNA).refunds}
+    assert states == {ours.id: "failed", "re_by_hand": "succeeded"}
+    assert buying.order(order_id).refund_requested == total - 1
+
+
+def test_a_refund_that_the_bank_sends_back_is_owed_again(buying: Buying) -> None:
+    order_id = placed(buying, 1)
+    request = RefundRequest(amount=100, reason="goodwill")
+    refund = buying.orders.refund(order_id, request, delivery("r1"))
+    buying.refund_all(order_id)
+    assert buying.order(order_id).refunded == 100
+    failed = PaymentRefundFailed(
+        order_id=order_id, payment_id="p", refund_id=refund.id, code="expired_or_canceled_card"
+    )
+    for event_id in ("1", "2"):
+        buying.tell(order_id, buying.news.refund_failed, failed, event_id)
+    order = buying.order(order_id)
+    assert (order.refunded, order.refund_requested) == (0, 0)
+    kinds = [one.kind for one in buying.orders.detail(order_id, ANNA).timeline]
+    assert kinds[-2:] == ["refunded", "refund_failed"]
 
 
 def test_a_dispatched_order_is_not_cancelled(buying: Buying) -> None:
@@ -362,6 +484,49 @@ def test_news_of_shipping_moves_an_order_on_and_never_back(buying: Buying) -> No
     assert statuses == [
         "partly_dispatched", "dispatched", "dispatched", "delivered", "delivered",
     ]  # fmt: skip
+
+
+def test_a_dispatch_that_is_told_while_an_order_is_being_cancelled_ends_the_cancel(
+    buying: Buying,
+) -> None:
+    order_id = placed(buying, 1)
+    buying.orders.cancel(order_id, ANNA)
+    assert buying.order(order_id).status == "cancelling"
+    event = ShipmentDispatched(
+        order_id=order_id, shipment_id="s", at=buying.shelves.clock.business_now(), carrier="c",
+        tracking_number="t", remaining=0,
+    )  # fmt: skip
+    buying.tell(order_id, buying.news.dispatched, event)
+    assert buying.order(order_id).status == "dispatched"
+    assert Play(buying, order_id, saga.cancel_v1).result == "dispatched"
+    assert buying.requests(order_id)[1:] == []
+
+
+def test_each_step_of_a_shipment_is_in_the_timeline_with_its_consignment(buying: Buying) -> None:
+    order_id = placed(buying, 1)
+    now = buying.shelves.clock.business_now()
+    about = {"order_id": order_id, "shipment_id": "s", "at": now, "number": 2, "consignments": 3}
+    tracked = {**about, "carrier": "c", "tracking_number": "t"}
+    news = buying.news
+    for method, event in (
+        (news.shipment_created, ShipmentCreated(**about)),
+        (news.label_bought, ShipmentLabelBought(**tracked)),
+        (news.in_transit, ShipmentInTransit(**tracked)),
+        (news.out_for_delivery, ShipmentOutForDelivery(**tracked)),
+        (news.delayed, ShipmentDelayed(**tracked, expected=date(2026, 3, 9))),
+        (news.shipment_failed, ShipmentFailed(**about, reason="lost")),
+    ):
+        buying.tell(order_id, method, event)
+    timeline = buying.orders.detail(order_id, ANNA).timeline
+    told = {entry.kind: entry.detail for entry in timeline if "consignment" in entry.detail}
+    assert list(told) == [
+        "shipment_created", "label_bought", "in_transit", "out_for_delivery", "delayed",
+        "shipment_failed",
+    ]  # fmt: skip
+    assert {detail["consignment"] for detail in told.values()} == {"2 of 3"}
+    assert told["label_bought"]["tracking_number"] == "t"
+    assert told["delayed"]["expected"] == "2026-03-09"
+    assert told["shipment_failed"]["reason"] == "lost"
 
 
 def test_refunds_in_part_add_up_and_never_exceed_what_was_paid(buying: Buying) -> None:

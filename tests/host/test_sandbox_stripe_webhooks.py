@@ -3,9 +3,6 @@
 import json
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,54 +12,7 @@ import stripe as sdk
 from sandbox.stripe.keys import account_keys
 from tests.host.test_sandbox import running
 from tests.support.stripe import StripeSandbox, new_intent, paid_intent, stripe_sandbox, until
-
-
-class Shop:
-    """Takes webhooks in, and refuses as many as it is told to."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[str, bytes]] = []
-        self.refuses = 0
-        self.changed = threading.Condition()
-
-    def take(self, signature: str, body: bytes) -> int:
-        with self.changed:
-            if self.refuses:
-                self.refuses -= 1
-                return 503
-            self.got.append((signature, body))
-            self.changed.notify_all()
-        return 200
-
-    def wait_for(self, count: int) -> list[dict[str, Any]]:
-        with self.changed:
-            assert self.changed.wait_for(lambda: len(self.got) >= count, 60)
-            return [json.loads(body) for _, body in self.got]
-
-
-@contextmanager
-def open_shop() -> Iterator[tuple[Shop, str]]:
-    shop = Shop()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(shop.take(self.headers["Stripe-Signature"], body))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield shop, f"http://127.0.0.1:{server.server_port}/api/v1/webhooks/stripe"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+from tests.support.taker import open_shop
 
 
 def kinds(events: list[dict[str, Any]]) -> list[str]:
@@ -70,7 +20,7 @@ def kinds(events: list[dict[str, Any]]) -> list[str]:
 
 
 def test_webhooks_are_signed_and_come_again_until_they_are_taken(stripe: StripeSandbox) -> None:
-    with open_shop() as (shop, address):
+    with open_shop("Stripe-Signature") as (shop, address):
         shop.refuses = 2
         before = stripe.http.get("/admin/stripe/deliveries").json()["waiting"]
         stripe.order("webhooks", endpoint=address)
@@ -104,7 +54,7 @@ def test_the_shop_is_told_only_of_what_it_asked_for(tmp_path: Path) -> None:
 
 
 def test_knobs_duplicate_drop_pause_and_resend(stripe: StripeSandbox) -> None:
-    with open_shop() as (shop, address):
+    with open_shop("Stripe-Signature") as (shop, address):
         stripe.order("webhooks", endpoint=address)
         until(
             lambda: stripe.http.get("/admin/stripe/deliveries").json()["waiting"],

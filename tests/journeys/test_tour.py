@@ -23,13 +23,17 @@ def take_tour(port: int, state: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_the_tour_shows_a_declined_card_a_good_one_and_the_order(shop: Shop) -> None:
-    taken = take_tour(urlsplit(shop.base_url).port or 0, shop.state)
+def test_the_tour_goes_from_a_declined_card_to_the_door_and_shows_the_mails(
+    later_shop: Shop,
+) -> None:
+    taken = take_tour(urlsplit(later_shop.base_url).port or 0, later_shop.state)
     assert taken.returncode == 0, taken.stdout + taken.stderr
     seen = [
         "GET .*/books", "POST .*/cart/items", "POST .*/checkouts", '202 {"status": ', '402 {"code"',
         '"declined": "generic_decline"', '"status": "succeeded"', '"status": "confirmed"',
         "GET .*/orders/", '"payment_declined", "paid", "placed"', "That was order",
+        "is placed", "label_bought", "PT5H", "dispatched and handed to the delivery company",
+        "P6D", '"state": "delivered"', "has been delivered", "/mailbox",
     ]  # fmt: skip
     assert re.search(".*".join(seen), taken.stdout, re.DOTALL), taken.stdout
     assert not re.search("pi_[A-Za-z0-9]+_secret", taken.stdout)

@@ -1,8 +1,6 @@
 """The sandbox's Stripe on a port of its own, and Stripe's SDK that talks to it."""
 
 import json
-import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,11 +10,11 @@ from typing import Any
 
 import httpx
 import stripe
-import uvicorn
 
 from functions.payments.stripe.gateway import API_VERSION, SdkGateway
 from sandbox.app import create_app
 from sandbox.stripe.keys import AccountKeys, account_keys
+from tests.support.sandbox import listening, serving
 
 
 @dataclass(frozen=True)
@@ -82,14 +80,10 @@ class StripeSandbox:
 def stripe_sandbox(
     folder: Path, shop_url: str | None = None, shop_events: Sequence[str] = ("*",)
 ) -> Iterator[StripeSandbox]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        config = uvicorn.Config(create_app(folder, url, shop_url, shop_events), log_level="warning")
-        server = uvicorn.Server(config)
-        thread = threading.Thread(target=lambda: server.run(sockets=[listener]))
-        thread.start()
+    with (
+        listening() as (listener, url),
+        serving(create_app(folder, url, shop_url, shop_events), listener),
+    ):
         keys = account_keys(folder)
         transport = stripe.RequestsClient(timeout=30)
         client = stripe.StripeClient(
@@ -103,8 +97,6 @@ def stripe_sandbox(
                 yield StripeSandbox(url, keys, client, http)
         finally:
             transport.close()
-            server.should_exit = True
-            thread.join()
 
 
 CARD_ONLY: Any = {"payment_method_types": ["card"]}

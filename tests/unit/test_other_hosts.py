@@ -75,19 +75,30 @@ def test_what_the_owner_chose_otherwise_is_not_added(tmp_path: Path) -> None:
     assert not {"STRIPE_API_BASE", "DOCUMENTS_FILE", "ServiceBusConnection"} & {*values}
 
 
-def test_with_a_key_of_stripes_own_a_shop_talks_to_stripe(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("address", "key", "own", "sandbox"),
+    [
+        ("STRIPE_API_BASE", "STRIPE_SECRET_KEY", "sk_test_mine", "http://127.0.0.1:7072"),
+        ("EASYPOST_API_BASE", "EASYPOST_API_KEY", "EZTKmine", "http://127.0.0.1:7072/carrier/v2"),
+    ],
+)
+def test_with_a_key_of_a_third_partys_own_a_shop_talks_to_it(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    address: str,
+    key: str,
+    own: str,
+    sandbox: str,
 ) -> None:
     for name in SAMPLE["Values"]:
         monkeypatch.delenv(name, raising=False)
-    assert embedded(tmp_path, 7071)["STRIPE_API_BASE"] == "http://127.0.0.1:7072"
-    monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_mine")
-    assert "STRIPE_API_BASE" not in embedded(tmp_path, 7071)
-    monkeypatch.setenv("STRIPE_API_BASE", "http://127.0.0.1:9")
-    assert embedded(tmp_path, 7071)["STRIPE_API_BASE"] == "http://127.0.0.1:9"
+    assert embedded(tmp_path, 7071)[address] == sandbox
+    monkeypatch.setenv(key, own)
+    assert address not in embedded(tmp_path, 7071)
+    monkeypatch.setenv(address, "http://127.0.0.1:9")
+    assert embedded(tmp_path, 7071)[address] == "http://127.0.0.1:9"
     file = tmp_path / "local.settings.json"
-    added = complete(file, SAMPLE, {**KEYS, "STRIPE_SECRET_KEY": "sk_test_mine"})
-    assert "STRIPE_API_BASE" not in added
+    assert address not in complete(file, SAMPLE, {**KEYS, key: own})
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ class Sent(BaseModel):
     name: Annotated[str, Field(max_length=3)]
     prices: dict[str, Inner] = {}
     many: list[int] = []
+    few: Annotated[tuple[Inner, ...], Field(min_length=1)] = (Inner(amount=2),)
 
 
 def refused(content: object) -> BadInput:
@@ -79,6 +80,13 @@ def test_the_detail_names_three_fields_and_counts_the_rest() -> None:
         "The body is not valid: a is not known here; b is not known here; c is not known here; "
         "and 1 more."
     )
+
+
+def test_a_list_is_not_called_too_short_for_an_item_that_is_wrong() -> None:
+    assert [item.pointer for item in refused({"name": "x", "few": [{"amount": 3}]}).errors] == [
+        "#/few/0/amount"
+    ]
+    assert [item.pointer for item in refused({"name": "x", "few": []}).errors] == ["#/few"]
 
 
 def test_what_was_sent_is_not_repeated() -> None:

@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from shared.config import Settings, SettingsError
-from shared.config.settings import BLOBS, DOCUMENTS, SERVICE_BUS, SERVICES
+from shared.config.settings import BLOBS, DOCUMENTS, MAIL, SERVICE_BUS, SERVICES
 from shared.kit.errors import NotConfigured
 
 COMPLETE = {
@@ -18,16 +18,23 @@ COMPLETE = {
     "CosmosConnection__accountEndpoint": "https://shop.documents.azure.com:443/",
     "SQL_PAYMENTS": "mssql+pyodbc://shop:s3cret@db.example/payments",
     "SQL_ORDERS": "mssql+pyodbc://shop:s3cret@db.example/orders",
+    "SQL_NOTIFICATIONS": "mssql+pyodbc://shop:s3cret@db.example/notifications",
+    "MAIL_FROM": "Bookstore <orders@books.example>",
+    "MAIL_ENDPOINT": "https://shop.communication.azure.com",
     "SHOP_SECRET": "0123456789abcdef0123456789abcdef",
     "STRIPE_SECRET_KEY": "rk_live_abc",
     "STRIPE_PUBLISHABLE_KEY": "pk_live_abc",
     "STRIPE_WEBHOOK_SECRET": "whsec_abc",
+    "SHOP_SENDER": '{"name": "Books", "line1": "1 Quay", "city": "Hull", "postcode": "HU1 1AA",'
+    ' "country": "GB", "phone": "+44 1632 960000"}',
+    "EASYPOST_API_KEY": "EZAKabc",
+    "EASYPOST_WEBHOOK_SECRET": "0123456789abcdef",
     "ServiceBusConnection__fullyQualifiedNamespace": "shop.servicebus.windows.net",
 }
 BLOB_NAME = "BlobConnection__blobServiceUri"
 COSMOS_NAME = "CosmosConnection__accountEndpoint"
 BUS_NAME = "ServiceBusConnection__fullyQualifiedNamespace"
-ONE_OF_SEVERAL = {BLOB_NAME, BUS_NAME, COSMOS_NAME}
+ONE_OF_SEVERAL = {BLOB_NAME, BUS_NAME, COSMOS_NAME, "MAIL_ENDPOINT"}
 AZURE = {"WEBSITE_INSTANCE_ID": "instance"}
 
 
@@ -70,6 +77,15 @@ def test_in_azure_a_missing_value_is_named_and_answers_503(name: str) -> None:
         ("STRIPE_SECRET_KEY", "pk_live_s3cret"),
         ("STRIPE_WEBHOOK_SECRET", "s3cret"),
         ("INVENTORY_CACHE", "maybe"),
+        ("MAIL_FROM", "Bookstore"),
+        ("MAIL_FROM", "Bookstore <s3cret@books.example>\nBcc: a@b.example"),
+        ("MAIL_STAFF", "ada@books.example, s3cret"),
+        ("MAIL_REPLY_TO", "a b@books.example"),
+        ("MAIL_SMTP_URL", "http://shop:s3cret@mail.example"),
+        ("EASYPOST_API_KEY", "s3cret"),
+        ("EASYPOST_WEBHOOK_SECRET", "s3cret"),
+        ("SHOP_SENDER", "1 s3cret Quay"),
+        ("SHOP_SENDER", '{"name": "Books", "house": "s3cret"}'),
     ],
 )
 @pytest.mark.parametrize("host", [{}, AZURE])
@@ -99,6 +115,31 @@ def test_one_of_three_ways_to_the_documents_is_enough(name: str) -> None:
         Settings.from_env(without)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAIL_ENDPOINT", "https://shop.communication.azure.com"),
+        ("MAIL_CONNECTION", "endpoint=https://shop.communication.azure.com/;accesskey=s3cret"),
+        ("MAIL_SMTP_URL", "smtps://shop:s3cret@mail.example"),
+        ("MAIL_SANDBOX_URL", "http://127.0.0.1:7072/mailbox"),
+    ],
+)
+def test_one_provider_of_mail_is_enough(name: str, value: str) -> None:
+    without = {**COMPLETE, "MAIL_ENDPOINT": ""}
+    settings = Settings.from_env({**without, name: value})
+    assert settings.missing() == []
+    assert "s3cret" not in repr(settings)
+    assert Settings.from_env({**without, **AZURE}).missing() == [MAIL]
+
+
+def test_the_staffs_addresses_are_a_list() -> None:
+    staff = {"MAIL_STAFF": "ada@books.example, ben@books.example,"}
+    assert Settings.from_env({**COMPLETE, **staff}).MAIL_STAFF == (
+        "ada@books.example",
+        "ben@books.example",
+    )
+
+
 def test_regions_are_a_list_in_order() -> None:
     regions = {"COSMOS_REGIONS": "North Europe, West Europe,"}
     assert Settings.from_env({**COMPLETE, **regions}).COSMOS_REGIONS == (
@@ -108,7 +149,8 @@ def test_regions_are_a_list_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("chosen", "lacking"), [("cart", "inventory"), ("inventory,shipping", "cart")]
+    ("chosen", "lacking"),
+    [("cart", "inventory"), ("inventory,shipping", "cart"), ("notifications", "checkout")],
 )
 def test_a_service_is_not_selected_without_those_that_it_calls(chosen: str, lacking: str) -> None:
     with pytest.raises(SettingsError, match=f"which calls {lacking}"):
@@ -124,9 +166,15 @@ def test_service_bus_is_reached_by_a_connection_string_or_by_identity() -> None:
     assert Settings.from_env({**without, **AZURE}).missing() == [SERVICE_BUS]
 
 
-def test_stripes_own_address_is_no_sandbox() -> None:
-    address = {"STRIPE_API_BASE": "https://api.stripe.com/"}
-    assert Settings.from_env({**COMPLETE, **AZURE, **address}).missing() == []
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("STRIPE_API_BASE", "https://api.stripe.com/"),
+        ("EASYPOST_API_BASE", "https://api.easypost.com/v2"),
+    ],
+)
+def test_a_third_partys_own_address_is_no_sandbox(name: str, address: str) -> None:
+    assert Settings.from_env({**COMPLETE, **AZURE, name: address}).missing() == []
 
 
 def test_a_secret_is_not_in_the_settings_text() -> None:
@@ -150,6 +198,11 @@ def test_a_secret_is_not_in_the_settings_text() -> None:
         ("STRIPE_PUBLISHABLE_KEY", "pk_test_sandbox0123"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_sandbox0123"),
         ("STRIPE_API_BASE", "https://sandbox.example"),
+        ("MAIL_SANDBOX_URL", "https://sandbox.example/mailbox"),
+        ("MAIL_SMTP_URL", "smtp://localhost:1025"),
+        ("EASYPOST_API_KEY", "EZTK_sandbox0123"),
+        ("EASYPOST_WEBHOOK_SECRET", "carrier_sandbox0123"),
+        ("EASYPOST_API_BASE", "https://sandbox.example/carrier/v2"),
         ("ServiceBusConnection", "Endpoint=sb://bus.example;UseDevelopmentEmulator=true;"),
     ],
 )

@@ -131,3 +131,14 @@ def test_more_weight_never_costs_less(country: str, weight: int, more: int, valu
     light, heavy = offered(country, weight, value), offered(country, weight + more, value)
     for method, rate in light.items():
         assert rate.price.amount <= heavy[method].price.amount
+
+
+def test_a_consignment_may_take_as_long_as_the_shopper_was_told() -> None:
+    assert [tariff.longest_days(*where) for where in (("GB", "express"), ("GB", "standard"))] == [
+        1,
+        4,
+    ]
+    assert [tariff.longest_days(*where) for where in (("FR", "express"), ("US", "standard"))] == [
+        3,
+        15,
+    ]

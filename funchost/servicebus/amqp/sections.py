@@ -35,6 +35,8 @@ BATCH_FORMAT: Final = 0x80013700
 
 _ONCE = (HEADER, MESSAGE_ANNOTATIONS, PROPERTIES, APPLICATION_PROPERTIES)
 _MAXIMUM_SECTIONS = 65_536
+_MAXIMUM_BATCH = 10_000
+"""More than fit with an id each; without, a transfer of a few bytes a message would cost a lot."""
 _SYMBOLIC = {
     b"amqp:header:list": HEADER,
     b"amqp:delivery-annotations:map": DELIVERY_ANNOTATIONS,
@@ -326,6 +328,8 @@ def raw_elements(data: bytes, offset: int) -> list[bytes]:
 def split_batch(data: bytes) -> list[bytes]:
     """The messages of a transfer in BATCH_FORMAT. Its own envelope says nothing that they lack."""
     envelope = EncodedMessage(data)
+    if len(envelope.body) > _MAXIMUM_BATCH:
+        raise DecodeError(f"a batch holds more than {_MAXIMUM_BATCH} messages")
     messages = []
     for code, start, _ in envelope.body:
         message, _ = decode_at(data, start)

@@ -99,6 +99,10 @@ async def _drain(target: Target, entity: str, session: Any) -> int:
         max_wait_time=_PATIENCE_SECONDS if session is None else _SESSION_SECONDS,
         **options,
     ) as receiver:
-        while messages := await receiver.receive_messages(_BURST, max_wait_time=1.0):
+        # A look costs less than to wait in vain, of which there may be one for each session.
+        while await receiver.peek_messages(1, sequence_number=1):
+            messages = await receiver.receive_messages(_BURST, max_wait_time=1.0)
+            if not messages:
+                break
             count += len(messages)
     return count

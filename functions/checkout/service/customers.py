@@ -13,6 +13,7 @@ from functions.checkout.service.cancelling import give_up
 from functions.checkout.service.orders import Detail
 from functions.checkout.service.showing import ShownOrder, shown
 from shared.contracts.carts import CartLine, Carts
+from shared.contracts.notifications import Correspondence, Correspondences
 from shared.contracts.orders import TOPIC, CustomerErased, Delivery
 from shared.contracts.shipping import Addresses
 
@@ -27,17 +28,26 @@ class CustomerExport(BaseModel):
     )
     addresses: list[Delivery] = Field(description="the default first")
     cart: list[CartLine]
+    mails: Correspondence = Field(description="what was written about orders, and what must not be")
 
 
 class Customers:
-    def __init__(self, transactions: Transactions, addresses: Addresses, carts: Carts) -> None:
+    def __init__(
+        self,
+        transactions: Transactions,
+        addresses: Addresses,
+        carts: Carts,
+        correspondences: Correspondences,
+    ) -> None:
         self._transactions = transactions
         self._addresses = addresses
         self._carts = carts
+        self._correspondences = correspondences
 
     async def exported(self, customer_id: str) -> CustomerExport:
         cart = await self._carts.snapshot(None, customer_id)
         addresses = await asyncio.to_thread(self._addresses.addresses, customer_id)
+        mails = await asyncio.to_thread(self._correspondences.correspondence, customer_id)
         now, orders = await asyncio.to_thread(self._orders, customer_id)
         return CustomerExport(
             customer_id=customer_id,
@@ -45,6 +55,7 @@ class Customers:
             orders=[shown(order) for order in orders],
             addresses=list(addresses),
             cart=[] if cart is None else list(cart.lines),
+            mails=mails,
         )
 
     async def erase(self, customer_id: str) -> Sequence[str]:

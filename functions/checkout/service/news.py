@@ -1,11 +1,12 @@
 """What payments and shipping tell: facts for the order row. What follows from them, the saga
 decides, or this module where the saga has ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from functions.checkout.model import CLOSED_UNPAID, Order, OrderStatus
 from functions.checkout.ports import Transaction, Transactions
-from functions.checkout.service.refunding import give_back
+from functions.checkout.service.cancelling import refuse_cancel
+from functions.checkout.service.refunding import give_back, take_in_refund
 from shared.contracts.envelope import Envelope
 from shared.contracts.orders import OrderRefunded
 from shared.contracts.payments import (
@@ -17,10 +18,31 @@ from shared.contracts.payments import (
     PaymentRefundFailed,
     PaymentSucceeded,
 )
-from shared.contracts.shipping import ShipmentDelivered, ShipmentDispatched, ShipmentFailed
+from shared.contracts.shipping import (
+    ShipmentCreated,
+    ShipmentDelayed,
+    ShipmentDelivered,
+    ShipmentDispatched,
+    ShipmentFailed,
+    ShipmentInTransit,
+    ShipmentLabelBought,
+    ShipmentOutForDelivery,
+)
 from shared.telemetry import get_logger
 
 log = get_logger("checkout")
+
+
+ShipmentNews = (
+    ShipmentCreated
+    | ShipmentLabelBought
+    | ShipmentDispatched
+    | ShipmentInTransit
+    | ShipmentOutForDelivery
+    | ShipmentDelayed
+    | ShipmentDelivered
+    | ShipmentFailed
+)
 
 
 class News:
@@ -62,7 +84,10 @@ class News:
     def refunded(self, envelope: Envelope, event: PaymentRefunded) -> None:
         def effect(transaction: Transaction, order: Order) -> None:
             orders = transaction.orders
-            if not orders.end_refund(event.refund_id, succeeded=True):
+            is_ours = orders.end_refund(event.refund_id, succeeded=True)
+            if not is_ours and not take_in_refund(
+                transaction, order.id, event.refund_id, event.amount
+            ):
                 return
             orders.tell(order.id, "refunded", {"amount": event.amount, "refund": event.refund_id})
             now = orders.find(order.id)
@@ -94,18 +119,31 @@ class News:
 
         self._once(envelope, event.order_id, effect)
 
+    def shipment_created(self, envelope: Envelope, event: ShipmentCreated) -> None:
+        self._shipped(envelope, event, "shipment_created", {"promised_by": event.promised_by})
+
+    def label_bought(self, envelope: Envelope, event: ShipmentLabelBought) -> None:
+        self._shipped(envelope, event, "label_bought", _tracking(event))
+
     def dispatched(self, envelope: Envelope, event: ShipmentDispatched) -> None:
         after: OrderStatus = "partly_dispatched" if event.remaining else "dispatched"
-        detail = {"carrier": event.carrier, "tracking_number": event.tracking_number}
-        self._shipped(envelope, event.order_id, "dispatched", after, detail)
+        self._shipped(envelope, event, "dispatched", _tracking(event), after)
+
+    def in_transit(self, envelope: Envelope, event: ShipmentInTransit) -> None:
+        self._shipped(envelope, event, "in_transit", {})
+
+    def out_for_delivery(self, envelope: Envelope, event: ShipmentOutForDelivery) -> None:
+        self._shipped(envelope, event, "out_for_delivery", {})
+
+    def delayed(self, envelope: Envelope, event: ShipmentDelayed) -> None:
+        self._shipped(envelope, event, "delayed", {"expected": event.expected})
 
     def delivered(self, envelope: Envelope, event: ShipmentDelivered) -> None:
         after: OrderStatus | None = None if event.remaining else "delivered"
-        self._shipped(envelope, event.order_id, "delivered", after, {})
+        self._shipped(envelope, event, "delivered", {}, after)
 
     def shipment_failed(self, envelope: Envelope, event: ShipmentFailed) -> None:
-        detail = {"reason": event.reason}
-        self._shipped(envelope, event.order_id, "shipment_failed", None, detail)
+        self._shipped(envelope, event, "shipment_failed", {"reason": event.reason})
 
     def _end(self, envelope: Envelope, order_id: str, state: str) -> None:
         def effect(transaction: Transaction, order: Order) -> None:
@@ -118,18 +156,28 @@ class News:
     def _shipped(
         self,
         envelope: Envelope,
-        order_id: str,
+        event: ShipmentNews,
         kind: str,
-        after: OrderStatus | None,
-        detail: dict[str, str],
+        detail: Mapping[str, object],
+        after: OrderStatus | None = None,
     ) -> None:
-        def effect(transaction: Transaction, order: Order) -> None:
-            transaction.orders.tell(order.id, kind, detail)
-            transaction.orders.change(order.id)
-            if after is not None and order.status in _SHIPPED_FROM[after]:
-                transaction.orders.move(order.id, order.status, after)
+        said = {name: str(value) for name, value in detail.items() if value is not None}
+        said["happened_at"] = event.at.isoformat()
+        if event.consignments > 1:
+            said["consignment"] = f"{event.number} of {event.consignments}"
 
-        self._once(envelope, order_id, effect)
+        def effect(transaction: Transaction, order: Order) -> None:
+            orders = transaction.orders
+            if order.status == "cancelling" and kind == "dispatched":
+                # Shipping dispatches nothing that it has let go of, so the cancel came too late.
+                refuse_cancel(transaction, order.id)
+                order = orders.find(order.id) or order
+            orders.tell(order.id, kind, said)
+            orders.change(order.id)
+            if after is not None and order.status in _SHIPPED_FROM[after]:
+                orders.move(order.id, order.status, after)
+
+        self._once(envelope, event.order_id, effect)
 
     def _once(
         self, envelope: Envelope, order_id: str, effect: Callable[[Transaction, Order], None]
@@ -144,6 +192,14 @@ class News:
             effect(transaction, order)
 
         self._transactions.run(work)
+
+
+def _tracking(event: ShipmentLabelBought | ShipmentDispatched) -> dict[str, object]:
+    return {
+        "carrier": event.carrier,
+        "tracking_number": event.tracking_number,
+        "tracking_url": event.tracking_url,
+    }
 
 
 _REFUNDABLE: frozenset[OrderStatus] = frozenset(

@@ -191,20 +191,42 @@ class OrderBook:
     def contact(self, order_id: str) -> Contact | None:
         with self._transactions.read() as transaction:
             order = transaction.orders.find(order_id)
-        if order is None or order.email is None:
-            return None
-        return Contact(
-            email=order.email,
-            name="" if order.delivery is None else order.delivery.name,
-            locale=order.locale,
-            customer_id=order.customer_id,
-            order_number=order.number,
-        )
+        return None if order is None else contact_of(order)
 
     def lines(self, order_id: str) -> Sequence[OrderLine]:
         with self._transactions.read() as transaction:
             order = transaction.orders.find(order_id)
         return () if order is None else order_lines(order)
+
+
+def contact_of(order: Order) -> Contact | None:
+    """None once the customer was erased."""
+    if order.email is None:
+        return None
+    return Contact(
+        email=order.email,
+        name="" if order.delivery is None else order.delivery.name,
+        locale=order.locale,
+        customer_id=order.customer_id,
+        order_number=order.number,
+    )
+
+
+class Visitors:
+    """`shared.contracts.orders.OrderAccess`."""
+
+    def __init__(self, transactions: Transactions, links: GuestLinks) -> None:
+        self._transactions = transactions
+        self._links = links
+
+    def may_see(self, order_id: str, customer_id: str | None, token: str | None) -> bool:
+        try:
+            viewer = Viewer(customer_id, None if token is None else self._links.order_id(token))
+            with self._transactions.read() as transaction:
+                _own(transaction, order_id, viewer)
+        except UnknownOrder:
+            return False
+        return True
 
 
 def _own(transaction: Transaction, order_id: str, viewer: Viewer) -> Order:

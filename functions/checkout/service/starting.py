@@ -11,6 +11,7 @@ from uuid import uuid4
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from functions.checkout.model import (
+    COUNTED,
     MOST_LINES,
     MOST_OPEN,
     MOST_STARTS,
@@ -67,10 +68,12 @@ class CheckoutRequest(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """`to_wake` is the cart's former checkout, which has to close first."""
+    """`is_new` is what the first request of this key was told, `is_replayed` whether it was
+    another. `to_wake` is the cart's former checkout, which has to close first."""
 
     order: Order
     is_new: bool
+    is_replayed: bool
     to_wake: str | None
 
 
@@ -114,30 +117,20 @@ class Starting:
         cart: CartSnapshot | None,
         delivery: Delivery,
     ) -> Started:
-        """Raises BadInput, NothingToBuy, UnknownAddress, TooManyCheckouts, IdempotencyMismatch."""
+        """Raises BadInput, NothingToBuy, UnknownAddress, TooManyCheckouts, IdempotencyMismatch.
+
+        A repeated request gets its answer also where cart or address are gone since.
+        """
         destination = self._destination(request, customer_id)
-        items = request.items
-        cart_id: str | None = None
-        if items is None:
-            if cart is None or not cart.lines:
-                raise NothingToBuy("The cart is empty; put books into it, or send items.")
-            cart_id = cart.cart_id
-            items = tuple(
-                Item(isbn=line.isbn, quantity=line.quantity, price=line.price_when_added)
-                for line in cart.lines
-            )
-        fingerprint = _fingerprint(request, destination, items)
 
         def work(transaction: Transaction) -> Started:
             def effect() -> _Answer:
-                return self._enter(
-                    transaction, request, customer_id, cart_id, destination, items, fingerprint
-                )
+                return self._enter(transaction, request, customer_id, cart, destination)
 
             answer, replayed = once(transaction.deliveries, delivery, _Answer, effect)
             order = transaction.orders.find(answer.order_id)
             assert order is not None
-            return Started(order, answer.is_new and not replayed, answer.to_wake)
+            return Started(order, answer.is_new, replayed, answer.to_wake)
 
         while True:
             try:
@@ -151,21 +144,26 @@ class Starting:
         transaction: Transaction,
         request: CheckoutRequest,
         customer_id: str | None,
-        cart_id: str | None,
-        destination: Destination,
-        items: Sequence[Item],
-        fingerprint: str,
+        cart: CartSnapshot | None,
+        destination: Destination | None,
     ) -> _Answer:
+        if destination is None:
+            raise UnknownAddress.at("address_id", "is none of yours", "body")
+        cart_id, items = _wanted(request, cart)
+        fingerprint = _fingerprint(request, destination, items)
         orders = transaction.orders
-        former = None if cart_id is None else orders.open_of_cart(cart_id)
-        if former is not None and former[1] == fingerprint and not former[0].cancel_requested:
-            return _Answer(order_id=former[0].id, is_new=False, to_wake=None)
-        self._check_limits(transaction, customer_id, cart_id, replaces=former is not None)
+        former = None
+        if cart_id is not None and (found := orders.open_of_cart(cart_id)) is not None:
+            former, before = found
+            if _stands(former, is_same=before == fingerprint):
+                return _Answer(order_id=former.id, is_new=False, to_wake=None)
+        replaces = former is not None and former.status in COUNTED
+        self._check_limits(transaction, customer_id, cart_id, replaces=replaces)
         if former is not None:
-            orders.change(
-                former[0].id, cancel_requested=True, end_reason="replaced", open_cart=None
-            )
-            orders.tell(former[0].id, "replaced")
+            orders.change(former.id, open_cart=None)
+            if not _ends(former):
+                orders.change(former.id, cancel_requested=True, end_reason="replaced")
+                orders.tell(former.id, "replaced")
         order_id = uuid4().hex
         orders.add(
             NewOrder(
@@ -174,7 +172,7 @@ class Starting:
                 checkout_hash=self._ids.hashed(self._ids.of(order_id)),
                 customer_id=customer_id,
                 cart_id=cart_id,
-                replaces=None if former is None else former[0].id,
+                replaces=None if former is None else former.id,
                 email=request.email,
                 locale=request.locale,
                 delivery=destination,
@@ -182,11 +180,11 @@ class Starting:
                 fingerprint=fingerprint,
                 currency=self._currency,
                 pay_until=transaction.now + PAYMENT_LIMIT,
-                items=tuple(items),
+                items=items,
             )
         )
         orders.tell(order_id, "started")
-        to_wake = None if former is None else former[0].id
+        to_wake = None if former is None else former.id
         return _Answer(order_id=order_id, is_new=True, to_wake=to_wake)
 
     def _check_limits(
@@ -212,16 +210,37 @@ class Starting:
                 headers={"Retry-After": str(STARTS_WITHIN.seconds)},
             )
 
-    def _destination(self, request: CheckoutRequest, customer_id: str | None) -> Destination:
+    def _destination(self, request: CheckoutRequest, customer_id: str | None) -> Destination | None:
         if request.shipping_address is not None:
             return request.shipping_address.delivery()
         assert request.address_id is not None
-        found = None
-        if customer_id is not None:
-            found = self._addresses.address(customer_id, request.address_id)
-        if found is None:
-            raise UnknownAddress.at("address_id", "is none of yours", "body")
-        return found
+        if customer_id is None:
+            return None
+        return self._addresses.address(customer_id, request.address_id)
+
+
+def _stands(former: Order, *, is_same: bool) -> bool:
+    """Whether the cart's checkout answers another request. One that is paid cannot be replaced: its
+    order is about to be placed."""
+    return former.status == "confirming" or (is_same and not _ends(former))
+
+
+def _ends(former: Order) -> bool:
+    return former.cancel_requested or former.status == "closing"
+
+
+def _wanted(
+    request: CheckoutRequest, cart: CartSnapshot | None
+) -> tuple[str | None, tuple[Item, ...]]:
+    """What is to be bought, and the id of the cart that it comes from. Raises NothingToBuy."""
+    if request.items is not None:
+        return None, request.items
+    if cart is None or not cart.lines:
+        raise NothingToBuy("The cart is empty; put books into it, or send items.")
+    return cart.cart_id, tuple(
+        Item(isbn=line.isbn, quantity=line.quantity, price=line.price_when_added)
+        for line in cart.lines
+    )
 
 
 def _fingerprint(request: CheckoutRequest, destination: Destination, items: Sequence[Item]) -> str:

@@ -4,6 +4,7 @@ Each returns the word that the saga goes on by.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from functions.checkout.model import (
     HELD_BEYOND,
@@ -27,6 +28,8 @@ from shared.kit.isbn import Isbn
 from shared.telemetry import get_logger
 
 log = get_logger("checkout")
+
+_REFUND_AGAIN_AFTER = timedelta(minutes=5)
 
 
 class Steps:
@@ -158,11 +161,12 @@ class Steps:
             return decided
         with self._transactions.read() as transaction:
             order = transaction.orders.find(order_id)
+            now = transaction.now
         assert order is not None
         if order.payment_state == "requested":
             # Money may still come: the copies stay held until it is certain that none will.
             try:
-                self._holds.renew(order_id, order.updated_at + HELD_BEYOND)
+                self._holds.renew(order_id, now + HELD_BEYOND)
             except HoldClosed as error:
                 log.warning("hold.gone", order_id=order_id, state=error.state)
             return "closing"
@@ -300,13 +304,14 @@ def _priced(
 
 
 def _decide(transaction: Transaction, order_id: str) -> str:
-    order = transaction.orders.find(order_id)
+    orders = transaction.orders
+    order = orders.find(order_id)
     assert order is not None
     if order.status != "awaiting_payment":
         return order.status
     if order.payment_state == "captured" and order.captured >= order.total:
-        transaction.orders.move(order_id, "awaiting_payment", "confirming")
-        return "confirming"
+        moved = orders.move(order_id, "awaiting_payment", "confirming", end_reason=None)
+        return "confirming" if moved else _status(transaction, order_id)
     reason: EndReason
     if order.payment_state in ("cancelled", "failed"):
         reason = "payment_failed"
@@ -316,26 +321,34 @@ def _decide(transaction: Transaction, order_id: str) -> str:
         reason = "time_limit"
     else:
         return "waiting"
-    transaction.orders.move(order_id, "awaiting_payment", "closing", end_reason=reason)
-    transaction.orders.tell(order_id, "closing", {"reason": reason})
-    if order.payment_state == "requested":
-        transaction.outbox.add(REQUESTS, order_id, CancelPayment(order_id=order_id))
-    return "closing"
+    if orders.move(order_id, "awaiting_payment", "closing", end_reason=reason):
+        orders.tell(order_id, "closing", {"reason": reason})
+        if order.payment_state == "requested":
+            transaction.outbox.add(REQUESTS, order_id, CancelPayment(order_id=order_id))
+    return _status(transaction, order_id)
 
 
 def _close(transaction: Transaction, order_id: str) -> str:
     """After the copies were released: what is left is the money, if there is any."""
+    orders = transaction.orders
+    order = orders.find(order_id)
+    assert order is not None
+    after: OrderStatus = "expired" if order.end_reason == "time_limit" else "cancelled"
+    if orders.move(order_id, "closing", after):
+        # Read again behind the UPDATE's lock: money may have come a moment ago.
+        order = orders.find(order_id)
+        assert order is not None
+        if order.captured:
+            give_back(transaction, order, "paid after the checkout had ended")
+        orders.tell(order_id, after, {"reason": order.end_reason})
+        transaction.outbox.add("orders", order_id, cancelled(order, "before_placement"))
+    return _status(transaction, order_id)
+
+
+def _status(transaction: Transaction, order_id: str) -> str:
     order = transaction.orders.find(order_id)
     assert order is not None
-    if order.status != "closing":
-        return order.status
-    if order.captured:
-        give_back(transaction, order, "paid after the checkout had ended")
-    after: OrderStatus = "expired" if order.end_reason == "time_limit" else "cancelled"
-    transaction.orders.move(order_id, "closing", after)
-    transaction.orders.tell(order_id, after, {"reason": order.end_reason})
-    transaction.outbox.add("orders", order_id, cancelled(order, "before_placement"))
-    return after
+    return order.status
 
 
 def _lose(transaction: Transaction, order_id: str) -> str:
@@ -355,10 +368,15 @@ def _cancel(transaction: Transaction, order_id: str) -> str:
     assert order is not None
     if order.status != "cancelling":
         return order.status
+    last = next(reversed(transaction.orders.refunds(order_id)), None)
+    just_now = transaction.now - _REFUND_AGAIN_AFTER
+    if last is not None and last.state == "failed" and last.created_at > just_now:
+        # Each failure rings, so that asking again at once would go round and round.
+        return "waiting"
     asked = give_back(transaction, order, "order cancelled")
     if asked or order.refunded < order.captured:
         return "waiting"
-    transaction.orders.move(order_id, "cancelling", "cancelled", end_reason="cancelled")
-    transaction.orders.tell(order_id, "cancelled", {"reason": "cancelled"})
-    transaction.outbox.add("orders", order_id, cancelled(order, "after_placement"))
-    return "cancelled"
+    if transaction.orders.move(order_id, "cancelling", "cancelled", end_reason="cancelled"):
+        transaction.orders.tell(order_id, "cancelled", {"reason": "cancelled"})
+        transaction.outbox.add("orders", order_id, cancelled(order, "after_placement"))
+    return _status(transaction, order_id)

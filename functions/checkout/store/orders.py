@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from functions.checkout.model import (
+    COUNTED,
     OPEN,
     SETTLED,
     Difference,
@@ -186,7 +187,7 @@ class SqlOrders:
         ]
 
     def open_count(self, customer_id: str | None, cart_id: str | None) -> int:
-        return self._most(customer_id, cart_id, orders.c.status.in_(sorted(OPEN)))
+        return self._most(customer_id, cart_id, orders.c.status.in_(sorted(COUNTED)))
 
     def starts(self, customer_id: str | None, cart_id: str | None, since: datetime) -> int:
         return self._most(customer_id, cart_id, orders.c.created_at > since)
@@ -283,20 +284,27 @@ class SqlOrders:
 
     def end_refund(self, refund_id: str, *, succeeded: bool) -> bool:
         row = self._connection.execute(
-            select(refunds.c.order_id, refunds.c.amount).where(refunds.c.id == refund_id)
+            select(refunds.c.order_id, refunds.c.amount, refunds.c.state).where(
+                refunds.c.id == refund_id
+            )
         ).first()
+        after = "succeeded" if succeeded else "failed"
+        if row is None or row.state == "failed" or row.state == after:
+            return False
         ended = self._connection.execute(
             update(refunds)
-            .where(refunds.c.id == refund_id, refunds.c.state == "requested")
-            .values(state="succeeded" if succeeded else "failed")
+            .where(refunds.c.id == refund_id, refunds.c.state == row.state)
+            .values(state=after)
         )
-        if row is None or ended.rowcount != 1:
+        if ended.rowcount != 1:
             return False
-        sums = (
-            {"refunded": orders.c.refunded + row.amount}
-            if succeeded
-            else {"refund_requested": orders.c.refund_requested - row.amount}
-        )
+        sums = {}
+        if succeeded:
+            sums["refunded"] = orders.c.refunded + row.amount
+        else:
+            sums["refund_requested"] = orders.c.refund_requested - row.amount
+            if row.state == "succeeded":
+                sums["refunded"] = orders.c.refunded - row.amount
         self._connection.execute(
             update(orders)
             .where(orders.c.id == row.order_id)

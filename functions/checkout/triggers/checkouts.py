@@ -17,6 +17,7 @@ from functions.checkout.service.showing import Checkout, checkout
 from functions.checkout.service.starting import CheckoutRequest
 from functions.checkout.triggers.durable import DurableSagas
 from shared.http.calls import Answer, Call, Nothing
+from shared.http.cookies import CrossOrigin
 from shared.http.edge import Api
 from shared.kit.errors import IdempotencyMismatch
 from shared.kit.idempotency import Delivery
@@ -48,7 +49,13 @@ def register(api: Api, parts: "Parts") -> None:
         summary="Check out the cart, or buy items in one call",
         body=CheckoutRequest,
         answers={200: Checkout, 202: Checkout},
-        problems=(NothingToBuy, UnknownAddress, TooManyCheckouts, IdempotencyMismatch),
+        problems=(
+            NothingToBuy,
+            UnknownAddress,
+            TooManyCheckouts,
+            IdempotencyMismatch,
+            CrossOrigin,
+        ),
         sign_in="optional",
         idempotent=True,
         durable_client=True,
@@ -56,13 +63,14 @@ def register(api: Api, parts: "Parts") -> None:
     async def start_checkout(call: Call[Nothing, Nothing, CheckoutRequest], client: Any) -> Answer:
         """A cart has one open checkout: asked for again it comes back (200), asked for with
         another cart or address it is replaced."""
+        parts.cookie().refuse_other_origins(call.headers)
         customer = None if call.principal is None else call.principal.subject
-        cart = None
+        cookie = cart = None
         if call.body.items is None:
             cookie = parts.cookie().read(call.headers)
             cart = await parts.carts().snapshot(cookie, customer)
-        # Whoever sends the same key: a customer, the holder of a cart, or a guest by his address.
-        sender = customer or (cart.cart_id if cart else f"guest:{call.body.email}")
+        # Whoever sends the same key: a customer, a browser with a cart, or a guest by his address.
+        sender = customer or (f"cart:{cookie}" if cookie else f"guest:{call.body.email}")
         assert call.idempotency_key is not None
         delivery = Delivery.of(sender, "POST v1/checkouts", call.idempotency_key, call.body)
         started = await asyncio.to_thread(
@@ -71,14 +79,16 @@ def register(api: Api, parts: "Parts") -> None:
         sagas = DurableSagas(client)
         if started.to_wake is not None:
             await sagas.wake(started.to_wake)
-        if started.is_new:
+        if started.is_new and not started.is_replayed:
             await sagas.begin_checkout(started.order.id)
         elif started.order.status == "validating":
             await sagas.start_checkout(started.order.id)
         checkout_id = parts.ids().of(started.order.id)
         shown = await _shown(started.order, checkout_id)
-        location = {"Location": f"/api/v1/checkouts/{checkout_id}"}
-        return Answer(shown, 202 if started.is_new else 200, headers=location)
+        headers = {"Location": f"/api/v1/checkouts/{checkout_id}"}
+        if started.is_replayed:
+            headers["Idempotency-Replayed"] = "true"
+        return Answer(shown, 202 if started.is_new else 200, headers=headers)
 
     @api.route(
         "GET",

@@ -13,6 +13,7 @@ log = get_logger("checkout")
 _SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 """Before there were any; the SDK wants a beginning."""
 _NOBODY_THERE = ("No instance with ID", "is gone: either completed or failed")
+_BROKEN_OFF = frozenset({"Failed", "Canceled", "Terminated"})
 
 
 class DurableSagas:
@@ -60,8 +61,15 @@ class DurableSagas:
         return True
 
     async def _is_known(self, instance: str) -> bool:
+        """False also where it was ended from outside: the order still needs its saga, which takes
+        up from the order row wherever the former one stood."""
         known = await self._client.get_status(instance)
-        return known is not None and known.runtime_status is not None
+        if known is None or known.runtime_status is None:
+            return False
+        if known.runtime_status.name in _BROKEN_OFF:
+            log.error("saga.broken_off", instance=instance, status=known.runtime_status.name)
+            return False
+        return True
 
     async def _start(self, name: str, instance: str, order_id: str) -> None:
         try:

@@ -25,7 +25,12 @@ _PAYMENTS: dict[type[Payload], Callable[[News, Envelope, Any], None]] = {
     payments.PaymentRefundFailed: News.refund_failed,
 }
 _SHIPPING: dict[type[Payload], Callable[[News, Envelope, Any], None]] = {
+    shipping.ShipmentCreated: News.shipment_created,
+    shipping.ShipmentLabelBought: News.label_bought,
     shipping.ShipmentDispatched: News.dispatched,
+    shipping.ShipmentInTransit: News.in_transit,
+    shipping.ShipmentOutForDelivery: News.out_for_delivery,
+    shipping.ShipmentDelayed: News.delayed,
     shipping.ShipmentDelivered: News.delivered,
     shipping.ShipmentFailed: News.shipment_failed,
 }

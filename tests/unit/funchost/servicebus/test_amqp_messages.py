@@ -263,6 +263,7 @@ def test_a_batch_is_taken_apart() -> None:
     [
         (section(VALUE, "not data"), "not data"),
         (section(PROPERTIES, ["id"]), "no message"),
+        (section(DATA, b"") * 10_001, "more than 10000 messages"),
         (b"\x00", "descriptor"),
     ],
 )

@@ -1,5 +1,6 @@
 """The look of the sandbox's pages: no script, readable on a phone, light and dark."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 
@@ -29,22 +30,32 @@ button { cursor: pointer; } button.main { background: #4f46e5; border-color: #4f
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .alert { border-left: 4px solid var(--bad); background: var(--soft); padding: .5rem 1rem; }
 .empty { padding: 2rem 0; opacity: .75; }
+iframe { width: 100%; height: 44rem; border: 1px solid var(--line); border-radius: .4rem;
+  background: #fff; } pre { white-space: pre-wrap; overflow-wrap: anywhere; }
 """
 
 _GOOD = ("succeeded", "taken")
 _BAD = ("canceled", "failed", "given_up", "dropped")
 
 
-def page(title: str, content: str) -> str:
-    """`content` is HTML."""
-    return (
-        "<!doctype html><html lang=en><head><meta charset=utf-8>"
-        '<meta name=viewport content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
-        '<header><a href="/stripe">Sandbox payments</a>'
-        "<span>A stand-in for Stripe; no money moves here.</span></header>"
-        f"<main>{content}</main></body></html>"
-    )
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The pages of one stand-in. `home` is where its name leads, `note` says what it is not."""
+
+    name: str
+    home: str
+    note: str
+
+    def page(self, title: str, content: str) -> str:
+        """`content` is HTML."""
+        return (
+            "<!doctype html><html lang=en><head><meta charset=utf-8>"
+            '<meta name=viewport content="width=device-width, initial-scale=1">'
+            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
+            f'<header><a href="{escape(self.home)}">{escape(self.name)}</a>'
+            f"<span>{escape(self.note)}</span></header>"
+            f"<main>{content}</main></body></html>"
+        )
 
 
 def table(heads: list[str], rows: list[list[str]]) -> str:

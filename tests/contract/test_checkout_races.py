@@ -1,0 +1,67 @@
+"""What comes at the moment in which a checkout is decided."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.buying import Buying, open_buying
+from tests.support.inventory import Shelves, a_book
+
+
+@pytest.fixture
+def buying(shelves: Shelves, tmp_path: Path) -> Iterator[Buying]:
+    shelves.put(a_book(1), a_book(2, stock=1))
+    with open_buying(tmp_path, shelves) as opened:
+        yield opened
+    shelves.check()
+
+
+def cancel(buying: Buying, order_id: str) -> None:
+    buying.orders.cancel_checkout(buying.ids.hashed(buying.ids.of(order_id)))
+
+
+def test_an_order_that_was_paid_before_its_cancel_was_decided_has_no_reason_to_have_ended(
+    buying: Buying,
+) -> None:
+    order_id = buying.start(1).order.id
+    play = buying.play(order_id)
+    buying.pay(order_id)
+    cancel(buying, order_id)
+    play.ring()
+    order = buying.order(order_id)
+    assert (order.status, order.end_reason) == ("placed", None)
+
+
+def test_a_cart_whose_checkout_is_paid_starts_no_other_and_leaves_the_paid_one_alone(
+    buying: Buying,
+) -> None:
+    paid = buying.start(1, cart="c").order.id
+    buying.play(paid)
+    buying.pay(paid)
+    assert buying.steps.settle(paid) == "confirming"
+    other = buying.start(1, cart="c", shipping_method="express")
+    assert (other.is_new, other.order.id) == (False, paid)
+    assert buying.steps.finish(paid) == "placed"
+    order = buying.order(paid)
+    assert (order.end_reason, order.cancel_requested) == (None, False)
+    with buying.transactions.read() as transaction:
+        assert "replaced" not in [one.kind for one in transaction.orders.timeline(paid)]
+
+
+def test_a_cart_whose_checkout_is_closing_gets_a_new_one_that_takes_over_its_copies(
+    buying: Buying,
+) -> None:
+    late = buying.start(2, cart="c").order.id
+    closing = buying.play(late)
+    closing.pass_time()
+    assert buying.order(late).status == "closing"
+    again = buying.start(2, cart="c")
+    assert again.is_new
+    waiting = buying.play(again.order.id)
+    assert buying.order(again.order.id).status == "reserving"
+    buying.payment_cancelled(late)
+    closing.ring()
+    assert (buying.order(late).status, buying.order(late).end_reason) == ("expired", "time_limit")
+    waiting.pass_time()
+    assert buying.order(again.order.id).status == "awaiting_payment"
