@@ -76,7 +76,7 @@ class Shop:
         ]
 
 
-DATABASES = ("inventory", "orders", "payments")
+DATABASES = ("inventory", "orders", "payments", "shipping", "notifications")
 
 
 def count(file: Path, question: str) -> int:

@@ -42,7 +42,10 @@ def test_webhooks_are_signed_and_come_again_until_they_are_taken(stripe: StripeS
 
 def test_the_shop_is_told_only_of_what_it_asked_for(tmp_path: Path) -> None:
     asked = ("payment_intent.succeeded", "refund.created")
-    with open_shop() as (shop, address), stripe_sandbox(tmp_path, shop_events=asked) as sandbox:
+    with (
+        open_shop("Stripe-Signature") as (shop, address),
+        stripe_sandbox(tmp_path, shop_events=asked) as sandbox,
+    ):
         sandbox.order("webhooks", endpoint=address)
         paid = paid_intent(sandbox)
         listed = sandbox.http.get("/admin/stripe/deliveries").json()["deliveries"]
