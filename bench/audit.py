@@ -24,8 +24,6 @@ from shared.sql.database import Database
 
 _ROOT = Path(__file__).parent.parent
 _MOVING = [*sorted(OPEN), "cancelling"]
-_UNREAD = "orders/Subscriptions/shipping"
-"""Nobody reads it yet."""
 _UNSENT = "SELECT type, aggregate FROM outbox WHERE sent_at IS NULL"
 _UNDER_WAY: tuple[tuple[str, str, str], ...] = (
     (
@@ -63,6 +61,8 @@ _UNDER_WAY: tuple[tuple[str, str, str], ...] = (
     ("orders", _UNSENT, "checkout's {0} of {1} was not sent"),
     ("payments", _UNSENT, "payments' {0} of {1} was not sent"),
     ("inventory", _UNSENT, "inventory's {0} of {1} was not sent"),
+    ("shipping", _UNSENT, "shipping's {0} of {1} was not sent"),
+    ("notifications", _UNSENT, "notifications' {0} of {1} was not sent"),
 )
 
 
@@ -83,7 +83,7 @@ def messages(state: Path) -> Mapping[str, int]:
     for row in map(json.loads, lines):
         waiting = row["active"] + row["scheduled"] + row["deferred"]
         found |= {row["path"]: waiting, f"{row['path']} (dead)": row["dead"]}
-    return {path: count for path, count in found.items() if count and path != _UNREAD}
+    return {path: count for path, count in found.items() if count}
 
 
 def findings(state: Path) -> list[str]:
@@ -264,24 +264,31 @@ def _stock(state: Path) -> Iterator[str]:
 
 def _undelivered(state: Path) -> Iterator[str]:
     """Events that a consumer should have taken in and has not."""
-    known = {row["id"] for row in _rows(state, "orders", "SELECT id FROM inbox")}
-    for row in _rows(
-        state, "payments", "SELECT id, type FROM outbox WHERE destination = 'payments'"
-    ):
-        if row["id"] not in known:
-            yield f"checkout never took in {row['type']} {row['id']}"
-    returned = {row["id"] for row in _rows(state, "inventory", "SELECT id FROM inbox")}
+    checkout, inventory, shipping = (
+        {row["id"] for row in _rows(state, store, "SELECT id FROM inbox")}
+        for store in ("orders", "inventory", "shipping")
+    )
+    for topic in ("payments", "shipping"):
+        for kind, event_id, _ in _announced(state, topic):
+            if event_id not in checkout:
+                yield f"checkout never took in {kind} {event_id}"
     carts = "".join(
         row["content"] for row in _rows(state, "documents", "SELECT content FROM documents")
     )
-    for row in _rows(
-        state, "orders", "SELECT id, type, body FROM outbox WHERE destination = 'orders'"
-    ):
-        said = json.loads(row["body"])["data"]
-        if said.get("stage") == "after_placement" and row["id"] not in returned:
-            yield f"inventory never took in {row['type']} {row['id']}"
-        if row["type"] == "order.placed" and said["cart_id"] and row["id"] not in carts:
-            yield f"cart never took in {row['type']} {row['id']}"
+    for kind, event_id, said in _announced(state, "orders"):
+        if kind == "order.placed" and event_id not in shipping:
+            yield f"shipping never took in {kind} {event_id}"
+        if kind == "order.placed" and said["cart_id"] and event_id not in carts:
+            yield f"cart never took in {kind} {event_id}"
+        if said.get("stage") == "after_placement" and event_id not in inventory:
+            yield f"inventory never took in {kind} {event_id}"
+
+
+def _announced(state: Path, topic: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """What the service of that store told its topic of the same name."""
+    statement = "SELECT type, id, body FROM outbox WHERE destination = ?"
+    for row in _rows(state, topic, statement, topic):
+        yield row["type"], row["id"], json.loads(row["body"])["data"]
 
 
 def _unfinished_sagas(state: Path) -> list[str]:

@@ -10,6 +10,7 @@ from shared.sql.sqlite_file import LOCK_WAIT_SECONDS, prepare
 
 _POOL_SIZE = 4
 _POOL_WAIT_SECONDS = 2
+_WRITERS_CACHE_KIBIBYTES = 32 * 1024
 _LOGIN_SECONDS = 15
 _STATEMENT_SECONDS = 30
 _TOKEN_SAFE_SECONDS = 1800
@@ -29,6 +30,7 @@ def sqlite_writer(url: URL, *, fsync_full: bool) -> Engine:
     Other processes are waited for with SQLite's own busy time-out.
     """
     engine = _sqlite(url, fsync_full, pool_size=1, wait=LOCK_WAIT_SECONDS)
+    event.listen(engine, "connect", _hold_what_is_written)
     event.listen(engine, "begin", _begin_immediate)
     return engine
 
@@ -70,6 +72,13 @@ def _sqlite(url: URL, fsync_full: bool, *, pool_size: int, wait: int) -> Engine:
 
     event.listen(engine, "connect", opened)
     return engine
+
+
+def _hold_what_is_written(connection: sqlite3.Connection, _record: Any) -> None:
+    """A thousand books of an import touch more pages than a reader's cache has, and what it cannot
+    hold is written before the end and read again.
+    """
+    connection.execute(f"PRAGMA cache_size=-{_WRITERS_CACHE_KIBIBYTES}")
 
 
 def _begin_deferred(connection: Connection) -> None:

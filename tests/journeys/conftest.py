@@ -39,27 +39,15 @@ def till(shop: Shop) -> Iterator[Till]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def post(shop: Shop) -> Iterator[Post]:
+    with closing(Post(shop)) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="session")
 def later_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Its clock is moved ahead, so it is for tests alone that do not mind how late it is."""
     running = serve(tmp_path_factory.mktemp("later") / "state", "--no-covers")
     yield running
     end(running)
-
-
-@pytest.fixture(scope="session")
-def later_staff(later_shop: Shop) -> Iterator[Staff]:
-    with closing(Staff(later_shop)) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="session")
-def later_till(later_shop: Shop) -> Iterator[Till]:
-    with closing(Till(later_shop)) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="session")
-def later_post(later_shop: Shop) -> Iterator[Post]:
-    with closing(Post(later_shop)) as opened:
-        yield opened

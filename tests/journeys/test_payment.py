@@ -192,7 +192,7 @@ def test_a_free_download_is_an_order_without_a_payment(arrive: Arrive, staff: St
     confirmed = anna.follow(anna.start(isbn).json(), "confirmed")
     assert confirmed["totals"]["total"]["amount"] == 0
     order = anna.order(confirmed["order_id"])
-    assert [entry["kind"] for entry in order["timeline"]] == ["started", "placed"]
+    assert [entry["kind"] for entry in order["timeline"]][:2] == ["started", "placed"]
     anna.ask("POST", f"orders/{order['id']}/cancel", status=202)
     until(lambda: anna.order(order["id"]), lambda found: found["status"] == "cancelled")
     staff.until_available(isbn, 5)

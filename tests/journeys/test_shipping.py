@@ -6,12 +6,21 @@ from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from uuid import uuid4
 
+import pytest
+
 from shared.contracts import shipping
 from shared.contracts.shipping import ShipmentDelayed
 from tests.conftest import Shop
 from tests.journeys.conftest import Arrive
 from tests.support.backstage import Post, Staff, advance_clock, announce_all, guest_link
 from tests.support.shopper import ADDRESS, Json, Shopper, at_once, until
+
+
+@pytest.fixture(scope="module")
+def shop(later_shop: Shop) -> Shop:
+    """Days pass here by moving the clock."""
+    return later_shop
+
 
 TO_THE_DOOR = [
     "shipment_created",
@@ -44,44 +53,42 @@ def order_until(shopper: Shopper, order_id: str, enough: Callable[[Json], bool])
     return until(lambda: shopper.order(order_id), enough)
 
 
-def test_one_parcel_goes_to_the_door(
-    later_shop: Shop, arrive: Arrive, later_staff: Staff, later_post: Post
-) -> None:
-    anna = arrive("anna", shop=later_shop)
-    order_id = anna.buy(later_staff.new_book())["order_id"]
+def test_one_parcel_goes_to_the_door(shop: Shop, arrive: Arrive, staff: Staff, post: Post) -> None:
+    anna = arrive("anna")
+    order_id = anna.buy(staff.new_book())["order_id"]
     [parcel] = labelled(anna, order_id)
     assert (parcel["state"], parcel["cancelled"], parcel["number"]) == ("label_bought", False, 1)
-    advance_clock(later_shop, "PT5H")
+    advance_clock(shop, "PT5H")
     order = order_until(anna, order_id, lambda found: found["status"] == "dispatched")
     refused = anna.ask("POST", f"orders/{order_id}/cancel", status=409)
     assert refused["type"].endswith("already-dispatched")
     for _ in range(4):
-        advance_clock(later_shop, "P1D")
+        advance_clock(shop, "P1D")
     order = order_until(anna, order_id, lambda found: found["status"] == "delivered")
     assert [kind for kind in kinds(order) if kind in TO_THE_DOOR] == TO_THE_DOOR
-    assert later_post.taken(parcel["tracking_number"]), "the carrier's webhooks brought the news"
+    assert post.taken(parcel["tracking_number"]), "the carrier's webhooks brought the news"
     [parcel] = parcels(anna, order_id)
     assert parcel["state"] == "delivered"
     assert parcel["delivered_at"] is not None
     assert parcel["scans"][-1]["message"] == "Delivered"
-    token = guest_link(later_shop, order_id)
-    guest = arrive(shop=later_shop)
+    token = guest_link(shop, order_id)
+    guest = arrive()
     guest.ask("GET", f"orders/{order_id}/shipments", status=404)
-    arrive("ben", shop=later_shop).ask("GET", f"orders/{order_id}/shipments", status=404)
+    arrive("ben").ask("GET", f"orders/{order_id}/shipments", status=404)
     assert guest.ask("GET", f"orders/{order_id}/shipments?token={token}")["items"] == [parcel]
 
 
 def test_two_consignments_are_two_parcels_of_one_order(
-    later_shop: Shop, arrive: Arrive, later_staff: Staff
+    shop: Shop, arrive: Arrive, staff: Staff
 ) -> None:
-    isbn = later_staff.new_book(dimensions={"weight_g": 15_000})
-    anna = arrive("anna", shop=later_shop)
+    isbn = staff.new_book(dimensions={"weight_g": 15_000})
+    anna = arrive("anna")
     anna.add(isbn, 2)
     order_id = anna.buy()["order_id"]
     boxes = labelled(anna, order_id)
     assert [one["number"] for one in boxes] == [1, 2]
     assert len({one["tracking_number"] for one in boxes}) == 2
-    advance_clock(later_shop, "P6D")
+    advance_clock(shop, "P6D")
     order = order_until(anna, order_id, lambda found: found["status"] == "delivered")
     told = [
         (entry["kind"], entry["detail"]["consignment"])
@@ -94,57 +101,57 @@ def test_two_consignments_are_two_parcels_of_one_order(
 
 
 def test_a_lost_parcel_is_told_and_its_money_given_back(
-    later_shop: Shop, arrive: Arrive, later_staff: Staff, later_post: Post
+    shop: Shop, arrive: Arrive, staff: Staff, post: Post
 ) -> None:
-    anna = arrive("anna", shop=later_shop)
-    order_id = anna.buy(later_staff.new_book())["order_id"]
+    anna = arrive("anna")
+    order_id = anna.buy(staff.new_book())["order_id"]
     [parcel] = labelled(anna, order_id)
-    later_post.decide(parcel["tracking_number"], "lost")
-    advance_clock(later_shop, "P9D")
+    post.decide(parcel["tracking_number"], "lost")
+    advance_clock(shop, "P9D")
     order = order_until(anna, order_id, lambda found: "shipment_failed" in kinds(found))
     assert order["timeline"][-1]["detail"]["reason"] == "lost"
-    [shown] = later_staff.shipments(order_id)
+    [shown] = staff.shipments(order_id)
     assert (shown["state"], shown["reason"]) == ("failed", "lost")
     total = order["total"]["amount"]
-    assert later_staff.refund(order_id, f"lost-{order_id}", amount=total).status_code == 202
+    assert staff.refund(order_id, f"lost-{order_id}", amount=total).status_code == 202
     order = order_until(anna, order_id, lambda found: found["status"] == "refunded")
     assert order["refunded"]["amount"] == total
 
 
 def test_a_parcel_that_nobody_took_comes_back(
-    later_shop: Shop, arrive: Arrive, later_staff: Staff, later_post: Post
+    shop: Shop, arrive: Arrive, staff: Staff, post: Post
 ) -> None:
-    anna = arrive("anna", shop=later_shop)
-    order_id = anna.buy(later_staff.new_book())["order_id"]
+    anna = arrive("anna")
+    order_id = anna.buy(staff.new_book())["order_id"]
     [parcel] = labelled(anna, order_id)
-    later_post.decide(parcel["tracking_number"], "returned")
-    advance_clock(later_shop, "P9D")
+    post.decide(parcel["tracking_number"], "returned")
+    advance_clock(shop, "P9D")
     order = order_until(anna, order_id, lambda found: "shipment_failed" in kinds(found))
     assert order["timeline"][-1]["detail"]["reason"] == "returned"
     assert parcels(anna, order_id)[0]["state"] == "returned"
 
 
 def test_an_address_where_nothing_is_sent_to_is_told_at_checkout(
-    later_shop: Shop, arrive: Arrive, later_staff: Staff
+    shop: Shop, arrive: Arrive, staff: Staff
 ) -> None:
-    guest, isbn = arrive(shop=later_shop), later_staff.new_book()
+    guest, isbn = arrive(), staff.new_book()
     rates = guest.ask("GET", "shipping/rates?country=KP")
     assert (rates["served"], rates["items"]) == (False, [])
     far = {**ADDRESS, "country": "KP", "city": "Pyongyang"}
     rejected = guest.follow(guest.start(isbn, shipping_address=far).json(), "rejected")
     [difference] = rejected["differences"]
     assert (difference["reason"], difference["line"]) == ("not_served", None)
-    assert later_staff.available(isbn) == 5
+    assert staff.available(isbn) == 5
 
 
 def test_webhooks_that_come_twice_and_out_of_order_tell_each_step_once(
-    later_shop: Shop, arrive: Arrive, later_staff: Staff, later_post: Post
+    shop: Shop, arrive: Arrive, staff: Staff, post: Post
 ) -> None:
-    anna = arrive("anna", shop=later_shop)
-    with later_post.turned("webhooks", duplicate=1, reorder=1, seed=7):
-        order_id = anna.buy(later_staff.new_book())["order_id"]
+    anna = arrive("anna")
+    with post.turned("webhooks", duplicate=1, reorder=1, seed=7):
+        order_id = anna.buy(staff.new_book())["order_id"]
         labelled(anna, order_id)
-        advance_clock(later_shop, "P9D")
+        advance_clock(shop, "P9D")
         order = order_until(anna, order_id, lambda found: found["status"] == "delivered")
     told = [kind for kind in kinds(order) if kind in TO_THE_DOOR]
     assert told == [kind for kind in TO_THE_DOOR if kind in told]
@@ -152,25 +159,25 @@ def test_webhooks_that_come_twice_and_out_of_order_tell_each_step_once(
 
 
 def test_a_carrier_without_webhooks_is_asked(
-    later_shop: Shop, arrive: Arrive, later_staff: Staff, later_post: Post
+    shop: Shop, arrive: Arrive, staff: Staff, post: Post
 ) -> None:
-    anna = arrive("anna", shop=later_shop)
-    with later_post.turned("webhooks", drop=1):
-        order_id = anna.buy(later_staff.new_book())["order_id"]
+    anna = arrive("anna")
+    with post.turned("webhooks", drop=1):
+        order_id = anna.buy(staff.new_book())["order_id"]
         [parcel] = labelled(anna, order_id)
-        advance_clock(later_shop, "P9D")
+        advance_clock(shop, "P9D")
         order_until(anna, order_id, lambda found: found["status"] == "delivered")
-        assert later_post.taken(parcel["tracking_number"]) == []
+        assert post.taken(parcel["tracking_number"]) == []
 
 
 def test_a_carrier_that_is_down_for_an_hour_is_waited_for(
-    later_shop: Shop, arrive: Arrive, later_staff: Staff, later_post: Post
+    shop: Shop, arrive: Arrive, staff: Staff, post: Post
 ) -> None:
-    anna = arrive("anna", shop=later_shop)
-    with later_post.turned("faults", kind="down"):
-        order_id = anna.buy(later_staff.new_book())["order_id"]
+    anna = arrive("anna")
+    with post.turned("faults", kind="down"):
+        order_id = anna.buy(staff.new_book())["order_id"]
         until(lambda: parcels(anna, order_id), lambda found: len(found) == 1)
-        advance_clock(later_shop, "PT1H")
+        advance_clock(shop, "PT1H")
         [parcel] = parcels(anna, order_id)
         assert (parcel["state"], parcel["tracking_number"]) == ("created", None)
         assert anna.order(order_id)["status"] == "placed"

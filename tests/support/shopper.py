@@ -90,8 +90,17 @@ class Shopper:
 
     def follow(self, checkout: Json, *statuses: str) -> Json:
         """The checkout as soon as it has one of these."""
+        found = self.look(checkout)
+
+        def look() -> Json:
+            nonlocal found
+            if found["status"] not in {*statuses, *_ENDS}:
+                seen = f"wait=5&seen={found['version']}"
+                found = self.ask("GET", f"checkouts/{checkout['id']}?{seen}")
+            return found
+
         return until(
-            lambda: self.ask("GET", f"checkouts/{checkout['id']}?wait=1"),
+            look,
             lambda found: found["status"] in {*statuses, *_ENDS},
             lambda found: found["status"] in statuses,
         )

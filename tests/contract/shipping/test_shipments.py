@@ -102,6 +102,19 @@ def test_two_workers_at_once_buy_each_label_once(depot: Depot) -> None:
         assert depot.told(order_id) == ["created", "label_bought"]
 
 
+def test_control_two_workers_that_only_look_would_buy_two_labels(depot: Depot) -> None:
+    order_id = depot.place()
+    seen = [depot.one(order_id), depot.one(order_id)]
+    bought = {
+        depot.carrier.buy(
+            depot.carrier.draft(Sent(one.id, LONDON, one.weight_grams, one.contents, "GBP")), 4
+        ).tracking_number
+        for one in seen
+        if one.state == "created" and one.carrier_id is None
+    }
+    assert len(bought) == 2
+
+
 class Counting:
     """A carrier whose labels are counted, and that loses its tongue as often as it is told."""
 
