@@ -12,12 +12,10 @@ def run() -> int:
         package = (error.name or "").partition(".")[0]
         if package not in NEEDED:
             raise
-        print(
+        sys.exit(
             f"funchost needs the package {package}. The shop's own Python has it, .venv/bin/python,"
-            " which `python3 dev.py` makes; elsewhere, `pip install -r requirements-dev.txt`.",
-            file=sys.stderr,
+            " which `python3 dev.py` makes; elsewhere, `pip install -r requirements-dev.txt`."
         )
-        return 2
 
 
 if __name__ == "__main__":
