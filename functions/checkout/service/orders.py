@@ -271,7 +271,11 @@ def _lines_worth(order: Order, request: RefundRequest) -> int:
 
 def place_of(text: object, order_id: object) -> Place:
     """From a cursor's values. Raises ValueError."""
-    return datetime.fromisoformat(str(text)), str(order_id)
+    created_at = datetime.fromisoformat(str(text))
+    # A cursor can be forged: only what `cursor_of` writes is a time that a row can have.
+    if created_at.utcoffset() != timedelta(0):
+        raise ValueError("a cursor's time is in UTC")
+    return created_at, str(order_id)
 
 
 def cursor_of(order: Order) -> tuple[str, str]:
