@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.buying import Buying, open_buying
 from tests.support.inventory import Shelves, a_book
+from tests.support.tsql import every_statement_is_tsql
 
 
 @pytest.fixture
@@ -65,3 +66,37 @@ def test_a_cart_whose_checkout_is_closing_gets_a_new_one_that_takes_over_its_cop
     assert (buying.order(late).status, buying.order(late).end_reason) == ("expired", "time_limit")
     waiting.pass_time()
     assert buying.order(again.order.id).status == "awaiting_payment"
+
+
+def test_who_decides_by_an_order_keeps_its_other_writers_waiting_on_sql_server(
+    buying: Buying,
+) -> None:
+    """Else a dispatch that was read before a cancel could move nothing, and be lost for good."""
+    with every_statement_is_tsql() as said:
+        order_id = buying.start(1).order.id
+        with buying.transactions.read() as transaction:
+            claimed, found = transaction.orders.claim(order_id), transaction.orders.find(order_id)
+    assert claimed == found
+    looks = [sql for sql in said if "FROM orders" in sql and "WHERE orders.id = " in sql]
+    assert sum("FROM orders WITH (UPDLOCK)" in sql for sql in looks) == 1
+
+
+@pytest.mark.parametrize("decide", ["news", "settle", "request_payment", "cancel_checkout", "cart"])
+def test_decisions_claim_the_order_that_they_read(buying: Buying, decide: str) -> None:
+    started = buying.start(1, cart="c").order.id
+    play = buying.play(started)
+    acts = {
+        "news": lambda: buying.pay(started),
+        "settle": lambda: buying.steps.settle(started),
+        "request_payment": lambda: buying.steps.request_payment(started),
+        "cancel_checkout": lambda: cancel(buying, started),
+        "cart": lambda: buying.start(1, cart="c"),
+    }
+    with every_statement_is_tsql() as said:
+        acts[decide]()
+    assert any("FROM orders WITH (UPDLOCK)" in sql for sql in said)
+    cancel(buying, started)
+    play.ring()
+    if decide != "news":
+        buying.payment_cancelled(started)
+    play.ring()

@@ -104,7 +104,8 @@ class OrderBook:
         """
 
         def work(transaction: Transaction) -> Order:
-            order = transaction.orders.by_checkout(checkout_hash)
+            found = transaction.orders.by_checkout(checkout_hash)
+            order = None if found is None else transaction.orders.claim(found.id)
             if order is None:
                 raise UnknownCheckout("There is no such checkout; look at its id.")
             if order.status == "confirming" or order.status in PLACED:

@@ -117,7 +117,7 @@ class Steps:
         """Until when can be paid, in ISO 8601; or `cancelled`."""
 
         def work(transaction: Transaction) -> str | None:
-            order = transaction.orders.find(order_id)
+            order = transaction.orders.claim(order_id)
             assert order is not None
             if order.status not in OPEN:
                 return "cancelled"
@@ -305,7 +305,7 @@ def _priced(
 
 def _decide(transaction: Transaction, order_id: str) -> str:
     orders = transaction.orders
-    order = orders.find(order_id)
+    order = orders.claim(order_id)
     assert order is not None
     if order.status != "awaiting_payment":
         return order.status
@@ -364,7 +364,7 @@ def _lose(transaction: Transaction, order_id: str) -> str:
 
 def _cancel(transaction: Transaction, order_id: str) -> str:
     """After shipping let go of it: refund first, then the order ends and inventory restocks."""
-    order = transaction.orders.find(order_id)
+    order = transaction.orders.claim(order_id)
     assert order is not None
     if order.status != "cancelling":
         return order.status

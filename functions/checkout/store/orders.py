@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     case,
     exists,
@@ -117,6 +118,10 @@ class SqlOrders:
     def find(self, order_id: str) -> Order | None:
         return self._one(orders.c.id == order_id)
 
+    def claim(self, order_id: str) -> Order | None:
+        # SQLite's writers follow each other anyway; SQL Server has to be told.
+        return self._one(orders.c.id == order_id, claimed=True)
+
     def by_checkout(self, checkout_hash: str) -> Order | None:
         return self._one(orders.c.checkout_hash == checkout_hash)
 
@@ -124,7 +129,7 @@ class SqlOrders:
         return self._one(and_(orders.c.number == number, orders.c.email_key == email.casefold()))
 
     def open_of_cart(self, cart_id: str) -> tuple[Order, str] | None:
-        row = self._connection.execute(select(orders).where(orders.c.open_cart == cart_id)).first()
+        row = self._connection.execute(_claimed(orders.c.open_cart == cart_id)).first()
         return None if row is None else (self._with_lines([row])[0], row.fingerprint)
 
     def replaced_by(self, order_id: str) -> str | None:
@@ -400,8 +405,9 @@ class SqlOrders:
     def _moved_on(self) -> dict[str, Any]:
         return {"version": orders.c.version + 1, "updated_at": self._now}
 
-    def _one(self, condition: Any) -> Order | None:
-        rows = self._connection.execute(select(orders).where(condition)).all()
+    def _one(self, condition: ColumnElement[bool], *, claimed: bool = False) -> Order | None:
+        statement = _claimed(condition) if claimed else select(orders).where(condition)
+        rows = self._connection.execute(statement).all()
         found = self._with_lines(rows)
         return found[0] if found else None
 
@@ -416,6 +422,11 @@ class SqlOrders:
             for line in found:
                 lines[line.order_id].append(_line(line))
         return [_order(row, tuple(lines[row.id])) for row in rows]
+
+
+def _claimed(condition: ColumnElement[bool]) -> Select[Any]:
+    """Rows that nobody else changes, from this look until the transaction's end."""
+    return select(orders).where(condition).with_hint(orders, "WITH (UPDLOCK)", "mssql")
 
 
 def _forgetting(condition: ColumnElement[bool]) -> dict[str, Any]:
