@@ -28,6 +28,7 @@ from shared.contracts.orders import Delivery
 from shared.kit.errors import AppError, BadInput, Conflict, NotFound
 from shared.kit.isbn import Isbn, parse_isbn
 from shared.kit.money import Currency, Money
+from shared.kit.texts import storable
 
 OrderStatus = Literal[
     "validating",
@@ -258,7 +259,7 @@ class RefundRequest(Record):
 
     amount: Annotated[int | None, Field(ge=1, le=99_999_999)] = None
     lines: Annotated[tuple[RefundLine, ...], Field(max_length=MOST_LINES)] = ()
-    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Annotated[str, Field(min_length=1, max_length=200), storable(200)]
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "RefundRequest":
