@@ -160,7 +160,7 @@ class Item(Record):
     """`price` is what the buyer saw; where it is given, another price ends the checkout."""
 
     isbn: Annotated[Isbn, BeforeValidator(lambda text: parse_isbn(str(text)))]
-    quantity: Annotated[int, Field(ge=1, le=99)]
+    quantity: Annotated[int, Field(strict=True, ge=1, le=99)]
     price: Money | None = None
 
 
@@ -250,14 +250,14 @@ class Refund(Record):
 
 
 class RefundLine(Record):
-    line: Annotated[int, Field(ge=1)]
-    quantity: Annotated[int, Field(ge=1, le=99)]
+    line: Annotated[int, Field(strict=True, ge=1, le=MOST_LINES)]
+    quantity: Annotated[int, Field(strict=True, ge=1, le=99)]
 
 
 class RefundRequest(Record):
     """An amount, or lines at the price that was paid for them."""
 
-    amount: Annotated[int | None, Field(ge=1, le=99_999_999)] = None
+    amount: Annotated[int | None, Field(strict=True, ge=1, le=99_999_999)] = None
     lines: Annotated[tuple[RefundLine, ...], Field(max_length=MOST_LINES)] = ()
     reason: Annotated[str, Field(min_length=1, max_length=200), storable(200)]
 

@@ -1,5 +1,6 @@
 """What a checkout can be asked for: nothing that a mail or a column cannot hold."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from functions.checkout.model import RefundRequest
-from tests.support.buying import Buying, open_buying
-from tests.support.inventory import Shelves, a_book
+from functions.checkout.model import Item, RefundLine, RefundRequest
+from shared.kit.errors import BadInput
+from tests.support.buying import PRICE, Buying, open_buying
+from tests.support.inventory import Shelves, a_book, isbn
 
 ADDRESS = {
     "name": "Anna",
@@ -70,3 +72,21 @@ def test_a_refund_has_a_reason_that_its_column_holds() -> None:
     assert RefundRequest(amount=1, reason="\U0001f600" * 100)
     with pytest.raises(ValidationError, match="at most 200"):
         RefundRequest(amount=1, reason="\U0001f600" * 101)
+
+
+def test_a_price_in_another_currency_is_not_taken_for_the_shops_own(buying: Buying) -> None:
+    with pytest.raises(BadInput) as error:
+        buying.start(1, price=PRICE.model_copy(update={"currency": "USD"}))
+    assert [one.pointer for one in error.value.errors] == ["#/items/0/price/currency"]
+
+
+@pytest.mark.parametrize("count", [True, 1.0, "1"])
+def test_what_only_looks_like_a_number_is_refused(count: object) -> None:
+    for model, said in (
+        (RefundRequest, {"amount": count, "reason": "torn"}),
+        (RefundLine, {"line": count, "quantity": 1}),
+        (RefundLine, {"line": 1, "quantity": count}),
+        (Item, {"isbn": str(isbn(1)), "quantity": count}),
+    ):
+        with pytest.raises(ValidationError, match="should be a valid integer"):
+            model.model_validate_json(json.dumps(said))

@@ -27,6 +27,7 @@ from functions.checkout.ports import NewOrder, OpenCartTaken, Transaction, Trans
 from shared.contracts.carts import CartSnapshot
 from shared.contracts.orders import Delivery as Destination
 from shared.contracts.shipping import Addresses
+from shared.kit.errors import BadInput
 from shared.kit.idempotency import Delivery, once
 from shared.kit.money import Currency
 from shared.kit.texts import units
@@ -164,6 +165,7 @@ class Starting:
     ) -> _Answer:
         if destination is None:
             raise UnknownAddress.at("address_id", "is none of yours", "body")
+        self._check_currency(request.items or ())
         cart_id, items = _wanted(request, cart)
         fingerprint = _fingerprint(request, destination, items)
         orders = transaction.orders
@@ -201,6 +203,12 @@ class Starting:
         orders.tell(order_id, "started")
         to_wake = None if former is None else former.id
         return _Answer(order_id=order_id, is_new=True, to_wake=to_wake)
+
+    def _check_currency(self, items: Sequence[Item]) -> None:
+        for place, item in enumerate(items):
+            if item.price is not None and item.price.currency != self._currency:
+                what = f"is not {self._currency}, in which the shop sells"
+                raise BadInput.at(f"items/{place}/price/currency", what, "body")
 
     def _check_limits(
         self,
