@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event, insert, select
 
+from functions.checkout.store.tables import order_lines, orders
 from tests.support.buying import Buying, open_buying
 from tests.support.inventory import Shelves, a_book
 from tests.support.tsql import every_statement_is_tsql
@@ -100,3 +103,30 @@ def test_decisions_claim_the_order_that_they_read(buying: Buying, decide: str) -
     if decide != "news":
         buying.payment_cancelled(started)
     play.ring()
+
+
+def test_a_customer_may_have_more_orders_than_sql_server_takes_parameters(buying: Buying) -> None:
+    first = buying.start(1, customer="anna").order.id
+    with buying.database.write() as connection:
+        order = connection.execute(select(orders)).mappings().one()
+        line = connection.execute(select(order_lines)).mappings().one()
+        ids = [f"{number:032x}" for number in range(2100)]
+        connection.execute(
+            insert(orders),
+            [{**order, "id": one, "number": one[-12:], "checkout_hash": one} for one in ids],
+        )
+        connection.execute(insert(order_lines), [{**line, "order_id": one} for one in ids])
+    parameters: list[int] = []
+
+    def count(*said: Any) -> None:
+        parameters.append(len(said[3]))
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        with buying.transactions.read() as transaction:
+            found = transaction.orders.everything_of("anna")
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert {one.id for one in found} == {first, *ids}
+    assert all(len(one.lines) == 1 for one in found)
+    assert max(parameters) < 2100

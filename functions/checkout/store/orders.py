@@ -1,7 +1,7 @@
 """Orders as rows: each change is one conditional UPDATE, and its row count says who won."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -357,10 +357,8 @@ class SqlOrders:
         return forgotten.rowcount
 
     def versions(self, order_ids: Collection[str]) -> Mapping[str, int]:
-        wanted = list(order_ids)
         found: dict[str, int] = {}
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
+        for some in _in_parts(list(order_ids)):
             rows = self._connection.execute(
                 select(orders.c.id, orders.c.version).where(orders.c.id.in_(some))
             )
@@ -413,15 +411,21 @@ class SqlOrders:
 
     def _with_lines(self, rows: Sequence[Row[Any]]) -> list[Order]:
         lines: dict[str, list[Line]] = {row.id: [] for row in rows}
-        if rows:
+        for some in _in_parts(list(lines)):
             found = self._connection.execute(
                 select(order_lines)
-                .where(order_lines.c.order_id.in_(list(lines)))
+                .where(order_lines.c.order_id.in_(some))
                 .order_by(order_lines.c.order_id, order_lines.c.line)
             )
             for line in found:
                 lines[line.order_id].append(_line(line))
         return [_order(row, tuple(lines[row.id])) for row in rows]
+
+
+def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """SQL Server takes 2,100 parameters in one statement."""
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ids[start : start + _AT_ONCE]
 
 
 def _claimed(condition: ColumnElement[bool]) -> Select[Any]:
