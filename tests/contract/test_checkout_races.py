@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, insert, select
 
+from functions.checkout.model import RefundRequest, UnknownOrder
 from functions.checkout.store.tables import order_lines, orders
+from shared.kit.idempotency import Delivery
 from tests.support.buying import Buying, open_buying
 from tests.support.inventory import Shelves, a_book
 from tests.support.tsql import every_statement_is_tsql
@@ -130,3 +132,16 @@ def test_a_customer_may_have_more_orders_than_sql_server_takes_parameters(buying
     assert {one.id for one in found} == {first, *ids}
     assert all(len(one.lines) == 1 for one in found)
     assert max(parameters) < 2100
+
+
+def test_a_checkout_that_is_paid_and_not_yet_an_order_cannot_be_refunded(buying: Buying) -> None:
+    order_id = buying.start(1).order.id
+    play = buying.play(order_id)
+    buying.pay(order_id)
+    request = RefundRequest(amount=1, reason="too soon")
+    delivery = Delivery.of("staff", "refund", "key", request)
+    with pytest.raises(UnknownOrder):
+        buying.orders.refund(order_id, request, delivery)
+    play.ring()
+    assert buying.orders.refund(order_id, request, delivery).amount == 1
+    assert buying.order(order_id).status == "placed"

@@ -146,7 +146,10 @@ class OrderBook:
 
         def work(transaction: Transaction) -> Refund:
             def effect() -> Refund:
-                order = _found(transaction, order_id)
+                order = transaction.orders.claim(order_id)
+                if order is None or _is_checkout(order):
+                    # Money that was given back already must not place an order.
+                    raise UnknownOrder("There is no such order.")
                 amount = request.amount or _lines_worth(order, request)
                 lines = {line.line: line.quantity for line in request.lines}
                 refund_id = None
@@ -236,9 +239,14 @@ def _own(transaction: Transaction, order_id: str, viewer: Viewer) -> Order:
         viewer.order_id == order.id
         or (viewer.customer_id is not None and viewer.customer_id == order.customer_id)
     )
-    if order is None or not is_own or (order.placed_at is None and order.status in OPEN):
+    if order is None or not is_own or _is_checkout(order):
         raise UnknownOrder("There is no such order among yours.")
     return order
+
+
+def _is_checkout(order: Order) -> bool:
+    """It is under way to become an order, and may come to nothing."""
+    return order.placed_at is None and order.status in OPEN
 
 
 def _found(transaction: Transaction, order_id: str) -> Order:
