@@ -25,6 +25,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from shared.contracts.orders import Delivery
+from shared.contracts.payments import LARGEST_AMOUNT
 from shared.kit.errors import AppError, BadInput, Conflict, NotFound
 from shared.kit.isbn import Isbn, parse_isbn
 from shared.kit.money import Currency, Money
@@ -193,6 +194,7 @@ class Difference(Record):
         "price_changed",
         "not_served",
         "no_such_method",
+        "over_limit",
     ]
     available: int | None = None
     price: Money | None = None
@@ -257,7 +259,7 @@ class RefundLine(Record):
 class RefundRequest(Record):
     """An amount, or lines at the price that was paid for them."""
 
-    amount: Annotated[int | None, Field(strict=True, ge=1, le=99_999_999)] = None
+    amount: Annotated[int | None, Field(strict=True, ge=1, le=LARGEST_AMOUNT)] = None
     lines: Annotated[tuple[RefundLine, ...], Field(max_length=MOST_LINES)] = ()
     reason: Annotated[str, Field(min_length=1, max_length=200), storable(200)]
 

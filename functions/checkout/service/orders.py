@@ -153,7 +153,7 @@ class OrderBook:
                 amount = request.amount or _lines_worth(order, request)
                 lines = {line.line: line.quantity for line in request.lines}
                 refund_id = None
-                if transaction.orders.claim_lines(order_id, lines):
+                if amount and transaction.orders.claim_lines(order_id, lines):
                     refund_id = request_refund(transaction, order_id, amount, request.reason)
                 if refund_id is None:
                     left = order.captured - order.refund_requested

@@ -22,7 +22,7 @@ from functions.checkout.service.cancelling import refuse_cancel
 from functions.checkout.service.events import cancelled, placed
 from functions.checkout.service.refunding import give_back
 from shared.contracts.catalogue import BookQuote, HoldClosed, HoldLine, Holds, Quotes
-from shared.contracts.payments import REQUESTS, CancelPayment, CreatePayment
+from shared.contracts.payments import LARGEST_AMOUNT, REQUESTS, CancelPayment, CreatePayment
 from shared.contracts.shipping import Parcel, Rate, Rates, Voids
 from shared.kit.isbn import Isbn
 from shared.telemetry import get_logger
@@ -71,6 +71,8 @@ class Steps:
         if rate is None:
             return self._reject(order, differences)
         lines, sums = _priced(order, quotes, rate)
+        if sums["total"] > LARGEST_AMOUNT:
+            return self._reject(order, [Difference(line=None, isbn=None, reason="over_limit")])
 
         def work(transaction: Transaction) -> str:
             if transaction.orders.move(order_id, "validating", "reserving", **sums):
