@@ -25,6 +25,8 @@ BENCHMARKS = {
     "durable": "bench.durable",
     "durable crashes": "bench.durable_crashes",
     "service bus triggers": "bench.servicebus_triggers",
+    "cart": "bench.cart",
+    "checkouts": "bench.checkouts",
     "notifications": "bench.notifications",
     "faults": "bench.faults",
 }

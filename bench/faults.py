@@ -159,7 +159,7 @@ class _Shop:
                 self._misbehave(is_half_time=place == len(victims) // 2)
             while not all(visit.done() for visit in visits):
                 time.sleep(1)
-                self._pass_time("PT20S")
+                self._pass_time("PT5S")
         return [f"a shopper: {error!r}" for visit in visits if (error := visit.exception())]
 
     def come_to_rest(self) -> list[str]:

@@ -42,9 +42,11 @@ def measure(
     method: str = "GET",
     body: str = "",
     headers: Sequence[str] = (),
+    own_headers: Sequence[str] = (),
     host: str = "127.0.0.1",
 ) -> Figures:
-    """Each connection goes through `paths` in turn, beginning at another one."""
+    """Each connection goes through `paths` in turn, beginning at another one. Of `own_headers` each
+    connection has one."""
     command = [
         sys.executable, str(Path(__file__)), "--host", host, "--port", str(port),
         "--connections", str(connections), "--seconds", str(seconds),
@@ -52,6 +54,8 @@ def measure(
     ]  # fmt: skip
     for header in headers:
         command += ["--header", header]
+    for header in own_headers:
+        command += ["--own-header", header]
     finished = subprocess.run(
         [*command, *paths], check=True, capture_output=True, text=True, timeout=seconds * 3 + 60
     )
@@ -117,18 +121,22 @@ async def _load(arguments: argparse.Namespace) -> dict[str, Any]:
     body = arguments.body.encode()
     if body or arguments.method != "GET":
         extra += f"content-length: {len(body)}\r\n"
-    requests = [
-        f"{arguments.method} {path} HTTP/1.1\r\nhost: {arguments.host}\r\n{extra}\r\n".encode()
-        + body
-        for path in arguments.paths
-    ]
+    start = f"HTTP/1.1\r\nhost: {arguments.host}\r\n{extra}"
+
+    def requests(connection: int) -> list[bytes]:
+        own = arguments.own_header[connection] + "\r\n" if arguments.own_header else ""
+        return [
+            f"{arguments.method} {path} {start}{own}\r\n".encode() + body
+            for path in arguments.paths
+        ]
+
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     deadline = started + arguments.seconds
     connections = []
     for index in range(arguments.connections):
         _, connection = await loop.create_connection(
-            functools.partial(_Connection, requests, index, deadline),
+            functools.partial(_Connection, requests(index), index, deadline),
             arguments.host,
             arguments.port,
         )
@@ -162,6 +170,7 @@ def main() -> None:
     parser.add_argument("--method", default="GET")
     parser.add_argument("--body", default="")
     parser.add_argument("--header", action="append", default=[])
+    parser.add_argument("--own-header", action="append", default=[])
     parser.add_argument("paths", nargs="+")
     arguments = parser.parse_args()
     loop_factory = None

@@ -28,6 +28,7 @@ __all__ = ["BAD_SETTINGS", "run_here", "supervise"]
 BAD_SETTINGS = 2
 """The exit code of a host whose settings are wrong; to start it again would change nothing."""
 
+_SWITCH_SECONDS = 0.001
 _SHORT_LIFE_SECONDS = 10.0
 _FIRST_DELAY_SECONDS = 0.5
 _LONGEST_DELAY_SECONDS = 30.0
@@ -48,6 +49,9 @@ def run_here(
     # Only now: the app's folder may hold the azure-functions that it was built with.
     from funchost.serving import serve
 
+    # A thread that comes back from the disk waits so long for one that computes, Python's own 5 ms
+    # being the time of several whole functions.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(
             serve(listening, command, log, prints_banner=prints_banner, watch_parent=watch_parent)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from funchost.cli import main as host
 from functions.inventory.media_model import PUBLIC, UPLOADS
+from functions.payments.model import WEBHOOK_EVENTS
 from local.environment import SANDBOX, SANDBOX_KEYS, STATE, embedded
 from local.other_hosts import UnreadableSettingsError, complete
 from shared.kit.files import HALF_WRITTEN, lock, write_whole
@@ -180,7 +181,7 @@ def sandbox(state: Path, port: int) -> Iterator[None]:
     """Keeps the sandbox running; it ends when its standard input does, however we end."""
     shop = f"http://127.0.0.1:{port - SANDBOX}"
     command = [sys.executable, "-m", "sandbox", "--port", str(port), "--state", str(state)]
-    command += ["--shop-url", shop]
+    command += ["--shop-url", shop, "--shop-events", ",".join(sorted(WEBHOOK_EVENTS))]
     ending = threading.Event()
     running: list[subprocess.Popen[bytes]] = []
     started = threading.Event()

@@ -27,7 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     here = f"http://{options.host}:{listener.getsockname()[1]}"
     server = _Server(
         uvicorn.Config(
-            create_app(Path(options.state).resolve(), options.public_url or here, options.shop_url),
+            create_app(
+                Path(options.state).resolve(),
+                options.public_url or here,
+                options.shop_url,
+                options.shop_events.split(","),
+            ),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -57,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--shop-url", metavar="URL", help="where webhooks are sent (default: they wait)"
+    )
+    parser.add_argument(
+        "--shop-events",
+        default="*",
+        metavar="KIND,...",
+        help="Stripe's events that the shop asked for (default: all)",
     )
     parser.add_argument(
         "--watch-stdin",

@@ -1,6 +1,6 @@
 """All stand-ins as one web application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -20,14 +20,20 @@ from sandbox.oidc.store import SigningKeys
 from sandbox.stripe.routes import Stripe
 
 
-def create_app(state: Path, public_url: str, shop_url: str | None = None) -> Starlette:
+def create_app(
+    state: Path,
+    public_url: str,
+    shop_url: str | None = None,
+    shop_events: Collection[str] = ("*",),
+) -> Starlette:
     """`public_url` is how others reach the sandbox; the issuer's name and links start with it.
-    `shop_url` is where the shop takes webhooks; without it they wait."""
+    `shop_url` is where the shop takes webhooks; without it they wait. `shop_events` are the kinds
+    of events that it is told, `*` being all."""
     here = public_url.rstrip("/")
     issuer = f"{here}/oidc"
     shop = shop_url.rstrip("/") if shop_url else None
     clock = ClockFile(state)
-    stripe = Stripe(state, here, shop)
+    stripe = Stripe(state, here, shop, shop_events)
     carrier = Carrier(state, here, shop, clock.offset)
     mailbox = Mailbox(state)
 

@@ -53,14 +53,16 @@ class ActivityWork:
             self._lane.add(activity)
         self._has_unclaimed |= left > 0
 
-    async def claim(self) -> None:
-        """Takes what nobody has, as long as there is room."""
+    async def claim(self, *, ahead: int = 0) -> None:
+        """Takes what nobody has and what there is room for, and `ahead` more, which wait here."""
         if self._is_claiming or self._is_stopping or self._lane.waiting:
+            return
+        most = self._lane.room + ahead
+        if not most:
+            self._has_unclaimed = True
             return
         self._is_claiming = True
         try:
-            # Beyond those that can run now, as many again: the lane need not wait for the store.
-            most = self._lane.room + self._limit
             claimed = await self._writer.submit(
                 partial(work.claim_activities, owner=self._owner(), most=most)
             )
@@ -82,7 +84,8 @@ class ActivityWork:
             else:
                 await self._complete(activity, await self._runner.run(activity))
             if self._has_unclaimed:
-                await self.claim()
+                # As many again as can run at once: the lane need not wait for the store.
+                await self.claim(ahead=self._limit)
         except sqlite3.Error as error:
             self._log.log(_CATEGORY, ERROR, f"The store of the task hub failed: {error}")
 

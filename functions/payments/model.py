@@ -36,6 +36,20 @@ Account = Literal["stripe_clearing", "customer", "refunds"]
 STRIPE_EVENTS = "stripe-events"
 """The queue from this service's webhook to itself."""
 
+INTENT_EVENTS = frozenset(
+    {
+        "payment_intent.succeeded",
+        "payment_intent.payment_failed",
+        "payment_intent.canceled",
+    }
+)
+REFUND_EVENTS = frozenset(
+    {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
+)
+DISPUTES = "charge.dispute."
+WEBHOOK_EVENTS = INTENT_EVENTS | REFUND_EVENTS | {f"{DISPUTES}created", f"{DISPUTES}closed"}
+"""What the webhook endpoint at Stripe is to be told of; other kinds are taken in and ignored."""
+
 
 class BadSignature(BadInput):
     kind = "bad-signature"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sandbox.carrier.moving import Step, arrival, plan, scan, tell
+from sandbox.carrier.moving import Step, arrival, move_along, plan, scan, tell
 from sandbox.carrier.state import Body, Transaction, new_id, written
 
 CARRIER = "SandboxPost"
@@ -142,6 +142,8 @@ def show(transaction: Transaction, identity: str) -> Body:
 
 
 def show_tracker(transaction: Transaction, identity: str) -> Body:
+    while move_along(transaction, identity):
+        pass
     body = transaction.tracker(identity)
     if body is None:
         raise _not_found()

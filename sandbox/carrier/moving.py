@@ -12,7 +12,12 @@ Fate = Literal["arrives", "lost", "damaged", "delayed", "returned"]
 FATES: tuple[str, ...] = get_args(Fate)
 REORDERED_WITHIN_SECONDS = 1.5
 _LATE_DAYS = 3
-_AT_ONCE = 500
+_AT_ONCE = 100
+_DUE = "SELECT id, tracker, due, said FROM steps WHERE due <= :now ORDER BY due, id LIMIT :count"
+_DUE_OF_ONE = (
+    "SELECT id, tracker, due, said FROM steps WHERE due <= :now AND tracker = :tracker"
+    " ORDER BY due, id LIMIT :count"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +43,21 @@ def plan(transaction: Transaction, tracker: Body, days: int, fate: str) -> None:
             )
 
 
-def move_all(transaction: Transaction) -> None:
-    """Makes the steps that are due, in their order."""
-    while True:
-        rows = transaction.sql.execute(
-            "SELECT id, tracker, due, said FROM steps WHERE due <= ? ORDER BY due, id LIMIT ?",
-            (written(transaction.now), _AT_ONCE),
-        ).fetchall()
-        for row in rows:
-            tracker = transaction.tracker(row["tracker"])
-            assert tracker is not None
-            _happen(tracker, row["due"], Step(**json.loads(row["said"])))
-            transaction.put_tracker(tracker)
-            transaction.sql.execute("DELETE FROM steps WHERE id = ?", (row["id"],))
-            tell(transaction, tracker)
-        if len(rows) < _AT_ONCE:
-            return
+def move_along(transaction: Transaction, tracker: str | None = None) -> bool:
+    """Makes the next steps that are due, of one parcel or of all, in their order; True where there
+    may be more. It is not all at once, so that callers need not wait for thousands of parcels."""
+    rows = transaction.sql.execute(
+        _DUE if tracker is None else _DUE_OF_ONE,
+        {"now": written(transaction.now), "tracker": tracker, "count": _AT_ONCE},
+    ).fetchall()
+    for row in rows:
+        body = transaction.tracker(row["tracker"])
+        assert body is not None
+        _happen(body, row["due"], Step(**json.loads(row["said"])))
+        transaction.put_tracker(body)
+        transaction.sql.execute("DELETE FROM steps WHERE id = ?", (row["id"],))
+        tell(transaction, body)
+    return len(rows) == _AT_ONCE
 
 
 def tell(transaction: Transaction, tracker: Body) -> None:

@@ -9,7 +9,8 @@ from starlette.routing import Route
 
 from sandbox.answers import Refused
 from sandbox.carrier.admin import doom, latest
-from sandbox.carrier.moving import FATES, move_all
+from sandbox.carrier.api import show_tracker
+from sandbox.carrier.moving import FATES
 from sandbox.carrier.state import Body, State
 from sandbox.carrier.webhooks import Webhooks
 from sandbox.html import Site, table
@@ -50,7 +51,6 @@ def routes(state: State, webhooks: Webhooks) -> list[Route]:
 
 def _all(state: State) -> str:
     with state.transaction() as transaction:
-        move_all(transaction)
         rows = [
             [
                 f'<a href="/carrier/parcels/{one["tracking_code"]}">{one["tracking_code"]}</a>',
@@ -97,8 +97,9 @@ def _label(state: State, code: str) -> str:
 
 def _found(state: State, code: str) -> Body:
     with state.transaction() as transaction:
-        move_all(transaction)
         tracker = transaction.tracker(code)
+        if tracker is not None:
+            tracker = show_tracker(transaction, tracker["id"])
     if tracker is None:
         raise Refused("not_found", f"There is no parcel {code}.", 404)
     return tracker

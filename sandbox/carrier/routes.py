@@ -18,7 +18,6 @@ from sandbox.answers import body_of
 from sandbox.carrier import admin, api, pages
 from sandbox.carrier.api import ApiError
 from sandbox.carrier.keys import carrier_keys
-from sandbox.carrier.moving import move_all
 from sandbox.carrier.state import Body, State, Transaction
 from sandbox.carrier.webhooks import Webhooks
 
@@ -86,7 +85,6 @@ class Carrier:
                 fault = _fault(transaction)
                 if fault == "down":
                     return _down()
-                move_all(transaction)
                 shown = act(transaction, request.path_params.get("id", ""), said)
         except ApiError as error:
             return JSONResponse(error.body, error.status)

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
-from sandbox.carrier.moving import move_all
+from sandbox.carrier.moving import move_along
 from sandbox.carrier.state import State
 from sandbox.webhooks import LEASE_SECONDS, Due, Outcome, Sender
 
@@ -30,8 +30,9 @@ class Webhooks:
 
     def _claim(self, count: int) -> tuple[Sequence[Due], str | None]:
         now = time.time()
+        while self._move():
+            pass
         with self._state.transaction() as transaction:
-            move_all(transaction)
             address = transaction.knob("endpoint", self._endpoint)
             if address is None or count <= 0 or transaction.knob("webhooks", {}).get("paused"):
                 return (), None
@@ -46,6 +47,10 @@ class Webhooks:
                 [(now + LEASE_SECONDS, row["id"]) for row in rows],
             )
         return [self._due(row) for row in rows], address
+
+    def _move(self) -> bool:
+        with self._state.transaction() as transaction:
+            return move_along(transaction)
 
     def _due(self, row: sqlite3.Row) -> Due:
         body = row["body"].encode()

@@ -60,6 +60,15 @@ class StripeApi:
                     return Fault(fault["kind"], fault["seconds"])
         return None
 
+    def answer_unless_faulty(
+        self, method: str, path: str, query: str, body: str, headers: Mapping[str, str]
+    ) -> tuple[Reply | None, Fault | None]:
+        """The answer, or else the fault that was ordered for this call, which comes first."""
+        fault = self.fault(method, path)
+        if fault is not None:
+            return None, fault
+        return self.answer(method, path, query, body, headers), None
+
     def answer(
         self,
         method: str,

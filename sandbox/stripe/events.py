@@ -15,7 +15,9 @@ REORDERED_WITHIN_SECONDS = 1.5
 def emit(
     transaction: Transaction, kind: str, about: Body, previous: dict[str, Any] | None = None
 ) -> None:
-    """Records an event with the object as it is now, and a delivery of it unless knobs say no."""
+    """Records an event with the object as it is now, and a delivery of it where the endpoint asked
+    for its kind and knobs do not say no."""
+    is_wanted = not transaction.enabled_events.isdisjoint(("*", kind))
     data: Body = {"object": copy.deepcopy(about)}
     if previous is not None:
         data["previous_attributes"] = previous
@@ -27,7 +29,7 @@ def emit(
             "created": transaction.now,
             "data": data,
             "livemode": False,
-            "pending_webhooks": 1,
+            "pending_webhooks": int(is_wanted),
             "request": {
                 "id": transaction.request_id,
                 "idempotency_key": transaction.idempotency_key,
@@ -36,7 +38,8 @@ def emit(
         },
         about["id"] if about["object"] == "payment_intent" else about.get("payment_intent"),
     )
-    _schedule(transaction, event["id"])
+    if is_wanted:
+        _schedule(transaction, event["id"])
 
 
 def schedule(transaction: Transaction, event: str, due: float) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,12 +21,15 @@ from sandbox.stripe.webhooks import Webhooks
 
 
 class Stripe:
-    """The stand-in as a whole. `shop_url` is where the shop listens for webhooks."""
+    """The stand-in as a whole. `shop_url` is where the shop listens for webhooks, `shop_events` are
+    the kinds of events that it asked for."""
 
-    def __init__(self, folder: Path, public_url: str, shop_url: str | None) -> None:
+    def __init__(
+        self, folder: Path, public_url: str, shop_url: str | None, shop_events: Collection[str]
+    ) -> None:
         keys = account_keys(folder)
         endpoint = f"{shop_url}/api/v1/webhooks/stripe" if shop_url else None
-        self._state = State(folder)
+        self._state = State(folder, frozenset(shop_events))
         self._api = StripeApi(self._state, keys, public_url)
         self._webhooks = Webhooks(self._state, keys.webhook_secret, endpoint)
         self._public_url = public_url
@@ -64,22 +67,17 @@ class Stripe:
 
     async def _reply(self, request: Request, body: str) -> Reply:
         path = request.url.path
-        fault = await run_in_threadpool(self._api.fault, request.method, path)
+        call = (request.method, path, request.url.query, body, request.headers)
+        reply, fault = await run_in_threadpool(self._api.answer_unless_faulty, *call)
+        if reply is not None:
+            return reply
         if fault is not None and fault.kind in ("timeout", "slow"):
             gone = await _wait(request, fault)
             if fault.kind == "timeout":
                 return Reply(504, b"", {})
             if gone:
                 fault = None
-        reply = await run_in_threadpool(
-            self._api.answer,
-            request.method,
-            path,
-            request.url.query,
-            body,
-            request.headers,
-            fault,
-        )
+        reply = await run_in_threadpool(self._api.answer, *call, fault)
         if fault is not None and fault.kind == "timeout_after":
             self._webhooks.wake()
             await _wait(request, fault)

@@ -49,6 +49,8 @@ _ALPHABET = string.ascii_letters + string.digits
 
 Body = dict[str, Any]
 
+_ALL_EVENTS = frozenset({"*"})
+
 
 def new_id(prefix: str) -> str:
     return prefix + "_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
@@ -57,7 +59,9 @@ def new_id(prefix: str) -> str:
 class State:
     """Opened at the first use, for the sandbox may serve without anybody paying."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, enabled_events: frozenset[str] = _ALL_EVENTS) -> None:
+        """`enabled_events`: the kinds that the webhook endpoint asked for; `*` is all."""
+        self._enabled_events = enabled_events
         self._file = folder / "sandbox" / "stripe.db"
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
@@ -70,7 +74,7 @@ class State:
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             try:
-                yield Transaction(connection, self.chance)
+                yield Transaction(connection, self.chance, self._enabled_events)
             except BaseException:
                 connection.rollback()
                 raise
@@ -97,8 +101,14 @@ class State:
 
 
 class Transaction:
-    def __init__(self, connection: sqlite3.Connection, chance: random.Random) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        chance: random.Random,
+        enabled_events: frozenset[str] = _ALL_EVENTS,
+    ) -> None:
         self.sql = connection
+        self.enabled_events = enabled_events
         self.chance = chance
         self.now = int(time.time())
         self.request_id: str | None = None

@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import Connection, Table, delete, insert
+from sqlalchemy import Connection, Table, delete
 from sqlalchemy.exc import IntegrityError
 
 from shared.contracts.envelope import LARGEST_BODY, Envelope, Payload
+from shared.sql.many import inserting
 from shared.telemetry import current_traceparent, current_tracestate
 
 _LONGEST_AGGREGATE = 64
@@ -55,16 +56,17 @@ class Outbox:
         if len(body) > LARGEST_BODY - 4096:
             raise ValueError(f"{payload.kind} about {subject} is too large for a message")
         self._connection.execute(
-            insert(self._table).values(
-                id=envelope.id,
-                aggregate=aggregate,
-                destination=destination,
-                session=aggregate if in_session else None,
-                type=envelope.type,
-                body=body,
-                created_at=self._now,
-                attempts=0,
-            )
+            inserting(self._table),
+            {
+                "id": envelope.id,
+                "aggregate": aggregate,
+                "destination": destination,
+                "session": aggregate if in_session else None,
+                "type": envelope.type,
+                "body": body,
+                "created_at": self._now,
+                "attempts": 0,
+            },
         )
         self.holds_new = True
         return envelope.id
@@ -82,7 +84,9 @@ class Inbox:
         Another transaction that records the same event is waited for.
         """
         try:
-            self._connection.execute(insert(self._table).values(id=event_id, received_at=self._now))
+            self._connection.execute(
+                inserting(self._table), {"id": event_id, "received_at": self._now}
+            )
         except IntegrityError:
             return False
         return True

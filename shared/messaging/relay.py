@@ -6,7 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, Table, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from shared.contracts.envelope import Envelope
 from shared.kit.clock import Clock
@@ -35,6 +47,7 @@ class Relay:
         self._table = table
         self._publisher = publisher
         self._clock = clock
+        self._statements = _Statements(table)
         self._owner = uuid4().hex
         self._sending = threading.Lock()
         self._starting = threading.Lock()
@@ -47,7 +60,8 @@ class Relay:
         process. Raises PublishFailed; what was not sent is free again for the next call."""
         sent = 0
         with self._sending:
-            while claimed := self._claim():
+            while True:
+                claimed = self._claim()
                 left = [row.sequence for row in claimed]
                 try:
                     for destination, rows in in_order(claimed):
@@ -61,7 +75,8 @@ class Relay:
                 except PublishFailed:
                     self._let_go(left)
                     raise
-        return sent
+                if len(claimed) < _AT_ONCE:
+                    return sent
 
     def nudge(self) -> None:
         """To be called after a commit: a thread of our own makes one short attempt. The timer that
@@ -112,39 +127,18 @@ class Relay:
 
     def _claim(self) -> Sequence[Row[Any]]:
         """The oldest free rows. One whose elder another relay has is left to it."""
-        table, owner = self._table, self._owner
-        now = self._clock.machine_now()
-        elder = table.alias("elder")
-        unsent = table.c.sent_at.is_(None)
-        is_free = or_(table.c.claimed_until.is_(None), table.c.claimed_until < now)
-        is_younger = exists().where(
-            elder.c.aggregate == table.c.aggregate,
-            elder.c.sent_at.is_(None),
-            elder.c.sequence < table.c.sequence,
-            elder.c.claimed_by != owner,
-            elder.c.claimed_until >= now,
-        )
+        statements, now = self._statements, self._clock.machine_now()
+        who = {"owner": self._owner, "now": now}
 
         def work(connection: Connection) -> Sequence[Row[Any]]:
-            due = connection.scalars(
-                select(table.c.sequence)
-                .where(unsent, is_free, ~is_younger)
-                .order_by(table.c.sequence)
-                .limit(_AT_ONCE)
-            ).all()
+            due = connection.scalars(statements.due, who).all()
             if not due:
                 return ()
-            connection.execute(
-                update(table)
-                .where(table.c.sequence.in_(due), unsent, is_free)
-                .values(claimed_by=owner, claimed_until=now + _CLAIM, attempts=table.c.attempts + 1)
-            )
-            mine = table.c.sequence.in_(due), table.c.claimed_by == owner, unsent
+            claim = {"due": due, **who}
+            connection.execute(statements.claim, {**claim, "until": now + _CLAIM})
             # Two relays that claim at the same moment may each have got a part of an aggregate.
-            connection.execute(
-                update(table).where(*mine, is_younger).values(claimed_by=None, claimed_until=None)
-            )
-            return connection.execute(select(table).where(*mine).order_by(table.c.sequence)).all()
+            connection.execute(statements.leave, claim)
+            return connection.execute(statements.claimed, claim).all()
 
         return self._database.run(work)
 
@@ -157,13 +151,46 @@ class Relay:
         self._change(sequences, claimed_by=None, claimed_until=None)
 
     def _change(self, sequences: Sequence[int], **values: Any) -> None:
-        table = self._table
-        statement = (
-            update(table)
-            .where(table.c.sequence.in_(sequences), table.c.claimed_by == self._owner)
-            .values(**values)
+        change = {"due": list(sequences), "owner": self._owner, **values}
+        self._database.run(lambda connection: connection.execute(self._statements.change, change))
+
+
+class _Statements:
+    """Of one outbox, built once: to build them takes longer than SQLite needs to run them."""
+
+    def __init__(self, table: Table) -> None:
+        elder = table.alias("elder")
+        owner: BindParameter[str] = bindparam("owner")
+        now: BindParameter[datetime] = bindparam("now", type_=table.c.claimed_until.type)
+        those = table.c.sequence.in_(bindparam("due", expanding=True))
+        unsent = table.c.sent_at.is_(None)
+        is_free = or_(table.c.claimed_until.is_(None), table.c.claimed_until < now)
+        is_younger = exists().where(
+            elder.c.aggregate == table.c.aggregate,
+            elder.c.sent_at.is_(None),
+            elder.c.sequence < table.c.sequence,
+            elder.c.claimed_by != owner,
+            elder.c.claimed_until >= now,
         )
-        self._database.run(lambda connection: connection.execute(statement))
+        mine = those, table.c.claimed_by == owner, unsent
+        self.due = (
+            select(table.c.sequence)
+            .where(unsent, is_free, ~is_younger)
+            .order_by(table.c.sequence)
+            .limit(_AT_ONCE)
+        )
+        self.claim = (
+            update(table)
+            .where(those, unsent, is_free)
+            .values(
+                claimed_by=owner, claimed_until=bindparam("until"), attempts=table.c.attempts + 1
+            )
+        )
+        self.leave = (
+            update(table).where(*mine, is_younger).values(claimed_by=None, claimed_until=None)
+        )
+        self.claimed = select(table).where(*mine).order_by(table.c.sequence)
+        self.change = update(table).where(those, table.c.claimed_by == owner)
 
 
 def in_order(rows: Iterable[Row[Any]]) -> Iterator[Batch]:

@@ -10,7 +10,6 @@ from sqlalchemy import (
     String,
     Table,
     delete,
-    insert,
     select,
     update,
 )
@@ -18,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.kit.errors import IdempotencyMismatch
 from shared.kit.idempotency import Delivery
+from shared.sql.many import inserting
 from shared.sql.types import Utc
 
 
@@ -49,7 +49,7 @@ class SqlDeliveries:
         }
         try:
             # Insert first: SQL Server makes the second of two wait here until the first commits.
-            self._connection.execute(insert(self._table).values(row))
+            self._connection.execute(inserting(self._table), row)
         except IntegrityError:
             return self._answer(delivery)
         return None

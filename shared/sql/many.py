@@ -1,14 +1,20 @@
-"""One statement for many rows, without what SQLAlchemy does for each of them."""
+"""Statements that are made once, without what SQLAlchemy does for each of them."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Dialect, Insert, Update
+from sqlalchemy import Connection, Delete, Dialect, Insert, Table, Update, insert
 from sqlalchemy.sql.compiler import SQLCompiler
 
 COMPILED_FROM = "compiled_from"
 """The execution option that tells observers the statement, and the names of its parameters."""
+
+
+@lru_cache(maxsize=256)
+def inserting(table: Table) -> Insert:
+    """Of a row that is given to `execute`."""
+    return insert(table)
 
 
 def execute_many(

@@ -40,6 +40,22 @@ def test_webhooks_are_signed_and_come_again_until_they_are_taken(stripe: StripeS
         assert max(one["attempts"] for one in answers) >= 2
 
 
+def test_the_shop_is_told_only_of_what_it_asked_for(tmp_path: Path) -> None:
+    asked = ("payment_intent.succeeded", "refund.created")
+    with (
+        open_shop("Stripe-Signature") as (shop, address),
+        stripe_sandbox(tmp_path, shop_events=asked) as sandbox,
+    ):
+        sandbox.order("webhooks", endpoint=address)
+        paid = paid_intent(sandbox)
+        listed = sandbox.http.get("/admin/stripe/deliveries").json()["deliveries"]
+        (told,) = shop.wait_for(1)
+        assert (told["type"], told["pending_webhooks"]) == ("payment_intent.succeeded", 1)
+        assert [one["event"] for one in listed] == [told["id"]]
+        made = [one for one in sandbox.events(paid.id) if one["type"] == "payment_intent.created"]
+        assert [one["pending_webhooks"] for one in made] == [0]
+
+
 def test_knobs_duplicate_drop_pause_and_resend(stripe: StripeSandbox) -> None:
     with open_shop("Stripe-Signature") as (shop, address):
         stripe.order("webhooks", endpoint=address)

@@ -12,7 +12,7 @@ from shared.contracts import inventory, shipping
 from shared.contracts.envelope import Payload
 from tests.conftest import Shop
 from tests.journeys.conftest import Arrive
-from tests.support.backstage import Staff, advance_clock, announce_all
+from tests.support.backstage import Staff, Till, advance_clock, announce_all
 from tests.support.letterbox import Letterbox, bus, link_in, new_address, noted
 from tests.support.shopper import client, until
 
@@ -20,12 +20,18 @@ Open = Callable[..., Letterbox]
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 
 
+@pytest.fixture(scope="module")
+def shop(later_shop: Shop) -> Shop:
+    """Days pass here by moving the clock."""
+    return later_shop
+
+
 @pytest.fixture
 def letterbox(shop: Shop) -> Iterator[Open]:
     """Of a new address, or of `address`; at the end no log has named it."""
     with ExitStack() as leaving:
 
-        def opened(shop: Shop = shop, address: str | None = None) -> Letterbox:
+        def opened(address: str | None = None) -> Letterbox:
             made = leaving.enter_context(closing(Letterbox(shop, address or new_address())))
             if address is None:
                 leaving.callback(lambda: _never_logged(shop, made.address))
@@ -159,6 +165,20 @@ def test_a_mails_own_link_stops_the_news(
     assert box.about("has been delivered") == []
 
 
+def test_a_declined_card_is_noted_and_told_only_to_who_does_not_pay_soon(
+    shop: Shop, arrive: Arrive, staff: Staff, till: Till, letterbox: Open
+) -> None:
+    guest, box = arrive(), letterbox()
+    checkout = guest.check_out(staff.new_book(), email=box.address)
+    assert guest.pay(checkout, "pm_card_visa_chargeDeclined").status_code == 402
+    order_id = till.order_id(checkout)
+    until(lambda: noted(shop, order_id), lambda found: "payment_failed" in found)
+    assert guest.pay(checkout).json()["status"] == "succeeded"
+    box.until_about("is placed")
+    assert noted(shop, order_id)["payment_failed"][0] in ("waiting", "dropped")
+    assert box.about("payment") == []
+
+
 def test_low_stock_is_told_to_the_staff(shop: Shop, letterbox: Open) -> None:
     box = letterbox(address="staff@bookstore.example")
     isbn = "9780141439846"
@@ -203,25 +223,25 @@ def test_an_erased_customer_is_no_longer_in_what_was_sent(
 
 
 def test_a_parcel_is_told_of_from_the_shelf_to_the_door(
-    later_shop: Shop, arrive: Arrive, later_staff: Staff, letterbox: Open
+    shop: Shop, arrive: Arrive, staff: Staff, letterbox: Open
 ) -> None:
     """With the sandbox's carrier, over days that pass in seconds."""
-    guest, box = arrive(shop=later_shop), letterbox(later_shop)
-    order = guest.buy(later_staff.new_book(), email=box.address)
+    guest, box = arrive(), letterbox()
+    order = guest.buy(staff.new_book(), email=box.address)
     _, _, token = link_in(box.until_about("is placed")[0]).partition("token=")
     until(
         lambda: guest.ask("GET", f"orders/{order['order_id']}/shipments?token={token}")["items"],
         lambda found: bool(found) and all(one["tracking_number"] for one in found),
     )
-    advance_clock(later_shop, "PT5H")
+    advance_clock(shop, "PT5H")
     [dispatched] = box.until_about("has been dispatched")
     words = "Your order has been dispatched and handed to the delivery company."
     assert words in dispatched["text"]
     assert "Follow it at: http" in dispatched["text"]
-    advance_clock(later_shop, "P6D")
+    advance_clock(shop, "P6D")
     box.until_about("has been delivered")
     until(
-        lambda: noted(later_shop, order["order_id"]),
+        lambda: noted(shop, order["order_id"]),
         lambda found: all(state != "waiting" for state, _ in found.values()),
     )
     told = Counter(mail["subject"] for mail in box.mails())

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +77,13 @@ class StripeSandbox:
 
 
 @contextmanager
-def stripe_sandbox(folder: Path, shop_url: str | None = None) -> Iterator[StripeSandbox]:
-    with listening() as (listener, url), serving(create_app(folder, url, shop_url), listener):
+def stripe_sandbox(
+    folder: Path, shop_url: str | None = None, shop_events: Sequence[str] = ("*",)
+) -> Iterator[StripeSandbox]:
+    with (
+        listening() as (listener, url),
+        serving(create_app(folder, url, shop_url, shop_events), listener),
+    ):
         keys = account_keys(folder)
         transport = stripe.RequestsClient(timeout=30)
         client = stripe.StripeClient(

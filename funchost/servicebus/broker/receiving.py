@@ -77,7 +77,7 @@ class SessionHandle:
     write_state: Callable[[bytes | None], Awaitable[None]]
     give_up: Callable[[], None]
     """Nobody else may have the session yet, but who asks for it need not be refused: he waits."""
-    release: Callable[[], Awaitable[None]]
+    release: Callable[[], Awaitable[object]]
 
 
 class LinkReceiver:

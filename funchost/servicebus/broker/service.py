@@ -285,11 +285,17 @@ class ServiceBroker:
             raise BrokerUnavailable("The broker has stopped.")
 
     def _submit(
-        self, operation: Callable[[Transaction], T | BrokerError], *, changes_first: bool = True
+        self,
+        operation: Callable[[Transaction], T | BrokerError],
+        *,
+        changes_first: bool = True,
+        durable: bool = True,
     ) -> asyncio.Future[T]:
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         future.add_done_callback(_note_error)
-        self._writer.submit(operation, partial(_conclude, future), changes_first=changes_first)
+        self._writer.submit(
+            operation, partial(_conclude, future), changes_first=changes_first, durable=durable
+        )
         return future
 
     async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
@@ -356,15 +362,21 @@ class ServiceBroker:
             self._release_session(container, held)
             receiver.end(SessionLockLost(f"The lock of session '{held.session_id}' has expired."))
 
-    def _release_session(self, container: Container, held: HeldSession) -> asyncio.Future[None]:
+    def _release_session(self, container: Container, held: HeldSession) -> asyncio.Future[bool]:
         """The session is taken by nobody until its messages are back in their places."""
         self._tables[container.number].give_up(held)
         self._feeds.pop((container.number, held.session_id), None)
-        released: asyncio.Future[None] = self._submit(
-            lambda transaction: release_session(transaction, container, held.session_id)
+        # Locks die with the process, so the disk need not be waited for.
+        releasing: asyncio.Future[bool] = self._submit(
+            lambda transaction: release_session(transaction, container, held.session_id),
+            durable=False,
         )
-        released.add_done_callback(lambda _: self._tables[container.number].free(held))
-        return released
+        releasing.add_done_callback(
+            lambda done: self._tables[container.number].free(
+                held, is_empty=not done.cancelled() and done.exception() is None and done.result()
+            )
+        )
+        return releasing
 
     def _on_effects(self, effects: Effects) -> None:
         self._timer.at(effects.due)

@@ -27,6 +27,8 @@ class HeldSession:
         self.locked_until = locked_until
         self.receiver: LinkReceiver | None = None
         """None until the receiver is made, and again when it has given the session up."""
+        self.has_news = False
+        """Whether messages have become available since it was given up."""
         self.freed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.cancel_alarm: Callable[[], None] = lambda: None
 
@@ -50,6 +52,7 @@ class SessionTable:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._last: str | None = None
         self._news = 0
+        self._found_nothing_at: int | None = None
 
     def receiver(self, session_id: str) -> LinkReceiver:
         """Raises SessionLockLost."""
@@ -77,13 +80,16 @@ class SessionTable:
         cancel = self._set_alarm(timed_out, wait_seconds)
         try:
             while True:
-                seen = self._news
-                session_id = await self._find(self._last, self._held.keys())
-                if session_id is not None and session_id not in self._held:
-                    self._last = session_id
-                    return self._grant(session_id)
-                if session_id is None and seen == self._news:
+                if self._found_nothing_at == self._news:
                     await self._wait_for_news(timed_out)
+                else:
+                    seen = self._news
+                    session_id = await self._find(self._last, self._held.keys())
+                    if session_id is not None and session_id not in self._held:
+                        self._last = session_id
+                        return self._grant(session_id)
+                    if session_id is None:
+                        self._found_nothing_at = seen
                 if timed_out.done():
                     raise OperationTimedOut(
                         f"No session of '{self._container.entity.path}' became available."
@@ -102,19 +108,23 @@ class SessionTable:
         held.receiver = None
         held.cancel_alarm()
 
-    def free(self, held: HeldSession) -> None:
-        """When its messages are available again."""
+    def free(self, held: HeldSession, *, is_empty: bool) -> None:
+        """When its messages are available again; `is_empty` says that it had none then."""
         if self._held.get(held.session_id) is held:
             del self._held[held.session_id]
         if not held.freed.done():
             held.freed.set_result(None)
-        self.announce(held.session_id)
+        if held.has_news or not is_empty:
+            self.announce(held.session_id)
 
     def announce(self, session_id: str) -> None:
         """Messages of this session may have become available to one who waits for any."""
-        if session_id not in self._held:
+        held = self._held.get(session_id)
+        if held is None:
             self._news += 1
             self._wake_one()
+        elif held.receiver is None:
+            held.has_news = True
 
     def wake_all(self) -> None:
         """Whoever waits for a session looks again, because the broker ends."""

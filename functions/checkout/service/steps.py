@@ -178,10 +178,10 @@ class Steps:
     def finish(self, order_id: str) -> str:
         """The copies are sold and the order is placed; where they are gone, the money goes back."""
         with self._transactions.read() as transaction:
-            order = transaction.orders.find(order_id)
-        assert order is not None
-        if order.status != "confirming":
-            return order.status
+            status = transaction.orders.status(order_id)
+        assert status is not None
+        if status != "confirming":
+            return status
         try:
             self._holds.confirm(order_id)
         except HoldClosed as error:

@@ -6,11 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
+    Column,
     ColumnElement,
     Connection,
     Row,
     Select,
     and_,
+    bindparam,
     case,
     exists,
     func,
@@ -41,6 +44,34 @@ from shared.contracts.orders import Delivery
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
 
+# Statements of every order are built once: to build one takes longer than SQLite needs to run it.
+_THE: BindParameter[Any] = bindparam("the_value")
+_ADD, _ADD_LINES, _TELL = insert(orders), insert(order_lines), insert(order_timeline)
+_FIND = {
+    column.name: select(orders).where(column == _THE)
+    for column in (orders.c.id, orders.c.checkout_hash, orders.c.open_cart)
+}
+_LINES = select(order_lines).where(order_lines.c.order_id == _THE).order_by(order_lines.c.line)
+_STATUS = select(orders.c.status).where(orders.c.id == _THE)
+_REPLACED = select(orders.c.replaces).where(orders.c.id == _THE)
+_ASKED = (
+    select(
+        order_lines.c.isbn,
+        order_lines.c.quantity,
+        order_lines.c.asked_price,
+        orders.c.currency,
+    )
+    .join_from(order_lines, orders)
+    .where(order_lines.c.order_id == _THE)
+    .order_by(order_lines.c.line)
+)
+_CHANGE = update(orders).where(orders.c.id == _THE).values(version=orders.c.version + 1)
+_MOVE = _CHANGE.where(orders.c.status == bindparam("before"))
+_CAPTURE = _CHANGE.where(orders.c.captured < bindparam("amount"))
+_PRICE = update(order_lines).where(
+    order_lines.c.order_id == _THE, order_lines.c.line == bindparam("the_line")
+)
+
 _FORGOTTEN: Mapping[str, Any] = {
     "email": null(),
     "email_key": null(),
@@ -51,6 +82,15 @@ _FORGOTTEN: Mapping[str, Any] = {
 }
 """What an order says of its buyer besides `customer_id` and `cart_id`, and what is left of it."""
 _AT_ONCE = 1000
+
+
+def _forgetting(condition: ColumnElement[bool]) -> dict[str, Any]:
+    return {
+        name: case((condition, left), else_=orders.c[name]) for name, left in _FORGOTTEN.items()
+    }
+
+
+_SETTLE = _MOVE.values(**_forgetting(orders.c.erase_asked_at.is_not(None)))
 
 
 class SqlOrders:
@@ -92,13 +132,13 @@ class SqlOrders:
             "looked_after_at": self._now,
         }
         try:
-            self._connection.execute(insert(orders).values(row))
+            self._connection.execute(_ADD, row)
         except IntegrityError as error:
             if new.cart_id is not None and self.open_of_cart(new.cart_id) is not None:
                 raise OpenCartTaken from error
             raise
         self._connection.execute(
-            insert(order_lines),
+            _ADD_LINES,
             [
                 {
                     "order_id": new.id,
@@ -116,14 +156,14 @@ class SqlOrders:
         )
 
     def find(self, order_id: str) -> Order | None:
-        return self._one(orders.c.id == order_id)
+        return self._by(orders.c.id, order_id)
 
     def claim(self, order_id: str) -> Order | None:
         # SQLite's writers follow each other anyway; SQL Server has to be told.
         return self._one(orders.c.id == order_id, claimed=True)
 
     def by_checkout(self, checkout_hash: str) -> Order | None:
-        return self._one(orders.c.checkout_hash == checkout_hash)
+        return self._by(orders.c.checkout_hash, checkout_hash)
 
     def by_number(self, number: str, email: str) -> Order | None:
         return self._one(and_(orders.c.number == number, orders.c.email_key == email.casefold()))
@@ -132,21 +172,14 @@ class SqlOrders:
         row = self._connection.execute(_claimed(orders.c.open_cart == cart_id)).first()
         return None if row is None else (self._with_lines([row])[0], row.fingerprint)
 
+    def status(self, order_id: str) -> OrderStatus | None:
+        return self._connection.scalar(_STATUS, {"the_value": order_id})
+
     def replaced_by(self, order_id: str) -> str | None:
-        return self._connection.scalar(select(orders.c.replaces).where(orders.c.id == order_id))
+        return self._connection.scalar(_REPLACED, {"the_value": order_id})
 
     def asked(self, order_id: str) -> Sequence[Item]:
-        rows = self._connection.execute(
-            select(
-                order_lines.c.isbn,
-                order_lines.c.quantity,
-                order_lines.c.asked_price,
-                orders.c.currency,
-            )
-            .join_from(order_lines, orders)
-            .where(order_lines.c.order_id == order_id)
-            .order_by(order_lines.c.line)
-        )
+        rows = self._connection.execute(_ASKED, {"the_value": order_id})
         return [
             Item(
                 isbn=Isbn(f"{row.isbn:013d}"),
@@ -168,49 +201,44 @@ class SqlOrders:
         check_step(before, after)
         if after not in OPEN:
             values["open_cart"] = None
-        if after in SETTLED:
-            values |= _forgetting(orders.c.erase_asked_at.is_not(None))
         moved = self._connection.execute(
-            update(orders)
-            .where(orders.c.id == order_id, orders.c.status == before)
-            .values(status=after, **self._moving(order_id), **_stored(values))
+            _SETTLE if after in SETTLED else _MOVE,
+            {"before": before, "status": after, **self._changed(order_id, values)},
         )
         return moved.rowcount == 1
 
     def change(self, order_id: str, **values: Any) -> None:
-        self._connection.execute(
-            update(orders)
-            .where(orders.c.id == order_id)
-            .values(**self._moving(order_id), **_stored(values))
-        )
+        self._connection.execute(_CHANGE, self._changed(order_id, values))
 
     def record_capture(self, order_id: str, amount: int) -> None:
-        self._connection.execute(
-            update(orders)
-            .where(orders.c.id == order_id, orders.c.captured < amount)
-            .values(captured=amount, payment_state="captured", **self._moving(order_id))
-        )
+        values = {"captured": amount, "payment_state": "captured"}
+        self._connection.execute(_CAPTURE, {"amount": amount, **self._changed(order_id, values)})
 
     def price(self, order_id: str, lines: Sequence[Line]) -> None:
         for line in lines:
             self._connection.execute(
-                update(order_lines)
-                .where(order_lines.c.order_id == order_id, order_lines.c.line == line.line)
-                .values(
-                    title=line.title,
-                    format=line.format,
-                    unit_price=line.unit_price,
-                    tax_rate=line.tax_rate,
-                    tax=line.tax,
-                    weight_grams=line.weight_grams,
-                )
+                _PRICE,
+                {
+                    "the_value": order_id,
+                    "the_line": line.line,
+                    "title": line.title,
+                    "format": line.format,
+                    "unit_price": line.unit_price,
+                    "tax_rate": line.tax_rate,
+                    "tax": line.tax,
+                    "weight_grams": line.weight_grams,
+                },
             )
 
     def tell(self, order_id: str, kind: str, detail: Mapping[str, Any] | None = None) -> None:
         self._connection.execute(
-            insert(order_timeline).values(
-                order_id=order_id, at=self._now, kind=kind, detail=json.dumps(detail or {})
-            )
+            _TELL,
+            {
+                "order_id": order_id,
+                "at": self._now,
+                "kind": kind,
+                "detail": json.dumps(detail or {}),
+            },
         )
 
     def timeline(self, order_id: str) -> Sequence[Happened]:
@@ -396,6 +424,11 @@ class SqlOrders:
         ]
         return max(counts, default=0)
 
+    def _changed(self, order_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """What `_CHANGE` takes."""
+        self.changed.add(order_id)
+        return {"the_value": order_id, "updated_at": self._now, **_stored(values)}
+
     def _moving(self, order_id: str) -> dict[str, Any]:
         self.changed.add(order_id)
         return self._moved_on()
@@ -408,6 +441,13 @@ class SqlOrders:
         rows = self._connection.execute(statement).all()
         found = self._with_lines(rows)
         return found[0] if found else None
+
+    def _by(self, column: Column[Any], value: str) -> Order | None:
+        row = self._connection.execute(_FIND[column.name], {"the_value": value}).first()
+        if row is None:
+            return None
+        lines = self._connection.execute(_LINES, {"the_value": row.id})
+        return _order(row, tuple(map(_line, lines)))
 
     def _with_lines(self, rows: Sequence[Row[Any]]) -> list[Order]:
         lines: dict[str, list[Line]] = {row.id: [] for row in rows}
@@ -433,23 +473,20 @@ def _claimed(condition: ColumnElement[bool]) -> Select[Any]:
     return select(orders).where(condition).with_hint(orders, "WITH (UPDLOCK)", "mssql")
 
 
-def _forgetting(condition: ColumnElement[bool]) -> dict[str, Any]:
-    return {
-        name: case((condition, left), else_=orders.c[name]) for name, left in _FORGOTTEN.items()
-    }
+_LINE_FIELDS = tuple(name for name in Line.model_fields if name != "isbn")
+_BUILT_FIELDS = ("delivery", "differences", "cancel_requested", "lines")
+_ORDER_FIELDS = tuple(name for name in Order.model_fields if name not in _BUILT_FIELDS)
 
 
 def _line(row: Row[Any]) -> Line:
-    names = set(Line.model_fields) - {"isbn"}
     return Line.model_construct(
-        isbn=Isbn(f"{row.isbn:013d}"), **{name: getattr(row, name) for name in names}
+        isbn=Isbn(f"{row.isbn:013d}"), **{name: getattr(row, name) for name in _LINE_FIELDS}
     )
 
 
 def _order(row: Row[Any], lines: tuple[Line, ...]) -> Order:
-    built = {"delivery", "differences", "cancel_requested", "lines"}
     return Order.model_construct(
-        **{name: getattr(row, name) for name in Order.model_fields if name not in built},
+        **{name: getattr(row, name) for name in _ORDER_FIELDS},
         delivery=None if row.delivery is None else Delivery.model_validate_json(row.delivery),
         differences=tuple(Difference.model_validate(one) for one in json.loads(row.differences)),
         cancel_requested=bool(row.cancel_requested),

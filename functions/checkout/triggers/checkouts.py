@@ -84,7 +84,7 @@ def register(api: Api, parts: "Parts") -> None:
         elif started.order.status == "validating":
             await sagas.start_checkout(started.order.id)
         checkout_id = parts.ids().of(started.order.id)
-        shown = await asyncio.to_thread(_shown, started.order, checkout_id)
+        shown = await _shown(started.order, checkout_id)
         headers = {"Location": f"/api/v1/checkouts/{checkout_id}"}
         if started.is_replayed:
             headers["Idempotency-Replayed"] = "true"
@@ -107,7 +107,7 @@ def register(api: Api, parts: "Parts") -> None:
         is_seen = call.query.seen in (None, order.version)
         if call.query.wait and is_seen and order.status in _MOVING:
             order = await watching.changed(hashed, order, call.query.wait)
-        return Answer(await asyncio.to_thread(_shown, order, call.path.id))
+        return Answer(await _shown(order, call.path.id))
 
     @api.route(
         "POST",
@@ -124,10 +124,12 @@ def register(api: Api, parts: "Parts") -> None:
         hashed = parts.ids().hashed(call.path.id)
         order = await asyncio.to_thread(parts.orders().cancel_checkout, hashed)
         await DurableSagas(client).wake(order.id)
-        return Answer(await asyncio.to_thread(_shown, order, call.path.id))
+        return Answer(await _shown(order, call.path.id))
 
-    def _shown(order: Order, checkout_id: str) -> Checkout:
-        view = parts.payments().view(order.id) if order.status == "awaiting_payment" else None
+    async def _shown(order: Order, checkout_id: str) -> Checkout:
+        view = None
+        if order.status == "awaiting_payment":
+            view = await asyncio.to_thread(parts.payments().view, order.id)
         return checkout(order, checkout_id, view)
 
 

@@ -35,6 +35,17 @@ _SHIPPING: dict[type[Payload], Callable[[News, Envelope, Any], None]] = {
     shipping.ShipmentFailed: News.shipment_failed,
 }
 
+_DECIDING: frozenset[type[Payload]] = frozenset(
+    {
+        payments.PaymentSucceeded,
+        payments.PaymentCancelled,
+        payments.PaymentFailed,
+        payments.PaymentRefunded,
+        payments.PaymentRefundFailed,
+    }
+)
+"""After these a saga may go on; the others are for who looks at the order."""
+
 
 def register(blueprint: Any, parts: "Parts") -> None:
     _subscribe(blueprint, "checkout_on_payments", payments.TOPIC, _PAYMENTS, parts)
@@ -56,8 +67,9 @@ def _subscribe(
         ) -> Callable[[Envelope, Any], Awaitable[None]]:
             async def handle(envelope: Envelope, payload: Any) -> None:
                 await asyncio.to_thread(effect, parts.news(), envelope, payload)
-                # Also for an event that was taken before: we may have died between the two.
-                await sagas.wake(payload.order_id)
+                if type(payload) in _DECIDING:
+                    # Also for one that was taken before: we may have died between the two.
+                    await sagas.wake(payload.order_id)
 
             return handle
 

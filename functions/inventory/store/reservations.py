@@ -3,12 +3,23 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from functions.inventory.model import Line, Reservation, ReservationState
 from functions.inventory.store.tables import reservation_lines, reservations
 from shared.kit.isbn import Isbn
+from shared.sql.many import inserting
+
+# Built once: to build one takes longer than SQLite needs to run it.
+_THE_ID: BindParameter[str] = bindparam("the_id")
+_FIND = select(reservations.c.state, reservations.c.expires_at).where(reservations.c.id == _THE_ID)
+_LINES = (
+    select(reservation_lines.c.isbn, reservation_lines.c.quantity)
+    .where(reservation_lines.c.reservation_id == _THE_ID)
+    .order_by(reservation_lines.c.isbn)
+)
+_CLOSE = update(reservations).where(reservations.c.id == _THE_ID, reservations.c.state == "held")
 
 
 class SqlReservations:
@@ -25,7 +36,7 @@ class SqlReservations:
 
     def add_lines(self, reservation_id: str, lines: Sequence[Line]) -> None:
         self._connection.execute(
-            insert(reservation_lines),
+            inserting(reservation_lines),
             [
                 {
                     "reservation_id": reservation_id,
@@ -40,18 +51,10 @@ class SqlReservations:
         self._insert(reservation_id, "released", self._now)
 
     def find(self, reservation_id: str) -> Reservation | None:
-        row = self._connection.execute(
-            select(reservations.c.state, reservations.c.expires_at).where(
-                reservations.c.id == reservation_id
-            )
-        ).first()
+        row = self._connection.execute(_FIND, {"the_id": reservation_id}).first()
         if row is None:
             return None
-        lines = self._connection.execute(
-            select(reservation_lines.c.isbn, reservation_lines.c.quantity)
-            .where(reservation_lines.c.reservation_id == reservation_id)
-            .order_by(reservation_lines.c.isbn)
-        )
+        lines = self._connection.execute(_LINES, {"the_id": reservation_id})
         return Reservation(
             id=reservation_id,
             state=row.state,
@@ -95,17 +98,20 @@ class SqlReservations:
 
     def _insert(self, reservation_id: str, state: ReservationState, expires_at: datetime) -> None:
         self._connection.execute(
-            insert(reservations).values(
-                id=reservation_id, state=state, expires_at=expires_at, created_at=self._now
-            )
+            inserting(reservations),
+            {
+                "id": reservation_id,
+                "state": state,
+                "expires_at": expires_at,
+                "created_at": self._now,
+            },
         )
 
     def _close(
         self, reservation_id: str, state: ReservationState, *guards: ColumnElement[bool]
     ) -> bool:
         closed = self._connection.execute(
-            update(reservations)
-            .where(reservations.c.id == reservation_id, reservations.c.state == "held", *guards)
-            .values(state=state, closed_at=self._now)
+            _CLOSE.where(*guards) if guards else _CLOSE,
+            {"the_id": reservation_id, "state": state, "closed_at": self._now},
         )
         return closed.rowcount == 1

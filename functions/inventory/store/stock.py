@@ -4,23 +4,27 @@ from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
+    Date,
     Row,
+    bindparam,
     case,
     exists,
-    insert,
     literal,
     or_,
     select,
     update,
 )
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from functions.inventory.model import LedgerKind, Line, Shortage, StockLevel
 from functions.inventory.store.indexing import index_stock
 from functions.inventory.store.tables import editions, stock, stock_ledger
 from shared.kit.isbn import Isbn
+from shared.sql.many import inserting
 
 _MOST_ON_HAND = 1_000_000_000
 
@@ -49,16 +53,7 @@ class SqlStock:
         return level
 
     def hold(self, line: Line) -> StockLevel | None:
-        level = self._change(
-            line.isbn,
-            {"reserved": stock.c.reserved + line.quantity},
-            stock.c.on_hand - stock.c.reserved >= line.quantity,
-            exists(
-                select(literal(1)).where(
-                    editions.c.isbn == stock.c.isbn, *on_sale(self._now.date())
-                )
-            ),
-        )
+        level = self._counted(_HOLD, line, today=self._now.date())
         if level is not None:
             self._show(level)
         return level
@@ -97,15 +92,7 @@ class SqlStock:
         return level
 
     def sell(self, line: Line, reference: str) -> StockLevel:
-        level = self._change(
-            line.isbn,
-            {
-                "on_hand": stock.c.on_hand - line.quantity,
-                "reserved": stock.c.reserved - line.quantity,
-                "sold": stock.c.sold + line.quantity,
-            },
-            stock.c.reserved >= line.quantity,
-        )
+        level = self._counted(_SELL, line)
         assert level is not None, "held copies are reserved"
         self._enter(line.isbn, "sold", -line.quantity, "sold", reference=reference)
         self._show(level)
@@ -127,6 +114,14 @@ class SqlStock:
         assert level is not None, "the edition is known"
         self._show(level)
         return level
+
+    def _counted(
+        self, statement: ReturningUpdate[Any], line: Line, **said: Any
+    ) -> StockLevel | None:
+        row = self._connection.execute(
+            statement, {"the_isbn": int(line.isbn), "copies": line.quantity, **said}
+        ).first()
+        return None if row is None else _level(row)
 
     def _change(
         self, isbn: Isbn, values: dict[str, ColumnElement[int]], *guards: ColumnElement[bool]
@@ -150,15 +145,16 @@ class SqlStock:
         actor: str | None = None,
     ) -> None:
         self._connection.execute(
-            insert(stock_ledger).values(
-                isbn=int(isbn),
-                kind=kind,
-                delta=delta,
-                reason=reason,
-                reference=reference,
-                actor=actor,
-                at=self._now,
-            )
+            inserting(stock_ledger),
+            {
+                "isbn": int(isbn),
+                "kind": kind,
+                "delta": delta,
+                "reason": reason,
+                "reference": reference,
+                "actor": actor,
+                "at": self._now,
+            },
         )
 
     def _show(self, level: StockLevel) -> None:
@@ -166,10 +162,37 @@ class SqlStock:
         index_stock(self._connection, int(level.isbn), self._now.date())
 
 
-def on_sale(today: date) -> tuple[ColumnElement[bool], ...]:
+def on_sale(today: date | BindParameter[date]) -> tuple[ColumnElement[bool], ...]:
     """That an edition can be sold."""
     embargo = editions.c.on_sale_on
     return editions.c.withdrawn == 0, or_(embargo.is_(None), embargo <= today)
+
+
+# Built once: to build one takes longer than SQLite needs to run it.
+_COPIES: BindParameter[int] = bindparam("copies")
+_COUNT = update(stock).where(stock.c.isbn == bindparam("the_isbn"))
+_HOLD = (
+    _COUNT.where(
+        stock.c.on_hand - stock.c.reserved >= _COPIES,
+        exists(
+            select(literal(1)).where(
+                editions.c.isbn == stock.c.isbn, *on_sale(bindparam("today", type_=Date()))
+            )
+        ),
+    )
+    .values(version=stock.c.version + 1, reserved=stock.c.reserved + _COPIES)
+    .returning(*_LEVEL)
+)
+_SELL = (
+    _COUNT.where(stock.c.reserved >= _COPIES)
+    .values(
+        version=stock.c.version + 1,
+        on_hand=stock.c.on_hand - _COPIES,
+        reserved=stock.c.reserved - _COPIES,
+        sold=stock.c.sold + _COPIES,
+    )
+    .returning(*_LEVEL)
+)
 
 
 def touch(connection: Connection, where: ColumnElement[bool]) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
-from functions.notifications.mail.message import shown_name, unsubscribe_headers
+from functions.notifications.mail.message import reachable, shown_name, unsubscribe_headers
 from functions.notifications.model import MailNotSent, MailRefused, Outgoing
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ class AzureMail:
         raise MailRefused(_plain((found.get("error") or {}).get("code")) or "failed")
 
     def _message(self, mail: Outgoing) -> dict[str, Any]:
-        to = {"address": mail.to, "displayName": shown_name(mail) or mail.to}
+        address = reachable(mail.to)
+        to = {"address": address, "displayName": shown_name(mail) or address}
         made: dict[str, Any] = {
             "senderAddress": self._sender,
             "recipients": {"to": [to]},

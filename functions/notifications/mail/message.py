@@ -17,11 +17,12 @@ def message(mail: Outgoing, sender: str, reply_to: str | None, clock: Clock) -> 
     address that no mail can have."""
     name, address = parseaddr(sender)
     domain = address.rpartition("@")[2]
-    policy = SMTP if mail.to.isascii() else SMTPUTF8
+    to = reachable(mail.to)
+    policy = SMTP if to.isascii() else SMTPUTF8
     made = EmailMessage(policy=policy.clone(max_line_length=_LONGEST_LINE))
+    made["From"] = _address(name, address)
     try:
-        made["From"] = _address(name, address)
-        made["To"] = _address(shown_name(mail), mail.to)
+        made["To"] = _address(shown_name(mail), to)
     except ValueError:
         raise MailRefused("bad-address") from None
     made["Subject"] = mail.letter.subject
@@ -35,6 +36,21 @@ def message(mail: Outgoing, sender: str, reply_to: str | None, clock: Clock) -> 
     made.set_content(mail.letter.text)
     made.add_alternative(mail.letter.html, subtype="html")
     return made
+
+
+def reachable(address: str) -> str:
+    """With the domain as DNS has it (IDNA), so that few servers need to know more than ASCII.
+
+    Raises MailRefused for what is no address.
+    """
+    local, _, domain = address.rpartition("@")
+    try:
+        encoded = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        encoded = ""
+    if not (local and encoded):
+        raise MailRefused("bad-address") from None
+    return f"{local}@{encoded}"
 
 
 def shown_name(mail: Outgoing) -> str:
@@ -54,8 +70,6 @@ def unsubscribe_headers(mail: Outgoing) -> dict[str, str]:
 
 def _address(name: str, address: str) -> Address:
     local, _, domain = address.rpartition("@")
-    if not (local and domain):
-        raise ValueError(address)
     # A quoted local part comes quoted; the registry quotes it itself.
     if local.startswith('"') and local.endswith('"'):
         local = local[1:-1]

@@ -5,7 +5,7 @@ from email.utils import parseaddr
 
 import httpx
 
-from functions.notifications.mail.message import shown_name, unsubscribe_headers
+from functions.notifications.mail.message import reachable, shown_name, unsubscribe_headers
 from functions.notifications.model import MailNotSent, MailRefused, Outgoing
 
 _PATIENCE_SECONDS = 10.0
@@ -26,7 +26,7 @@ class SandboxMail:
             "id": mail.id,
             "message_id": f"<{mail.id}@{domain}>",
             "from": self._sender,
-            "to": mail.to,
+            "to": reachable(mail.to),
             "to_name": shown_name(mail),
             "reply_to": self._reply_to,
             "subject": mail.letter.subject,

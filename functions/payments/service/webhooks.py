@@ -2,25 +2,20 @@
 
 from datetime import datetime, timedelta
 
-from functions.payments.model import STRIPE_EVENTS, Notice, StripeEventReceived
+from functions.payments.model import (
+    DISPUTES,
+    INTENT_EVENTS,
+    REFUND_EVENTS,
+    STRIPE_EVENTS,
+    Notice,
+    StripeEventReceived,
+)
 from functions.payments.ports import Reports, StripeGateway, Transaction, Transactions
 from functions.payments.service.transitions import apply_intent, apply_refund
 from shared.kit.errors import BadInput
 from shared.telemetry import get_logger
 
 log = get_logger("payments")
-
-_INTENT_KINDS = frozenset(
-    {
-        "payment_intent.succeeded",
-        "payment_intent.payment_failed",
-        "payment_intent.canceled",
-    }
-)
-_REFUND_KINDS = frozenset(
-    {"refund.created", "refund.updated", "refund.failed", "charge.refund.updated"}
-)
-_DISPUTES = "charge.dispute."
 
 
 class StripeEvents:
@@ -96,12 +91,12 @@ class StripeEvents:
     def _effect(self, transaction: Transaction, notice: Notice) -> str:
         if not notice.is_ours:
             return "foreign"
-        if notice.kind.startswith(_DISPUTES):
+        if notice.kind.startswith(DISPUTES):
             return self._disputed(transaction, notice)
-        if notice.intent is not None and notice.kind in _INTENT_KINDS:
+        if notice.intent is not None and notice.kind in INTENT_EVENTS:
             tried = notice.kind == "payment_intent.payment_failed"
             return apply_intent(transaction, self._reports, notice.intent, tried=tried)
-        if notice.refund is not None and notice.kind in _REFUND_KINDS:
+        if notice.refund is not None and notice.kind in REFUND_EVENTS:
             return apply_refund(transaction, notice.refund)
         return "nothing"
 
@@ -117,5 +112,5 @@ class StripeEvents:
 
 
 def _is_wanted(notice: Notice) -> bool:
-    known = notice.kind in _INTENT_KINDS or notice.kind in _REFUND_KINDS
-    return known or notice.kind.startswith(_DISPUTES) or not notice.is_ours
+    known = notice.kind in INTENT_EVENTS or notice.kind in REFUND_EVENTS
+    return known or notice.kind.startswith(DISPUTES) or not notice.is_ours

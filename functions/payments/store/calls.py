@@ -4,11 +4,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 from sqlalchemy.exc import IntegrityError
 
 from functions.payments.model import CallRecord, CallState, StripeCall
 from functions.payments.store.tables import stripe_calls
+from shared.sql.many import inserting
+
+# Built once: to build one takes longer than SQLite needs to run it.
+_LATEST = (
+    select(stripe_calls)
+    .where(stripe_calls.c.purpose == bindparam("the_purpose"))
+    .order_by(stripe_calls.c.number.desc())
+    .limit(1)
+)
+_CLOSE = update(stripe_calls).where(stripe_calls.c.key == bindparam("the_key"))
 
 
 class SqlCalls:
@@ -35,9 +45,13 @@ class SqlCalls:
         self, key: str, state: CallState, stripe_object: str | None, error: str | None = None
     ) -> None:
         self._connection.execute(
-            update(stripe_calls)
-            .where(stripe_calls.c.key == key)
-            .values(state=state, stripe_object=stripe_object, error=error and error[:400])
+            _CLOSE,
+            {
+                "the_key": key,
+                "state": state,
+                "stripe_object": stripe_object,
+                "error": error and error[:400],
+            },
         )
 
     def of_order(self, order_id: str) -> Sequence[CallRecord]:
@@ -58,12 +72,7 @@ class SqlCalls:
         ]
 
     def _latest(self, purpose: str) -> Row[Any] | None:
-        return self._connection.execute(
-            select(stripe_calls)
-            .where(stripe_calls.c.purpose == purpose)
-            .order_by(stripe_calls.c.number.desc())
-            .limit(1)
-        ).first()
+        return self._connection.execute(_LATEST, {"the_purpose": purpose}).first()
 
     def _add(
         self, purpose: str, number: int, order_id: str, since: datetime, machine_now: datetime
@@ -78,7 +87,7 @@ class SqlCalls:
             "sent_at": machine_now,
         }
         try:
-            self._connection.execute(insert(stripe_calls).values(row))
+            self._connection.execute(inserting(stripe_calls), row)
         except IntegrityError:  # somebody else works at the same: what they send is ours, too
             latest = self._latest(purpose)
             assert latest is not None

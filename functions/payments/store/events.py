@@ -3,13 +3,20 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from functions.payments.model import EventRecord
 from functions.payments.store.tables import stripe_events
+from shared.sql.many import inserting
 
 _AT_ONCE = 200
+
+# Built once: to build one takes longer than SQLite needs to run it.
+_THE_ID: BindParameter[str] = bindparam("the_id")
+_RAW = select(stripe_events.c.raw).where(stripe_events.c.id == _THE_ID)
+_NOTE = update(stripe_events).where(stripe_events.c.id == _THE_ID)
+_SETTLE = _NOTE.where(stripe_events.c.outcome.is_(None))
 
 
 class SqlEvents:
@@ -20,32 +27,29 @@ class SqlEvents:
     def take_in(self, event_id: str, kind: str, about: str | None, raw: bytes) -> bool:
         try:
             self._connection.execute(
-                insert(stripe_events).values(
-                    id=event_id, type=kind[:64], about=about, raw=raw, received_at=self._now
-                )
+                inserting(stripe_events),
+                {
+                    "id": event_id,
+                    "type": kind[:64],
+                    "about": about,
+                    "raw": raw,
+                    "received_at": self._now,
+                },
             )
         except IntegrityError:
             return False
         return True
 
     def raw(self, event_id: str) -> bytes | None:
-        found = self._connection.scalar(
-            select(stripe_events.c.raw).where(stripe_events.c.id == event_id)
-        )
+        found = self._connection.scalar(_RAW, {"the_id": event_id})
         return None if found is None else bytes(found)
 
     def settle(self, event_id: str) -> bool:
-        settled = self._connection.execute(
-            update(stripe_events)
-            .where(stripe_events.c.id == event_id, stripe_events.c.outcome.is_(None))
-            .values(outcome="applied")
-        )
+        settled = self._connection.execute(_SETTLE, {"the_id": event_id, "outcome": "applied"})
         return settled.rowcount == 1
 
     def note(self, event_id: str, outcome: str) -> None:
-        self._connection.execute(
-            update(stripe_events).where(stripe_events.c.id == event_id).values(outcome=outcome)
-        )
+        self._connection.execute(_NOTE, {"the_id": event_id, "outcome": outcome})
 
     def waiting(self, received_before: datetime) -> Sequence[str]:
         return self._connection.scalars(

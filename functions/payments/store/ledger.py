@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from functions.payments.model import Account, LedgerRecord, Posting
 from functions.payments.store.tables import ledger
+from shared.sql.many import inserting
 
 
 class SqlLedger:
@@ -29,7 +30,7 @@ class SqlLedger:
         ]
         try:
             for row in rows:
-                self._connection.execute(insert(ledger).values(row))
+                self._connection.execute(inserting(ledger), row)
         except IntegrityError:
             return False
         return True

@@ -11,9 +11,9 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     bindparam,
-    insert,
     not_,
     or_,
     select,
@@ -23,8 +23,19 @@ from sqlalchemy.exc import IntegrityError
 
 from functions.payments.model import Intent, Payment, PaymentState
 from functions.payments.store.tables import payments
+from shared.sql.many import inserting
 
 _AT_ONCE = 50
+
+# Built once: to build one takes longer than SQLite needs to run it.
+_THE: BindParameter[Any] = bindparam("the_value")
+_BY_ORDER = select(payments).where(payments.c.order_id == _THE)
+_BY_INTENT = select(payments).where(payments.c.intent == _THE)
+_CHANGE = update(payments).where(payments.c.order_id == _THE)
+_PEND = _CHANGE.where(payments.c.state == "requested")
+_SUCCEED = _CHANGE.where(payments.c.state != "succeeded").values(
+    received=payments.c.received + bindparam("more")
+)
 
 
 class SqlPayments:
@@ -45,31 +56,39 @@ class SqlPayments:
         return self._opened(order_id, state="cancelled", cancel_asked=1)
 
     def find(self, order_id: str) -> Payment | None:
-        return self._one(payments.c.order_id == order_id)
+        return self._one(_BY_ORDER, order_id)
 
     def of_intent(self, intent: str) -> Payment | None:
-        return self._one(payments.c.intent == intent)
+        return self._one(_BY_INTENT, intent)
 
     def pend(self, order_id: str, intent: Intent) -> bool:
-        return self._move(
-            order_id,
-            payments.c.state == "requested",
-            state="pending",
-            intent=intent.id,
-            client_secret=intent.client_secret,
-            checked_at=self._now,
+        pended = self._connection.execute(
+            _PEND,
+            {
+                "the_value": order_id,
+                "state": "pending",
+                "intent": intent.id,
+                "client_secret": intent.client_secret,
+                "checked_at": self._now,
+                "moved_at": self._now,
+            },
         )
+        return pended.rowcount == 1
 
     def succeed(self, order_id: str, intent: str, received: int) -> bool:
-        return self._move(
-            order_id,
-            payments.c.state != "succeeded",
-            state="succeeded",
-            intent=intent,
-            received=payments.c.received + received,
-            declined=None,
-            reconciled_at=None,
+        succeeded = self._connection.execute(
+            _SUCCEED,
+            {
+                "the_value": order_id,
+                "more": received,
+                "state": "succeeded",
+                "intent": intent,
+                "declined": None,
+                "reconciled_at": None,
+                "moved_at": self._now,
+            },
         )
+        return succeeded.rowcount == 1
 
     def cancel(self, order_id: str) -> bool:
         return self._move(
@@ -155,13 +174,13 @@ class SqlPayments:
         }
         # Another transaction may have been faster; then its row is the payment.
         with suppress(IntegrityError):
-            self._connection.execute(insert(payments).values(row))
+            self._connection.execute(inserting(payments), row)
         payment = self.find(order_id)
         assert payment is not None
         return payment
 
-    def _one(self, where: ColumnElement[bool]) -> Payment | None:
-        row = self._connection.execute(select(payments).where(where)).first()
+    def _one(self, find: Select[Any], value: str) -> Payment | None:
+        row = self._connection.execute(find, {"the_value": value}).first()
         return None if row is None else _payment(row)
 
     def _move(self, order_id: str, *guards: ColumnElement[bool], **values: Any) -> bool:

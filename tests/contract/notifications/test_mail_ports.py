@@ -252,7 +252,7 @@ def test_a_mail_that_must_come_has_no_link_to_stop_it(provider: Provider) -> Non
 
 def test_a_mail_without_a_name_to_an_address_with_umlauts(provider: Provider) -> None:
     provider.port.send(a_mail(to="jörg@bücher.example", to_name=""), again=False)
-    assert provider.arrived()[0].to == "jörg@bücher.example"
+    assert provider.arrived()[0].to == "jörg@xn--bcher-kva.example"
 
 
 def test_a_name_cannot_add_a_header(provider: Provider) -> None:
@@ -321,7 +321,22 @@ def test_a_refusal_is_for_good_and_quotes_no_address(
     assert "anna" not in f"{caught.value}{caplog.text}".lower()
 
 
-@pytest.mark.parametrize("to", ["nobody", "@example.org", "anna@", "a\r\nb@example.org"])
+def test_smtp_needs_no_extension_for_a_domain_with_umlauts(certificate: Path) -> None:
+    with smtp_server(certificate) as server:
+        server.answers["EHLO"] = "250 mail.test"
+        smtp(server, f"smtp://127.0.0.1:{server.port}").send(
+            a_mail(to="anna@bücher.example"), again=False
+        )
+        assert len(server.taken) == 1
+        with pytest.raises(MailRefused, match="smtputf8-not-supported"):
+            smtp(server, f"smtp://127.0.0.1:{server.port}").send(
+                a_mail(to="jörg@example.org"), again=False
+            )
+
+
+@pytest.mark.parametrize(
+    "to", ["nobody", "@example.org", "anna@", "anna@a..b", "a\r\nb@example.org"]
+)
 def test_what_is_no_address_is_refused(certificate: Path, to: str) -> None:
     with smtp_server(certificate) as server:
         with pytest.raises(MailRefused) as caught:

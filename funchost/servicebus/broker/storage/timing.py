@@ -58,8 +58,8 @@ def _activate(transaction: Transaction, container: Container, row: int) -> None:
     )
 
 
-def release_session(transaction: Transaction, container: Container, session: str) -> None:
-    """Unlocks what a receiver left of its session."""
+def release_session(transaction: Transaction, container: Container, session: str) -> bool:
+    """Unlocks what a receiver left of its session. True where it has no message to receive."""
     rows = transaction.connection.execute(
         "SELECT id FROM message WHERE container = ? AND session = ? AND state IN (?, ?)"
         " AND session IS NOT NULL ORDER BY id",
@@ -67,6 +67,12 @@ def release_session(transaction: Transaction, container: Container, session: str
     ).fetchall()
     for (row,) in rows:
         unlock(transaction, container, row)
+    ready = transaction.connection.execute(
+        "SELECT 1 FROM message WHERE container = ? AND session = ? AND state = ?"
+        " AND session IS NOT NULL LIMIT 1",
+        (container.number, session, State.READY),
+    ).fetchone()
+    return ready is None
 
 
 def release_sessions(transaction: Transaction, container: Container) -> None:

@@ -165,6 +165,35 @@ async def test_a_renewed_session_stays(tmp_path: Path, namespace: Namespace) -> 
         assert not link.closed.done()
 
 
+async def test_a_message_that_comes_while_its_session_is_given_up_is_not_overlooked(
+    tmp_path: Path, namespace: Namespace
+) -> None:
+    async with running(tmp_path, namespace) as broker:
+        await broker.send("s", [message("0", session="a")])
+        link = await open_link(broker, "s", DELETE, session=NEXT_SESSION)
+        for number in range(5):
+            assert [body(each) for each in await link.take(1)] == [str(number)]
+            waiting = asyncio.ensure_future(open_link(broker, "s", DELETE, session=NEXT_SESSION))
+            await settled(broker)
+            await asyncio.gather(
+                link.receiver.close(), broker.send("s", [message(str(number + 1), session="a")])
+            )
+            link = await waiting
+
+
+async def test_what_a_session_still_holds_when_it_is_given_up_goes_to_who_waits(
+    tmp_path: Path, namespace: Namespace
+) -> None:
+    async with running(tmp_path, namespace) as broker:
+        await broker.send("s", [message(str(n), session="a") for n in range(2)])
+        first = await open_link(broker, "s", session=NEXT_SESSION)
+        await first.take(1)
+        waiting = asyncio.ensure_future(open_link(broker, "s", session=NEXT_SESSION))
+        await settled(broker)
+        await first.receiver.close()
+        assert await (await waiting).bodies() == ["0", "1"]
+
+
 async def test_the_next_session_is_one_with_messages_that_nobody_holds(
     tmp_path: Path, namespace: Namespace
 ) -> None:
