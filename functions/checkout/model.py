@@ -25,9 +25,11 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from shared.contracts.orders import Delivery
+from shared.contracts.payments import LARGEST_AMOUNT
 from shared.kit.errors import AppError, BadInput, Conflict, NotFound
 from shared.kit.isbn import Isbn, parse_isbn
 from shared.kit.money import Currency, Money
+from shared.kit.texts import storable
 
 OrderStatus = Literal[
     "validating",
@@ -159,7 +161,7 @@ class Item(Record):
     """`price` is what the buyer saw; where it is given, another price ends the checkout."""
 
     isbn: Annotated[Isbn, BeforeValidator(lambda text: parse_isbn(str(text)))]
-    quantity: Annotated[int, Field(ge=1, le=99)]
+    quantity: Annotated[int, Field(strict=True, ge=1, le=99)]
     price: Money | None = None
 
 
@@ -192,6 +194,7 @@ class Difference(Record):
         "price_changed",
         "not_served",
         "no_such_method",
+        "over_limit",
     ]
     available: int | None = None
     price: Money | None = None
@@ -249,16 +252,16 @@ class Refund(Record):
 
 
 class RefundLine(Record):
-    line: Annotated[int, Field(ge=1)]
-    quantity: Annotated[int, Field(ge=1, le=99)]
+    line: Annotated[int, Field(strict=True, ge=1, le=MOST_LINES)]
+    quantity: Annotated[int, Field(strict=True, ge=1, le=99)]
 
 
 class RefundRequest(Record):
     """An amount, or lines at the price that was paid for them."""
 
-    amount: Annotated[int | None, Field(ge=1, le=99_999_999)] = None
+    amount: Annotated[int | None, Field(strict=True, ge=1, le=LARGEST_AMOUNT)] = None
     lines: Annotated[tuple[RefundLine, ...], Field(max_length=MOST_LINES)] = ()
-    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    reason: Annotated[str, Field(min_length=1, max_length=200), storable(200)]
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "RefundRequest":

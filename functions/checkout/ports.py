@@ -47,6 +47,11 @@ class Orders(Protocol):
 
     def find(self, order_id: str) -> Order | None: ...
 
+    def claim(self, order_id: str) -> Order | None:
+        """`find` for those who decide by what they see: its other writers wait until this
+        transaction ends."""
+        ...
+
     def by_checkout(self, checkout_hash: str) -> Order | None: ...
 
     def by_number(self, number: str, email: str) -> Order | None:
@@ -54,7 +59,7 @@ class Orders(Protocol):
         ...
 
     def open_of_cart(self, cart_id: str) -> tuple[Order, str] | None:
-        """With the fingerprint of what it was asked to buy and where to send it."""
+        """With the fingerprint of what it was asked to buy and where to send it; claimed."""
         ...
 
     def status(self, order_id: str) -> OrderStatus | None: ...

@@ -11,8 +11,9 @@ from shared.kit.money import Currency
 REQUESTS = "payment-requests"
 TOPIC = "payments"
 
-Amount = Annotated[int, Field(ge=1, le=99_999_999)]
-"""Minor units, as far as Stripe takes them."""
+LARGEST_AMOUNT = 99_999_999
+"""Minor units: Stripe takes no more at once."""
+Amount = Annotated[int, Field(ge=1, le=LARGEST_AMOUNT)]
 
 
 class CreatePayment(Payload):

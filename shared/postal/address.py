@@ -13,14 +13,21 @@ from pydantic import (
 )
 
 from shared.contracts.orders import Delivery
+from shared.kit.texts import storable
 from shared.postal.countries import read_country
 from shared.postal.postcodes import read_postcode
 from shared.postal.regions import read_region
 
+_LONGEST = 100
 _LINE = StringConstraints(
-    strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]+$"
+    strip_whitespace=True,
+    min_length=1,
+    max_length=_LONGEST,
+    pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]+$",
 )
-Line = Annotated[str, _LINE, Field(json_schema_extra={"example": "221B Baker Street"})]
+Line = Annotated[
+    str, _LINE, storable(_LONGEST), Field(json_schema_extra={"example": "221B Baker Street"})
+]
 Country = Annotated[
     str,
     Field(max_length=10),

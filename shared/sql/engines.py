@@ -43,6 +43,7 @@ def sql_server(url: URL) -> Engine:
     pyodbc.pooling = False
     engine = create_engine(
         url,
+        hide_parameters=True,  # they may be somebody's name and address, and errors are logged
         pool_size=_POOL_SIZE,
         max_overflow=0,
         pool_timeout=_POOL_WAIT_SECONDS,
@@ -60,6 +61,7 @@ def _sqlite(url: URL, fsync_full: bool, *, pool_size: int, wait: int) -> Engine:
         raise ValueError("an SQLite database must be a file, since several processes share it")
     engine = create_engine(
         url,
+        hide_parameters=True,
         poolclass=QueuePool,
         pool_size=pool_size,
         max_overflow=0,

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event, insert, select
 
+from functions.checkout.model import RefundRequest, UnknownOrder
+from functions.checkout.store.tables import order_lines, orders
+from shared.kit.idempotency import Delivery
 from tests.support.buying import Buying, open_buying
 from tests.support.inventory import Shelves, a_book
+from tests.support.tsql import every_statement_is_tsql
 
 
 @pytest.fixture
@@ -65,3 +71,77 @@ def test_a_cart_whose_checkout_is_closing_gets_a_new_one_that_takes_over_its_cop
     assert (buying.order(late).status, buying.order(late).end_reason) == ("expired", "time_limit")
     waiting.pass_time()
     assert buying.order(again.order.id).status == "awaiting_payment"
+
+
+def test_who_decides_by_an_order_keeps_its_other_writers_waiting_on_sql_server(
+    buying: Buying,
+) -> None:
+    """Else a dispatch that was read before a cancel could move nothing, and be lost for good."""
+    with every_statement_is_tsql() as said:
+        order_id = buying.start(1).order.id
+        with buying.transactions.read() as transaction:
+            claimed, found = transaction.orders.claim(order_id), transaction.orders.find(order_id)
+    assert claimed == found
+    looks = [sql for sql in said if "FROM orders" in sql and "WHERE orders.id = " in sql]
+    assert sum("FROM orders WITH (UPDLOCK)" in sql for sql in looks) == 1
+
+
+@pytest.mark.parametrize("decide", ["news", "settle", "request_payment", "cancel_checkout", "cart"])
+def test_decisions_claim_the_order_that_they_read(buying: Buying, decide: str) -> None:
+    started = buying.start(1, cart="c").order.id
+    play = buying.play(started)
+    acts = {
+        "news": lambda: buying.pay(started),
+        "settle": lambda: buying.steps.settle(started),
+        "request_payment": lambda: buying.steps.request_payment(started),
+        "cancel_checkout": lambda: cancel(buying, started),
+        "cart": lambda: buying.start(1, cart="c"),
+    }
+    with every_statement_is_tsql() as said:
+        acts[decide]()
+    assert any("FROM orders WITH (UPDLOCK)" in sql for sql in said)
+    cancel(buying, started)
+    play.ring()
+    if decide != "news":
+        buying.payment_cancelled(started)
+    play.ring()
+
+
+def test_a_customer_may_have_more_orders_than_sql_server_takes_parameters(buying: Buying) -> None:
+    first = buying.start(1, customer="anna").order.id
+    with buying.database.write() as connection:
+        order = connection.execute(select(orders)).mappings().one()
+        line = connection.execute(select(order_lines)).mappings().one()
+        ids = [f"{number:032x}" for number in range(2100)]
+        connection.execute(
+            insert(orders),
+            [{**order, "id": one, "number": one[-12:], "checkout_hash": one} for one in ids],
+        )
+        connection.execute(insert(order_lines), [{**line, "order_id": one} for one in ids])
+    parameters: list[int] = []
+
+    def count(*said: Any) -> None:
+        parameters.append(len(said[3]))
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        with buying.transactions.read() as transaction:
+            found = transaction.orders.everything_of("anna")
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+    assert {one.id for one in found} == {first, *ids}
+    assert all(len(one.lines) == 1 for one in found)
+    assert max(parameters) < 2100
+
+
+def test_a_checkout_that_is_paid_and_not_yet_an_order_cannot_be_refunded(buying: Buying) -> None:
+    order_id = buying.start(1).order.id
+    play = buying.play(order_id)
+    buying.pay(order_id)
+    request = RefundRequest(amount=1, reason="too soon")
+    delivery = Delivery.of("staff", "refund", "key", request)
+    with pytest.raises(UnknownOrder):
+        buying.orders.refund(order_id, request, delivery)
+    play.ring()
+    assert buying.orders.refund(order_id, request, delivery).amount == 1
+    assert buying.order(order_id).status == "placed"

@@ -143,6 +143,25 @@ def test_nothing_is_sent_to_a_country_that_is_not_served(buying: Buying) -> None
     assert [one.reason for one in buying.order(order_id).differences] == ["not_served"]
 
 
+def test_an_order_of_more_than_can_be_paid_at_once_is_told_so(buying: Buying) -> None:
+    dear = {"amount": 50_000_000, "currency": "GBP"}
+    buying.shelves.put(a_book(8, price=dear), a_book(9, price=dear))
+    order_id = buying.start(8, 9, price=None).order.id
+    assert buying.play(order_id).is_over
+    order = buying.order(order_id)
+    assert order.status == "rejected"
+    assert [one.reason for one in order.differences] == ["over_limit"]
+    assert available(buying, 8) == 10
+
+
+def test_what_cost_nothing_cannot_be_paid_back(buying: Buying) -> None:
+    buying.shelves.put(a_book(8, format="ebook", price={"amount": 0, "currency": "GBP"}))
+    order_id = placed(buying, 3, 8, price=None)
+    free = RefundRequest.model_validate({"lines": ({"line": 2, "quantity": 1},), "reason": "torn"})
+    with pytest.raises(RefundTooLarge):
+        buying.orders.refund(order_id, free, delivery("key"))
+
+
 def test_of_two_who_want_the_last_copy_one_is_told_that_it_is_gone(buying: Buying) -> None:
     first, second = buying.start(2).order.id, buying.start(2).order.id
     for name in ("prepare", "reserve"):

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 from shared.contracts import shipping
 from shared.contracts.shipping import ShipmentDispatched
+from shared.kit import cursors
 from tests.conftest import Shop
 from tests.journeys.conftest import Arrive
 from tests.support.backstage import Staff, Till, announce, guest_link
@@ -109,6 +110,10 @@ def test_a_customer_pages_through_their_own_orders_newest_first(
         shown += [order["id"] for order in page["items"]]
         query = page["next_cursor"] and f"?limit=2&cursor={page['next_cursor']}"
     assert shown == bought[::-1]
+    for forged in ("2026-01-01T00:00:00", "0001-01-01T00:00:00+23:59", "today"):
+        cursor = cursors.encode(cursors.fingerprint("orders"), (forged, "0"))
+        refused = anna.ask("GET", f"orders?cursor={cursor}", status=400)
+        assert "cursor" in refused["errors"][0]["pointer"]
 
 
 def test_one_line_is_refunded_once_for_each_of_its_copies(arrive: Arrive, staff: Staff) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.sql.database import Database
@@ -162,3 +162,10 @@ def test_other_errors_are_raised_at_once(database: Database, pauses: list[float]
     with pytest.raises(OperationalError):
         failing(1, server_fault("42000", 102), database)
     assert pauses == []
+
+
+def test_an_error_does_not_quote_what_was_to_be_stored(database: Database) -> None:
+    statement = text("INSERT INTO counter VALUES (CASE WHEN :email = '' THEN 1 END)")
+    with pytest.raises(IntegrityError) as error, database.write() as connection:
+        connection.execute(statement, {"email": "anna@example.org"})
+    assert "anna" not in str(error.value)

@@ -185,7 +185,7 @@ class News:
         def work(transaction: Transaction) -> None:
             if not transaction.inbox.is_new(envelope.id):
                 return
-            order = transaction.orders.find(order_id)
+            order = transaction.orders.claim(order_id)
             if order is None:
                 log.error("event.unknown_order", kind=envelope.type, order_id=order_id)
                 return

@@ -104,7 +104,8 @@ class OrderBook:
         """
 
         def work(transaction: Transaction) -> Order:
-            order = transaction.orders.by_checkout(checkout_hash)
+            found = transaction.orders.by_checkout(checkout_hash)
+            order = None if found is None else transaction.orders.claim(found.id)
             if order is None:
                 raise UnknownCheckout("There is no such checkout; look at its id.")
             if order.status == "confirming" or order.status in PLACED:
@@ -145,11 +146,14 @@ class OrderBook:
 
         def work(transaction: Transaction) -> Refund:
             def effect() -> Refund:
-                order = _found(transaction, order_id)
+                order = transaction.orders.claim(order_id)
+                if order is None or _is_checkout(order):
+                    # Money that was given back already must not place an order.
+                    raise UnknownOrder("There is no such order.")
                 amount = request.amount or _lines_worth(order, request)
                 lines = {line.line: line.quantity for line in request.lines}
                 refund_id = None
-                if transaction.orders.claim_lines(order_id, lines):
+                if amount and transaction.orders.claim_lines(order_id, lines):
                     refund_id = request_refund(transaction, order_id, amount, request.reason)
                 if refund_id is None:
                     left = order.captured - order.refund_requested
@@ -235,9 +239,14 @@ def _own(transaction: Transaction, order_id: str, viewer: Viewer) -> Order:
         viewer.order_id == order.id
         or (viewer.customer_id is not None and viewer.customer_id == order.customer_id)
     )
-    if order is None or not is_own or (order.placed_at is None and order.status in OPEN):
+    if order is None or not is_own or _is_checkout(order):
         raise UnknownOrder("There is no such order among yours.")
     return order
+
+
+def _is_checkout(order: Order) -> bool:
+    """It is under way to become an order, and may come to nothing."""
+    return order.placed_at is None and order.status in OPEN
 
 
 def _found(transaction: Transaction, order_id: str) -> Order:
@@ -271,7 +280,11 @@ def _lines_worth(order: Order, request: RefundRequest) -> int:
 
 def place_of(text: object, order_id: object) -> Place:
     """From a cursor's values. Raises ValueError."""
-    return datetime.fromisoformat(str(text)), str(order_id)
+    created_at = datetime.fromisoformat(str(text))
+    # A cursor can be forged: only what `cursor_of` writes is a time that a row can have.
+    if created_at.utcoffset() != timedelta(0):
+        raise ValueError("a cursor's time is in UTC")
+    return created_at, str(order_id)
 
 
 def cursor_of(order: Order) -> tuple[str, str]:

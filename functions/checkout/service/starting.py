@@ -27,13 +27,25 @@ from functions.checkout.ports import NewOrder, OpenCartTaken, Transaction, Trans
 from shared.contracts.carts import CartSnapshot
 from shared.contracts.orders import Delivery as Destination
 from shared.contracts.shipping import Addresses
+from shared.kit.errors import BadInput
 from shared.kit.idempotency import Delivery, once
 from shared.kit.money import Currency
+from shared.kit.texts import units
 from shared.postal.address import PostalAddress
 
 _SIGNS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Without those that are read or heard as another one."""
-_EMAIL = r"^[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,255}$"
+_LONGEST_EMAIL = 320
+_NO_EMAIL = r"@\s,;:<>()\[\]\\\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+"""What would make two addresses of one in a mail's header, or another one to the eye."""
+_EMAIL = rf"^[^{_NO_EMAIL}]{{1,64}}@[^{_NO_EMAIL}\"]{{1,255}}$"
+
+
+def _storable_email(email: str) -> str:
+    # It is looked up by its folded form, which may be longer than what was typed.
+    if max(units(email), units(email.casefold())) > _LONGEST_EMAIL:
+        raise ValueError(f"should have at most {_LONGEST_EMAIL} characters")
+    return email
 
 
 def _no_item_twice(items: tuple[Item, ...] | None) -> tuple[Item, ...] | None:
@@ -48,7 +60,9 @@ class CheckoutRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    email: Annotated[str, Field(max_length=320, pattern=_EMAIL)]
+    email: Annotated[
+        str, Field(max_length=_LONGEST_EMAIL, pattern=_EMAIL), AfterValidator(_storable_email)
+    ]
     shipping_address: PostalAddress | None = None
     address_id: Annotated[str | None, Field(min_length=1, max_length=64)] = None
     shipping_method: Literal["standard", "express"]
@@ -57,7 +71,9 @@ class CheckoutRequest(BaseModel):
         Field(min_length=1, max_length=MOST_LINES),
         AfterValidator(_no_item_twice),
     ] = None
-    locale: Annotated[str, Field(pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] = "en-GB"
+    locale: Annotated[str, Field(max_length=20, pattern="^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")] = (
+        "en-GB"
+    )
 
     @model_validator(mode="after")
     def _one_address(self) -> "CheckoutRequest":
@@ -149,6 +165,7 @@ class Starting:
     ) -> _Answer:
         if destination is None:
             raise UnknownAddress.at("address_id", "is none of yours", "body")
+        self._check_currency(request.items or ())
         cart_id, items = _wanted(request, cart)
         fingerprint = _fingerprint(request, destination, items)
         orders = transaction.orders
@@ -186,6 +203,12 @@ class Starting:
         orders.tell(order_id, "started")
         to_wake = None if former is None else former.id
         return _Answer(order_id=order_id, is_new=True, to_wake=to_wake)
+
+    def _check_currency(self, items: Sequence[Item]) -> None:
+        for place, item in enumerate(items):
+            if item.price is not None and item.price.currency != self._currency:
+                what = f"is not {self._currency}, in which the shop sells"
+                raise BadInput.at(f"items/{place}/price/currency", what, "body")
 
     def _check_limits(
         self,

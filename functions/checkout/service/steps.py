@@ -22,7 +22,7 @@ from functions.checkout.service.cancelling import refuse_cancel
 from functions.checkout.service.events import cancelled, placed
 from functions.checkout.service.refunding import give_back
 from shared.contracts.catalogue import BookQuote, HoldClosed, HoldLine, Holds, Quotes
-from shared.contracts.payments import REQUESTS, CancelPayment, CreatePayment
+from shared.contracts.payments import LARGEST_AMOUNT, REQUESTS, CancelPayment, CreatePayment
 from shared.contracts.shipping import Parcel, Rate, Rates, Voids
 from shared.kit.isbn import Isbn
 from shared.telemetry import get_logger
@@ -71,6 +71,8 @@ class Steps:
         if rate is None:
             return self._reject(order, differences)
         lines, sums = _priced(order, quotes, rate)
+        if sums["total"] > LARGEST_AMOUNT:
+            return self._reject(order, [Difference(line=None, isbn=None, reason="over_limit")])
 
         def work(transaction: Transaction) -> str:
             if transaction.orders.move(order_id, "validating", "reserving", **sums):
@@ -117,7 +119,7 @@ class Steps:
         """Until when can be paid, in ISO 8601; or `cancelled`."""
 
         def work(transaction: Transaction) -> str | None:
-            order = transaction.orders.find(order_id)
+            order = transaction.orders.claim(order_id)
             assert order is not None
             if order.status not in OPEN:
                 return "cancelled"
@@ -305,7 +307,7 @@ def _priced(
 
 def _decide(transaction: Transaction, order_id: str) -> str:
     orders = transaction.orders
-    order = orders.find(order_id)
+    order = orders.claim(order_id)
     assert order is not None
     if order.status != "awaiting_payment":
         return order.status
@@ -364,7 +366,7 @@ def _lose(transaction: Transaction, order_id: str) -> str:
 
 def _cancel(transaction: Transaction, order_id: str) -> str:
     """After shipping let go of it: refund first, then the order ends and inventory restocks."""
-    order = transaction.orders.find(order_id)
+    order = transaction.orders.claim(order_id)
     assert order is not None
     if order.status != "cancelling":
         return order.status

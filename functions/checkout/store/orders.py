@@ -1,7 +1,7 @@
 """Orders as rows: each change is one conditional UPDATE, and its row count says who won."""
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
+    Select,
     and_,
     bindparam,
     case,
@@ -157,6 +158,10 @@ class SqlOrders:
     def find(self, order_id: str) -> Order | None:
         return self._by(orders.c.id, order_id)
 
+    def claim(self, order_id: str) -> Order | None:
+        # SQLite's writers follow each other anyway; SQL Server has to be told.
+        return self._one(orders.c.id == order_id, claimed=True)
+
     def by_checkout(self, checkout_hash: str) -> Order | None:
         return self._by(orders.c.checkout_hash, checkout_hash)
 
@@ -164,7 +169,7 @@ class SqlOrders:
         return self._one(and_(orders.c.number == number, orders.c.email_key == email.casefold()))
 
     def open_of_cart(self, cart_id: str) -> tuple[Order, str] | None:
-        row = self._connection.execute(_FIND["open_cart"], {"the_value": cart_id}).first()
+        row = self._connection.execute(_claimed(orders.c.open_cart == cart_id)).first()
         return None if row is None else (self._with_lines([row])[0], row.fingerprint)
 
     def status(self, order_id: str) -> OrderStatus | None:
@@ -380,10 +385,8 @@ class SqlOrders:
         return forgotten.rowcount
 
     def versions(self, order_ids: Collection[str]) -> Mapping[str, int]:
-        wanted = list(order_ids)
         found: dict[str, int] = {}
-        for start in range(0, len(wanted), _AT_ONCE):
-            some = wanted[start : start + _AT_ONCE]
+        for some in _in_parts(list(order_ids)):
             rows = self._connection.execute(
                 select(orders.c.id, orders.c.version).where(orders.c.id.in_(some))
             )
@@ -433,8 +436,9 @@ class SqlOrders:
     def _moved_on(self) -> dict[str, Any]:
         return {"version": orders.c.version + 1, "updated_at": self._now}
 
-    def _one(self, condition: Any) -> Order | None:
-        rows = self._connection.execute(select(orders).where(condition)).all()
+    def _one(self, condition: ColumnElement[bool], *, claimed: bool = False) -> Order | None:
+        statement = _claimed(condition) if claimed else select(orders).where(condition)
+        rows = self._connection.execute(statement).all()
         found = self._with_lines(rows)
         return found[0] if found else None
 
@@ -447,15 +451,26 @@ class SqlOrders:
 
     def _with_lines(self, rows: Sequence[Row[Any]]) -> list[Order]:
         lines: dict[str, list[Line]] = {row.id: [] for row in rows}
-        if rows:
+        for some in _in_parts(list(lines)):
             found = self._connection.execute(
                 select(order_lines)
-                .where(order_lines.c.order_id.in_(list(lines)))
+                .where(order_lines.c.order_id.in_(some))
                 .order_by(order_lines.c.order_id, order_lines.c.line)
             )
             for line in found:
                 lines[line.order_id].append(_line(line))
         return [_order(row, tuple(lines[row.id])) for row in rows]
+
+
+def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """SQL Server takes 2,100 parameters in one statement."""
+    for start in range(0, len(ids), _AT_ONCE):
+        yield ids[start : start + _AT_ONCE]
+
+
+def _claimed(condition: ColumnElement[bool]) -> Select[Any]:
+    """Rows that nobody else changes, from this look until the transaction's end."""
+    return select(orders).where(condition).with_hint(orders, "WITH (UPDLOCK)", "mssql")
 
 
 _LINE_FIELDS = tuple(name for name in Line.model_fields if name != "isbn")

@@ -68,10 +68,7 @@ class Reconciliation:
         for order_id in work.hanging:
             self._try(order_id, partial(self._check, order_id))
         for refund in work.refunds:
-            if refund.state == "requested":
-                self._try(refund.order_id, partial(self._requests.resume_refund, refund))
-            else:
-                self._try(refund.order_id, partial(self._look_at, refund.intent))
+            self._try(refund.order_id, partial(self._check_refund, refund))
         for order_id in work.unreconciled:
             self._try(order_id, partial(self._compare, order_id))
 
@@ -80,9 +77,11 @@ class Reconciliation:
             step()
         except GatewayError as error:
             log.warning("payment.not_reconciled", order_id=order_id, reason=str(error))
+        except Exception as error:  # one that fails must not keep the others waiting
+            log.error("payment.not_reconciled", order_id=order_id, exc_info=error)
 
     def _check(self, order_id: str) -> None:
-        payment = self._find(order_id)
+        payment = self._asked_now(order_id)
         if payment is None:
             return
         if payment.intent is None:
@@ -91,10 +90,16 @@ class Reconciliation:
             self._apply(self._gateway.intent(payment.intent))
             if payment.cancel_asked:
                 self._requests.cancel(CancelPayment(order_id=order_id))
-        self._transactions.run(lambda transaction: transaction.payments.checked(order_id))
+
+    def _check_refund(self, refund: Refund) -> None:
+        self._transactions.run(lambda transaction: transaction.refunds.checked(refund.id))
+        if refund.state == "requested":
+            self._requests.resume_refund(refund)
+        else:
+            self._look_at(refund.intent)
 
     def _compare(self, order_id: str) -> None:
-        payment = self._find(order_id)
+        payment = self._asked_now(order_id)
         if payment is None or payment.intent is None:
             return
         self._look_at(payment.intent)
@@ -133,5 +138,11 @@ class Reconciliation:
     def _apply(self, intent: Intent) -> None:
         self._transactions.run(lambda transaction: apply_intent(transaction, self._reports, intent))
 
-    def _find(self, order_id: str) -> Payment | None:
-        return self._transactions.look(lambda transaction: transaction.payments.find(order_id))
+    def _asked_now(self, order_id: str) -> Payment | None:
+        """Noted before Stripe is asked: what fails goes behind all others that wait."""
+
+        def work(transaction: Transaction) -> Payment | None:
+            transaction.payments.checked(order_id)
+            return transaction.payments.find(order_id)
+
+        return self._transactions.run(work)

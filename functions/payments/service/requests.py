@@ -214,12 +214,13 @@ class Requests:
         if payment.intent is None or payment.currency is None or payment.state != "succeeded":
             self._deny(transaction, payment, request, "payment_not_captured")
             return None
-        if not transaction.payments.promise_refund(request.order_id, request.amount):
-            self._deny(transaction, payment, request, "amount_too_large")
-            return None
-        refund, _ = transaction.refunds.open(
+        # Its row first: of two that come at once, one promises the money.
+        refund, is_new = transaction.refunds.open(
             self._refund(request, payment, payment.intent, payment.currency)
         )
+        if is_new and not transaction.payments.promise_refund(request.order_id, request.amount):
+            self._refuse(transaction, refund, "amount_too_large")
+            return None
         return refund
 
     def _deny(
@@ -229,10 +230,12 @@ class Requests:
         refund = self._refund(request, payment, payment.intent or "none", payment.currency or "XXX")
         _, is_new = transaction.refunds.open(refund)
         if is_new:
-            transaction.refunds.move(refund.id, ("requested",), "failed", None, code)
-            announce_refund_failed(
-                transaction, payment.order_id, payment.payment_id, refund.id, code
-            )
+            self._refuse(transaction, refund, code)
+
+    @staticmethod
+    def _refuse(transaction: Transaction, refund: Refund, code: str) -> None:
+        transaction.refunds.move(refund.id, ("requested",), "failed", None, code)
+        announce_refund_failed(transaction, refund.order_id, refund.payment_id, refund.id, code)
 
     @staticmethod
     def _refund(request: RefundPayment, payment: Payment, intent: str, currency: str) -> Refund:

@@ -74,7 +74,10 @@ class StripeEvents:
             lambda transaction: transaction.events.waiting(received_before)
         )
         for event_id in waiting:
-            self.apply(event_id)
+            try:
+                self.apply(event_id)
+            except Exception as error:  # one that fails must not keep the others waiting
+                log.error("stripe.event_not_applied", event_id=event_id, exc_info=error)
         return len(waiting)
 
     def forget(self, older_than: timedelta) -> int:

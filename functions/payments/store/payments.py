@@ -149,7 +149,7 @@ class SqlPayments:
                 not_(_is_open()),
                 payments.c.intent.is_not(None),
             )
-            .order_by(payments.c.moved_at)
+            .order_by(payments.c.checked_at, payments.c.order_id)
             .limit(_AT_ONCE)
         ).all()
 

@@ -81,8 +81,13 @@ class SqlRefunds:
         )
         return moved.rowcount == 1
 
+    def checked(self, refund_id: str) -> None:
+        self._connection.execute(
+            update(refunds).where(refunds.c.id == refund_id).values(moved_at=self._now)
+        )
+
     def of_order(self, order_id: str) -> Sequence[Refund]:
-        return self._all(refunds.c.order_id == order_id)
+        return self._all(refunds.c.order_id == order_id, order=refunds.c.requested_at)
 
     def hanging(self, requested_before: datetime, pending_before: datetime) -> Sequence[Refund]:
         waiting: BindParameter[Any] = bindparam(
@@ -92,19 +97,19 @@ class SqlRefunds:
             and_(refunds.c.state == "requested", refunds.c.moved_at < requested_before),
             refunds.c.moved_at < pending_before,
         )
-        return self._all(refunds.c.state.in_(waiting), late)
+        return self._all(refunds.c.state.in_(waiting), late, order=refunds.c.moved_at)
 
     def _one(self, where: ColumnElement[bool]) -> Refund | None:
         row = self._connection.execute(select(*_REFUND).join_from(refunds, payments).where(where))
         found = row.first()
         return None if found is None else _refund(found)
 
-    def _all(self, *where: ColumnElement[bool]) -> Sequence[Refund]:
+    def _all(self, *where: ColumnElement[bool], order: ColumnElement[Any]) -> Sequence[Refund]:
         rows = self._connection.execute(
             select(*_REFUND)
             .join_from(refunds, payments)
             .where(*where)
-            .order_by(refunds.c.requested_at, refunds.c.id)
+            .order_by(order, refunds.c.id)
             .limit(_AT_ONCE)
         )
         return [_refund(row) for row in rows]

@@ -134,7 +134,8 @@ class SdkGateway:
             stripe.WebhookSignature.verify_header(
                 body, signature, self._webhook_secret, SIGNATURE_TOLERANCE_SECONDS
             )
-        except (stripe.SignatureVerificationError, UnicodeDecodeError):
+        except (stripe.SignatureVerificationError, UnicodeDecodeError, TypeError):
+            # TypeError: a signature with other signs than ASCII's cannot be compared.
             raise BadSignature from None
 
     def read(self, body: bytes) -> Notice:

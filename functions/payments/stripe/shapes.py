@@ -55,11 +55,21 @@ def notice_from(event: Mapping[str, Any], *, livemode: bool) -> Notice:
             refund=refund_from(about) if kind == "refund" else None,
             about=_named(about),
         )
+        if not isinstance(notice.kind, str) or not isinstance(notice.id, str):
+            raise TypeError("id and type are texts")
         if not 0 < len(notice.id) <= _LONGEST_ID:
             raise ValueError("its id has no sensible length")
+        for amount in _amounts(notice):
+            if type(amount) is not int or not 0 <= amount < 2**63:
+                raise ValueError("an amount counts minor units")
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"a part is missing or wrong: {error}") from None
     return notice
+
+
+def _amounts(notice: Notice) -> list[Any]:
+    intent = [] if notice.intent is None else [notice.intent.amount, notice.intent.received]
+    return intent if notice.refund is None else [*intent, notice.refund.amount]
 
 
 def _named(about: Mapping[str, Any]) -> str | None:

@@ -69,6 +69,7 @@ class SqlAddresses:
         )
 
     def forget(self, customer: CustomerId) -> None:
+        self._touch(customer)  # else an address could be added between the two
         self._connection.execute(delete(addresses).where(addresses.c.customer_id == customer))
         self._connection.execute(
             delete(address_books).where(address_books.c.customer_id == customer)

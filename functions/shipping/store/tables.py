@@ -23,7 +23,7 @@ metadata = service_metadata()
 address_books = Table(
     "address_books",
     metadata,
-    Column("customer_id", exact(200), primary_key=True),
+    Column("customer_id", exact(255), primary_key=True),
     Column("default_id", String(32)),
     Column("version", Integer, nullable=False),
 )

@@ -40,6 +40,9 @@ def test_a_customer_switches_news_off_and_on(caller: Caller) -> None:
     assert json.loads(caller.send("notifications_get_preferences", token="eve").get_body()) == said
     other = json.loads(caller.send("notifications_get_preferences", token="ada").get_body())
     assert all(other.values())
+    fewer = {**shown, "delayed": False}
+    caller.send("notifications_replace_preferences", fewer, token="eve")
+    assert json.loads(caller.send("notifications_get_preferences", token="eve").get_body()) == fewer
     caller.send("notifications_replace_preferences", {}, token="eve")
     assert json.loads(caller.send("notifications_get_preferences", token="eve").get_body()) == shown
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from functions.payments.model import GatewayError, OutcomeUnknown, Posting
+from functions.payments.model import GatewayError, Intent, OutcomeUnknown, Posting, Refund
+from functions.payments.ports import Transaction
 from tests.support.payments import Till, new_order
 
 A_WHILE = timedelta(minutes=3)
@@ -120,5 +121,70 @@ def test_one_that_stripe_does_not_answer_keeps_none_of_the_others_back(till: Til
     settle(till)
     states = {till.payment(first).state, till.payment(second).state}
     assert states == {"pending", "succeeded"}
-    till.reconciliation.run()
+    settle(till)
     assert {till.payment(one).state for one in (first, second)} == {"succeeded"}
+
+
+def test_an_event_that_cannot_be_applied_keeps_nothing_else_waiting(till: Till) -> None:
+    order = new_order()
+    payment = till.create(order)
+    refund = {"object": "refund", "id": "re_0", "payment_intent": payment.intent, "amount": 0}
+    about = {**refund, "currency": "gbp", "status": "succeeded"}
+    event = {"id": f"evt_{order}", "object": "event", "livemode": False, "type": "refund.created"}
+    till.events.take_in(*till.stripe.sign({**event, "data": {"object": about}}))
+    till.clock.advance(timedelta(seconds=1))
+    till.pay(order)
+    for told in till.stripe_events(order):
+        till.events.take_in(*till.stripe.sign(told))
+    till.clock.advance(timedelta(seconds=61))
+    till.reconciliation.run()
+    assert till.payment(order).state == "succeeded"
+
+
+def test_payments_that_stripe_does_not_know_keep_no_other_waiting(till: Till) -> None:
+    def lose(transaction: Transaction) -> None:
+        for number in range(60):
+            lost = transaction.payments.open(new_order(), "B-0", 100, "GBP")
+            gone = Intent(f"pi_gone_{number}", "s", 100, "GBP", "processing", 0, None)
+            transaction.payments.pend(lost.order_id, gone)
+
+    till.transactions.run(lose)
+    till.clock.advance(timedelta(seconds=1))
+    order = new_order()
+    till.create(order)
+    till.pay(order)
+    settle(till)
+    settle(till)
+    assert till.payment(order).state == "succeeded"
+
+
+def test_refunds_that_a_bank_sits_on_keep_no_other_waiting(till: Till) -> None:
+    order = new_order()
+    paid = till.paid(order)
+    assert paid.intent is not None
+
+    def sit_on(transaction: Transaction) -> None:
+        for number in range(60):
+            transaction.refunds.open(
+                Refund(
+                    id=f"{order}-{number}",
+                    order_id=order,
+                    payment_id=paid.payment_id,
+                    intent=paid.intent or "",
+                    amount=1,
+                    currency="GBP",
+                    reason="a torn page",
+                    state="pending",
+                    provider_id=None,
+                    counts=False,
+                )
+            )
+
+    till.transactions.run(sit_on)
+    till.clock.advance(timedelta(hours=1))
+    till.stripe.order("faults", kind="rate_limit", method="POST", path="/v1/refunds")
+    with pytest.raises(GatewayError):
+        till.refund(order, f"{order}-r", 500)
+    settle(till)
+    settle(till)
+    assert till.payment(order).refunded == 500

@@ -12,7 +12,7 @@ down_revision = None
 def upgrade() -> None:
     op.create_table(
         "address_books",
-        sa.Column("customer_id", exact(200), nullable=False),
+        sa.Column("customer_id", exact(255), nullable=False),
         sa.Column("default_id", sa.String(length=32), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("customer_id", name=op.f("pk_address_books")),
@@ -20,7 +20,7 @@ def upgrade() -> None:
     op.create_table(
         "addresses",
         sa.Column("id", sa.String(length=32), nullable=False),
-        sa.Column("customer_id", exact(200), nullable=False),
+        sa.Column("customer_id", exact(255), nullable=False),
         sa.Column("name", sa.Unicode(length=100), nullable=False),
         sa.Column("line1", sa.Unicode(length=100), nullable=False),
         sa.Column("line2", sa.Unicode(length=100), nullable=True),
