@@ -1,11 +1,22 @@
 import sys
 
-try:
-    from funchost.cli import main
-except ModuleNotFoundError as error:
-    sys.exit(
-        f"funchost needs the package {error.name}; `pip install -r requirements-dev.txt` has it."
-    )
+NEEDED = ("azure", "httptools", "starlette", "uvicorn", "uvloop")
+
+
+def run() -> int:
+    try:
+        from funchost.cli import main
+
+        return main()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in NEEDED:
+            raise
+        sys.exit(
+            f"funchost needs the package {package}. The shop's own Python has it, .venv/bin/python,"
+            " which `python3 dev.py` makes; elsewhere, `pip install -r requirements-dev.txt`."
+        )
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -136,9 +136,11 @@ def _start(given: argparse.Namespace) -> int:
     )
     if not local.found:
         log.host("local.settings.json not found: only the process environment is used.")
-    for name in skipped:
+    if skipped:
+        names = ", ".join(f"'{name}'" for name in skipped)
+        they_are = "it's" if len(skipped) == 1 else "they're"
         console.line(
-            f"Skipping '{name}' from local settings as it's already defined in current "
+            f"Skipping {names} from local settings as {they_are} already defined in current "
             "environment variables."
         )
     if command.workers == 1:

@@ -199,6 +199,9 @@ def tour(shopper: Shopper, subject: str) -> str:
     return str(order["id"])
 
 
+_RESET = """-d '{"reset": true}'"""
+
+
 def to_the_door(shopper: Shopper, subject: str, order_id: str, sandbox: str) -> None:
     """Moves the shop's clock until the parcel has come, and reads the mails on the way. Raises
     OffTheRouteError."""
@@ -222,6 +225,7 @@ def to_the_door(shopper: Shopper, subject: str, order_id: str, sandbox: str) -> 
     shopper.api("GET", parcels, show=_parcels)
     read_mail(shopper, subject, "has been delivered", sandbox)
     print(f"The mails: {sandbox}/mailbox?to={mail_of(subject)}")
+    print(f"The shop's clock stays ahead. To reset it: curl -X POST {sandbox}/admin/clock {_RESET}")
 
 
 def read_mail(shopper: Shopper, subject: str, about: str, sandbox: str) -> None:

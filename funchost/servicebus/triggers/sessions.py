@@ -13,6 +13,9 @@ from funchost.servicebus.triggers.renewal import LockRenewal
 
 __all__ = ["SessionDispatcher"]
 
+_ASKED_FOR_AT_ONCE = 4
+"""To wait for a session takes a client of the SDK a connection, which is dear."""
+
 
 class SessionDispatcher:
     """A session is held until it had no message for `sessionIdleTimeout`. A message that fails
@@ -25,7 +28,8 @@ class SessionDispatcher:
 
     async def run(self, source: MessageSource) -> None:
         count = self._handling.options.max_concurrent_sessions
-        loops = [asyncio.create_task(self._serve_sessions(source)) for _ in range(count)]
+        asking = asyncio.Semaphore(_ASKED_FOR_AT_ONCE)
+        loops = [asyncio.create_task(self._serve_sessions(source, asking)) for _ in range(count)]
         try:
             await asyncio.gather(*loops)
         finally:
@@ -36,9 +40,10 @@ class SessionDispatcher:
     async def finish(self) -> None:
         await self._begun.finish()
 
-    async def _serve_sessions(self, source: MessageSource) -> None:
+    async def _serve_sessions(self, source: MessageSource, asking: asyncio.Semaphore) -> None:
         while True:
-            session = await source.next_session(self._handling.options.retry.try_timeout)
+            async with asking:
+                session = await source.next_session(self._handling.options.retry.try_timeout)
             if session is None:
                 continue
             serving = _Serving(session, self._handling, self._begun, self._is_batched)

@@ -46,6 +46,6 @@ def shown(transaction: Transaction, isbn: Isbn, cdn: str) -> WrittenBook:
 
 def _stale(former: StoredEdition) -> PreconditionFailed:
     return PreconditionFailed(
-        "The book was changed after you read it; read it again.",
+        "If-Match is not the ETag that the book has now; read it again and send that.",
         headers={"ETag": etag(former.version, former.stock_version)},
     )
