@@ -7,12 +7,13 @@ import json
 import random
 import secrets
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from sandbox.kept import Kept
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS shipments (id TEXT PRIMARY KEY, tracker TEXT UNIQUE, body TEXT NOT NULL);
@@ -48,46 +49,21 @@ def written(moment: datetime) -> str:
 
 
 class State:
-    """Opened at the first use. `now` is business time."""
+    """`now` is business time."""
 
     def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
-        self._file = folder / "sandbox" / "carrier.db"
+        self._kept = Kept(folder / "sandbox" / "carrier.db", _SCHEMA)
         self._now = now
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
         self.chance = random.Random()  # noqa: S311 - it shuffles webhooks
 
     @contextmanager
     def transaction(self) -> Iterator["Transaction"]:
         """Committed at the end of the block, or nothing of it."""
-        with self._lock:
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield Transaction(connection, self._now(), self.chance)
-            except BaseException:
-                connection.rollback()
-                raise
-            connection.commit()
+        with self._kept.transaction() as connection:
+            yield Transaction(connection, self._now(), self.chance)
 
     def close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(
-                self._file, timeout=10, isolation_level=None, check_same_thread=False
-            )
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_SCHEMA)
-            self._connection = connection
-        return self._connection
+        self._kept.close()
 
 
 class Transaction:

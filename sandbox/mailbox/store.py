@@ -2,12 +2,12 @@
 
 import json
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from sandbox.kept import Kept
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -30,16 +30,14 @@ Message = dict[str, Any]
 
 
 class Messages:
-    """Each call is one transaction; opened at the first use."""
+    """Each call is one transaction."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "sandbox" / "mailbox.db"
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._kept = Kept(folder / "sandbox" / "mailbox.db", _SCHEMA)
 
     def take(self, said: Mapping[str, Any]) -> bool:
         """False where a mail with this id is there already; it stays as it came first."""
-        with self._transaction() as sql:
+        with self._kept.transaction() as sql:
             known = sql.execute(
                 "UPDATE messages SET times = times + 1 WHERE id = ?", (said["id"],)
             ).rowcount
@@ -51,7 +49,7 @@ class Messages:
             return not known
 
     def newest(self, to: str | None) -> list[Message]:
-        with self._transaction() as sql:
+        with self._kept.transaction() as sql:
             rows = sql.execute(
                 "SELECT body, received, times FROM messages WHERE ? IS NULL OR recipient = ?"
                 " ORDER BY sequence DESC LIMIT ?",
@@ -60,28 +58,28 @@ class Messages:
         return [_message(row) for row in rows]
 
     def one(self, identity: str) -> Message | None:
-        with self._transaction() as sql:
+        with self._kept.transaction() as sql:
             row = sql.execute(
                 "SELECT body, received, times FROM messages WHERE id = ?", (identity,)
             ).fetchone()
         return None if row is None else _message(row)
 
     def empty(self) -> None:
-        with self._transaction() as sql:
+        with self._kept.transaction() as sql:
             sql.execute("DELETE FROM messages")
 
     def order_fault(self, kind: str, calls: int, to: str) -> None:
-        with self._transaction() as sql:
+        with self._kept.transaction() as sql:
             sql.execute(
                 "INSERT INTO faults (kind, calls, recipient) VALUES (?, ?, ?)", (kind, calls, to)
             )
 
     def mend(self) -> None:
-        with self._transaction() as sql:
+        with self._kept.transaction() as sql:
             sql.execute("DELETE FROM faults")
 
     def faults(self) -> list[dict[str, Any]]:
-        with self._transaction() as sql:
+        with self._kept.transaction() as sql:
             rows = sql.execute(
                 "SELECT kind, calls, recipient AS 'to' FROM faults ORDER BY sequence"
             )
@@ -89,7 +87,7 @@ class Messages:
 
     def fault(self, to: str) -> str | None:
         """The kind of what is to go wrong with a mail to this recipient; it counts as used."""
-        with self._transaction() as sql:
+        with self._kept.transaction() as sql:
             row = sql.execute(
                 "SELECT sequence, kind, calls FROM faults WHERE instr(lower(?), lower(recipient))"
                 " ORDER BY sequence LIMIT 1",
@@ -104,35 +102,7 @@ class Messages:
             return str(row["kind"])
 
     def close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.rollback()
-                raise
-            connection.commit()
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(
-                self._file, timeout=10, isolation_level=None, check_same_thread=False
-            )
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_SCHEMA)
-            self._connection = connection
-        return self._connection
+        self._kept.close()
 
 
 def _message(row: sqlite3.Row) -> Message:

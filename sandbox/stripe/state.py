@@ -8,12 +8,13 @@ import random
 import secrets
 import sqlite3
 import string
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from sandbox.kept import Kept
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -57,47 +58,20 @@ def new_id(prefix: str) -> str:
 
 
 class State:
-    """Opened at the first use, for the sandbox may serve without anybody paying."""
-
     def __init__(self, folder: Path, enabled_events: frozenset[str] = _ALL_EVENTS) -> None:
         """`enabled_events`: the kinds that the webhook endpoint asked for; `*` is all."""
         self._enabled_events = enabled_events
-        self._file = folder / "sandbox" / "stripe.db"
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._kept = Kept(folder / "sandbox" / "stripe.db", _SCHEMA)
         self.chance = random.Random()  # noqa: S311 - it shuffles webhooks
 
     @contextmanager
     def transaction(self) -> Iterator["Transaction"]:
         """Committed at the end of the block, or nothing of it."""
-        with self._lock:
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield Transaction(connection, self.chance, self._enabled_events)
-            except BaseException:
-                connection.rollback()
-                raise
-            connection.commit()
+        with self._kept.transaction() as connection:
+            yield Transaction(connection, self.chance, self._enabled_events)
 
     def close(self) -> None:
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-
-    def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(
-                self._file, timeout=10, isolation_level=None, check_same_thread=False
-            )
-            connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_SCHEMA)
-            self._connection = connection
-        return self._connection
+        self._kept.close()
 
 
 class Transaction:
