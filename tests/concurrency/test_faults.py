@@ -45,9 +45,9 @@ FALSE = (
 
 @pytest.fixture(scope="module")
 def survived(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The state of a shop whose two hosts were killed six times each."""
+    """The state of a shop whose two hosts were killed ten times each."""
     folder = tmp_path_factory.mktemp("faults")
-    counts = play(folder, shoppers=36, kills=6)
+    counts = play(folder, shoppers=36, kills=10)
     assert counts["placed"] > 2
     assert counts["given back"] > 0
     return folder / "state"
