@@ -29,7 +29,6 @@ from functions.checkout.model import (
     COUNTED,
     OPEN,
     SETTLED,
-    Difference,
     Happened,
     Item,
     Line,
@@ -39,8 +38,8 @@ from functions.checkout.model import (
     check_step,
 )
 from functions.checkout.ports import NewOrder, OpenCartTaken, Place
+from functions.checkout.store.rows import line_of, order_of, stored
 from functions.checkout.store.tables import order_lines, order_timeline, orders, refunds
-from shared.contracts.orders import Delivery
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
 
@@ -427,7 +426,7 @@ class SqlOrders:
     def _changed(self, order_id: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """What `_CHANGE` takes."""
         self.changed.add(order_id)
-        return {"the_value": order_id, "updated_at": self._now, **_stored(values)}
+        return {"the_value": order_id, "updated_at": self._now, **stored(values)}
 
     def _moving(self, order_id: str) -> dict[str, Any]:
         self.changed.add(order_id)
@@ -447,7 +446,7 @@ class SqlOrders:
         if row is None:
             return None
         lines = self._connection.execute(_LINES, {"the_value": row.id})
-        return _order(row, tuple(map(_line, lines)))
+        return order_of(row, tuple(map(line_of, lines)))
 
     def _with_lines(self, rows: Sequence[Row[Any]]) -> list[Order]:
         lines: dict[str, list[Line]] = {row.id: [] for row in rows}
@@ -458,8 +457,8 @@ class SqlOrders:
                 .order_by(order_lines.c.order_id, order_lines.c.line)
             )
             for line in found:
-                lines[line.order_id].append(_line(line))
-        return [_order(row, tuple(lines[row.id])) for row in rows]
+                lines[line.order_id].append(line_of(line))
+        return [order_of(row, tuple(lines[row.id])) for row in rows]
 
 
 def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -471,35 +470,3 @@ def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 def _claimed(condition: ColumnElement[bool]) -> Select[Any]:
     """Rows that nobody else changes, from this look until the transaction's end."""
     return select(orders).where(condition).with_hint(orders, "WITH (UPDLOCK)", "mssql")
-
-
-_LINE_FIELDS = tuple(name for name in Line.model_fields if name != "isbn")
-_BUILT_FIELDS = ("delivery", "differences", "cancel_requested", "lines")
-_ORDER_FIELDS = tuple(name for name in Order.model_fields if name not in _BUILT_FIELDS)
-
-
-def _line(row: Row[Any]) -> Line:
-    return Line.model_construct(
-        isbn=Isbn(f"{row.isbn:013d}"), **{name: getattr(row, name) for name in _LINE_FIELDS}
-    )
-
-
-def _order(row: Row[Any], lines: tuple[Line, ...]) -> Order:
-    return Order.model_construct(
-        **{name: getattr(row, name) for name in _ORDER_FIELDS},
-        delivery=None if row.delivery is None else Delivery.model_validate_json(row.delivery),
-        differences=tuple(Difference.model_validate(one) for one in json.loads(row.differences)),
-        cancel_requested=bool(row.cancel_requested),
-        lines=lines,
-    )
-
-
-def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
-    stored = dict(values)
-    if "differences" in stored:
-        stored["differences"] = json.dumps(
-            [one.model_dump(mode="json") for one in stored["differences"]]
-        )
-    if "cancel_requested" in stored:
-        stored["cancel_requested"] = int(stored["cancel_requested"])
-    return stored
