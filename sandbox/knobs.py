@@ -1,6 +1,8 @@
 """What people and tests turn on a stand-in, checked before it is turned."""
 
 import json
+import random
+import sqlite3
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -54,3 +56,35 @@ def checked(body: str, known: Knobs) -> dict[str, Any] | None:
         if not check(value):
             raise Refused("invalid_request", f"{name} must be {meaning}.")
     return said
+
+
+class Turnable:
+    """A transaction on a store that has the table `knobs`."""
+
+    sql: sqlite3.Connection
+    chance: random.Random
+
+    def knob(self, name: str, default: Any) -> Any:
+        row = self.sql.execute("SELECT value FROM knobs WHERE name = ?", (name,)).fetchone()
+        return default if row is None else json.loads(row["value"])
+
+    def turn(self, knobs: Mapping[str, Any]) -> None:
+        self.sql.executemany(
+            "INSERT INTO knobs VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            [(name, json.dumps(value)) for name, value in knobs.items()],
+        )
+
+    def turn_webhooks(self, said: dict[str, Any] | None) -> dict[str, Any]:
+        """As `WEBHOOKS` names them; None turns them back. Returns what is in force."""
+        if said is None:
+            self.turn({"webhooks": {}})
+            self.sql.execute("DELETE FROM knobs WHERE name = 'endpoint'")
+            return {}
+        if "seed" in said:
+            self.chance.seed(said.pop("seed"))
+        if "endpoint" in said:
+            self.turn({"endpoint": said.pop("endpoint")})
+        knobs: dict[str, Any] = self.knob("webhooks", {}) | said
+        self.turn({"webhooks": knobs})
+        return knobs

@@ -53,17 +53,7 @@ def routes(state: State, webhooks: Webhooks) -> list[Route]:
     def shake(request: Request, body: str) -> Response:
         said = checked(body, WEBHOOKS)
         with state.transaction() as transaction:
-            if said is None:
-                transaction.turn({"webhooks": {}})
-                transaction.sql.execute("DELETE FROM knobs WHERE name = 'endpoint'")
-                return JSONResponse({})
-            if "seed" in said:
-                state.chance.seed(said.pop("seed"))
-            if "endpoint" in said:
-                transaction.turn({"endpoint": said.pop("endpoint")})
-            knobs = transaction.knob("webhooks", {}) | said
-            transaction.turn({"webhooks": knobs})
-        return JSONResponse(knobs)
+            return JSONResponse(transaction.turn_webhooks(said))
 
     def decide(request: Request, body: str) -> Response:
         said = checked(body, _FATE)

@@ -7,13 +7,14 @@ import json
 import random
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sandbox.kept import Kept
+from sandbox.knobs import Turnable
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS shipments (id TEXT PRIMARY KEY, tracker TEXT UNIQUE, body TEXT NOT NULL);
@@ -66,7 +67,7 @@ class State:
         self._kept.close()
 
 
-class Transaction:
+class Transaction(Turnable):
     def __init__(
         self, connection: sqlite3.Connection, now: datetime, chance: random.Random
     ) -> None:
@@ -98,15 +99,4 @@ class Transaction:
             "INSERT INTO trackers VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE"
             " SET body = excluded.body",
             (body["id"], body["tracking_code"], body["created_at"], json.dumps(body)),
-        )
-
-    def knob(self, name: str, default: Any) -> Any:
-        row = self.sql.execute("SELECT value FROM knobs WHERE name = ?", (name,)).fetchone()
-        return default if row is None else json.loads(row["value"])
-
-    def turn(self, knobs: Mapping[str, Any]) -> None:
-        self.sql.executemany(
-            "INSERT INTO knobs VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            [(name, json.dumps(value)) for name, value in knobs.items()],
         )

@@ -100,17 +100,7 @@ def _order_fault(state: State, said: dict[str, Any] | None) -> Response:
 
 def _turn_webhooks(state: State, said: dict[str, Any] | None) -> Response:
     with state.transaction() as transaction:
-        if said is None:
-            transaction.turn({"webhooks": {}})
-            transaction.sql.execute("DELETE FROM knobs WHERE name = 'endpoint'")
-            return JSONResponse({})
-        if "seed" in said:
-            state.chance.seed(said.pop("seed"))
-        if "endpoint" in said:
-            transaction.turn({"endpoint": said.pop("endpoint")})
-        knobs = transaction.knob("webhooks", {}) | said
-        transaction.turn({"webhooks": knobs})
-    return JSONResponse(knobs)
+        return JSONResponse(transaction.turn_webhooks(said))
 
 
 def _turn_settings(state: State, said: dict[str, Any] | None) -> Response:

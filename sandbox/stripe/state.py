@@ -9,12 +9,13 @@ import secrets
 import sqlite3
 import string
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sandbox.kept import Kept
+from sandbox.knobs import Turnable
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -74,7 +75,7 @@ class State:
         self._kept.close()
 
 
-class Transaction:
+class Transaction(Turnable):
     def __init__(
         self,
         connection: sqlite3.Connection,
@@ -123,14 +124,3 @@ class Transaction:
             (intent, kind),
         )
         return [json.loads(row["body"]) for row in rows]
-
-    def knob(self, name: str, default: Any) -> Any:
-        row = self.sql.execute("SELECT value FROM knobs WHERE name = ?", (name,)).fetchone()
-        return default if row is None else json.loads(row["value"])
-
-    def turn(self, knobs: Mapping[str, Any]) -> None:
-        self.sql.executemany(
-            "INSERT INTO knobs VALUES (?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            [(name, json.dumps(value)) for name, value in knobs.items()],
-        )
