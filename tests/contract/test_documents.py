@@ -8,22 +8,21 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
-from azure.cosmos.exceptions import CosmosHttpResponseError
 
-import shared.documents.cosmos as documents_cosmos
 from shared.documents.cosmos import CosmosAccount, CosmosDocuments
 from shared.documents.port import (
     LARGEST,
     DocumentConflict,
-    DocumentError,
     DocumentNotFound,
     DocumentPreconditionFailed,
     DocumentStore,
+    DocumentsUnavailable,
 )
 from shared.documents.sqlite import SqliteDocuments
 from shared.kit.clock import ManualClock
@@ -61,24 +60,28 @@ async def cosmos(clock: ManualClock) -> AsyncIterator[DocumentStore]:
         await store.close()
 
 
+class EmulatedDocuments(CosmosDocuments):
+    """The emulator answers 500 where a document is missing, which Cosmos DB never does."""
+
+    @asynccontextmanager
+    async def _call(self, operation: str) -> AsyncIterator[Any]:
+        try:
+            async with super()._call(operation) as opened:
+                yield opened
+        except DocumentsUnavailable as error:
+            if "reading 'id'" in str(error.__cause__):
+                raise DocumentNotFound from error
+            raise
+
+
 @asynccontextmanager
-async def emulated(url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DocumentStore]:
-    """It answers 500 where a document is missing, which Cosmos DB never does."""
+async def emulated(url: str) -> AsyncIterator[DocumentStore]:
     name = f"shop-{uuid4().hex}"
     async with CosmosClient(url, KEY, enable_endpoint_discovery=False) as client:
         database = await client.create_database(name)
         await database.create_container(CONTAINER, PartitionKey("/id"), default_ttl=-1)
-
-    def translated(error: CosmosHttpResponseError) -> DocumentError:
-        if error.status_code == 500 and "reading 'id'" in str(error):
-            return DocumentNotFound()
-        return as_it_is(error)
-
-    as_it_is = documents_cosmos._translated
-    monkeypatch.setattr(documents_cosmos, "_translated", translated)
-    store = CosmosDocuments(
-        CosmosAccount(None, f"AccountEndpoint={url};AccountKey={KEY};", name), CONTAINER
-    )
+    account = CosmosAccount(None, f"AccountEndpoint={url};AccountKey={KEY};", name)
+    store = EmulatedDocuments(account, CONTAINER)
     yield store
     await store.close()
 
@@ -88,7 +91,6 @@ async def store(
     request: pytest.FixtureRequest,
     clock: ManualClock,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[DocumentStore]:
     match request.param:
         case "sqlite":
@@ -96,7 +98,7 @@ async def store(
         case "cosmos":
             opened = cosmos(clock)
         case _:
-            opened = emulated(request.getfixturevalue("emulator"), monkeypatch)
+            opened = emulated(request.getfixturevalue("emulator"))
     async with opened as store:
         yield store
 

@@ -221,5 +221,4 @@ def running_stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeS
 @pytest.fixture
 def stripe(running_stripe: StripeSandbox) -> Iterator[StripeSandbox]:
     yield running_stripe
-    for page in ("faults", "webhooks", "settings"):
-        running_stripe.order(page, reset=True)
+    running_stripe.turn_back()

@@ -35,8 +35,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CarrierSandbox
 @pytest.fixture
 def sandbox(running: CarrierSandbox) -> Iterator[CarrierSandbox]:
     yield running
-    for page in ("faults", "webhooks", "settings"):
-        running.order(page, reset=True)
+    running.turn_back()
 
 
 @pytest.fixture(scope="module")

@@ -63,6 +63,10 @@ class CarrierSandbox:
         assert answer.is_success, answer.text
         return answer.json()
 
+    def turn_back(self) -> None:
+        for page in ("faults", "webhooks", "settings"):
+            self.order(page, reset=True)
+
     def advance(self, by: str) -> None:
         """Moves business time by an ISO 8601 duration."""
         assert self.http.post("/admin/clock", json={"advance": by}).is_success

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 
 def certificate_for_loopback(folder: Path) -> tuple[Path, Path]:
-    """Files of a certificate for 127.0.0.1, which is its own authority, and of its key."""
+    """Files of a certificate for 127.0.0.1, which is its own authority, and of its key; the first
+    has the key as well, behind the certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -29,12 +30,11 @@ def certificate_for_loopback(folder: Path) -> tuple[Path, Path]:
         .sign(key, hashes.SHA256())
     )
     file, key_file = folder / "loopback.pem", folder / "loopback.key"
-    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
+    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + secret)
+    key_file.write_bytes(secret)
     return file, key_file

@@ -50,6 +50,10 @@ class StripeSandbox:
         assert answer.is_success, answer.text
         return answer.json()
 
+    def turn_back(self) -> None:
+        for page in ("faults", "webhooks", "settings"):
+            self.order(page, reset=True)
+
     def faults_left(self) -> int:
         """How many calls are still to go wrong."""
         return sum(one["calls"] for one in self.http.get("/admin/stripe/faults").json()["faults"])

@@ -22,7 +22,9 @@ from functions.notifications.model import Letter, MailId, MailNotSent, MailRefus
 from functions.notifications.ports import MailPort
 from shared.kit.clock import MachineClock
 from tests.support.azure_mail import AzureMailService, azure_mail_service
-from tests.support.smtp_server import SmtpServer, closed_port, make_certificate, smtp_server
+from tests.support.certificates import certificate_for_loopback
+from tests.support.ports import free_ports
+from tests.support.smtp_server import SmtpServer, smtp_server
 from tests.support.stripe import stripe_sandbox
 
 SENDER = "Bücher & Co <orders@books.test>"
@@ -60,7 +62,7 @@ class Provider:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_certificate(tmp_path_factory.mktemp("tls") / "mail.pem")
+    return certificate_for_loopback(tmp_path_factory.mktemp("tls"))[0]
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def by_smtp(server: SmtpServer) -> Provider:
         server.answers.clear,
         lambda: server.answers.update({"RCPT": "550 5.1.1 no anna@example.org here"}),
         lambda: setattr(server, "loses_answer", True),
-        smtp(server, f"smtp://127.0.0.1:{closed_port()}"),
+        smtp(server, f"smtp://127.0.0.1:{free_ports()}"),
         knows_ids=False,
     )
 
@@ -152,7 +154,7 @@ def by_sandbox(url: str) -> Iterator[Provider]:
 
         http.delete("/mailbox/messages")
         port = SandboxMail(f"{url}/mailbox", SENDER, "help@books.test")
-        away = SandboxMail(f"http://127.0.0.1:{closed_port()}/mailbox", SENDER, None)
+        away = SandboxMail(f"http://127.0.0.1:{free_ports()}/mailbox", SENDER, None)
         try:
             yield Provider(
                 port,
@@ -189,7 +191,7 @@ def by_azure(certificate: Path) -> Iterator[Provider]:
 
 @contextmanager
 def _nobody() -> Iterator[AzureMail]:
-    gone = f"endpoint=https://127.0.0.1:{closed_port()}/;accesskey=a2V5"
+    gone = f"endpoint=https://127.0.0.1:{free_ports()}/;accesskey=a2V5"
     with email_client(gone, None) as client:
         yield AzureMail(client, SENDER, None)
 

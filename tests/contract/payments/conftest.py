@@ -19,8 +19,7 @@ def running_stripe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StripeS
 def stripe(running_stripe: StripeSandbox) -> Iterator[StripeSandbox]:
     """One for all tests; what a test turns is turned back."""
     yield running_stripe
-    for page in ("faults", "webhooks", "settings"):
-        running_stripe.order(page, reset=True)
+    running_stripe.turn_back()
 
 
 @pytest.fixture

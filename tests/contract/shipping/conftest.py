@@ -21,8 +21,7 @@ def running_carrier(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carrie
 def sandbox(running_carrier: CarrierSandbox) -> Iterator[CarrierSandbox]:
     """One for all tests; what a test turns is turned back, but for the time."""
     yield running_carrier
-    for page in ("faults", "webhooks", "settings"):
-        running_carrier.order(page, reset=True)
+    running_carrier.turn_back()
 
 
 @pytest.fixture(scope="session")
