@@ -76,15 +76,39 @@ class Staff:
         return self._person.call("POST", path, body, Idempotency_Key=key)
 
 
-class Till:
-    """Stripe, as its account's owner and its test switches show it."""
+class _StandIn:
+    """A stand-in of the sandbox, whose switches lie under `/admin/{name}`."""
+
+    name: str
 
     def __init__(self, shop: Shop) -> None:
         self._http = client(shop.sandbox_url)
-        self._key = account_keys(shop.state).secret_key
 
     def close(self) -> None:
         self._http.close()
+
+    @contextmanager
+    def turned(self, page: str, **said: object) -> Iterator[None]:
+        """`faults`, `webhooks` or `settings` as said, as long as the block runs."""
+        self._turn(page, said)
+        try:
+            yield
+        finally:
+            self._turn(page, {"reset": True})
+
+    def _turn(self, page: str, said: dict[str, Any]) -> None:
+        answer = self._http.post(f"/admin/{self.name}/{page}", json=said)
+        assert answer.is_success, answer.text
+
+
+class Till(_StandIn):
+    """Stripe, as its account's owner and its test switches show it."""
+
+    name = "stripe"
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(shop)
+        self._key = account_keys(shop.state).secret_key
 
     def intent(self, checkout: Json) -> Json:
         """The PaymentIntent of a checkout that can be paid."""
@@ -121,28 +145,11 @@ class Till:
         intent = checkout["payment"]["payment_intent"]
         return [one for one in found if (one["intent"], one["type"]) == (intent, kind)]
 
-    @contextmanager
-    def turned(self, page: str, **said: object) -> Iterator[None]:
-        """`faults` or `webhooks` as said, as long as the block runs."""
-        self._turn(page, said)
-        try:
-            yield
-        finally:
-            self._turn(page, {"reset": True})
 
-    def _turn(self, page: str, said: dict[str, Any]) -> None:
-        answer = self._http.post(f"/admin/stripe/{page}", json=said)
-        assert answer.is_success, answer.text
-
-
-class Post:
+class Post(_StandIn):
     """The carrier, as its test switches show it."""
 
-    def __init__(self, shop: Shop) -> None:
-        self._http = client(shop.sandbox_url)
-
-    def close(self) -> None:
-        self._http.close()
+    name = "carrier"
 
     def decide(self, tracking_number: str, fate: str) -> None:
         """What becomes of a parcel: it arrives, or it is lost, damaged, delayed or returned."""
@@ -154,19 +161,6 @@ class Post:
         [tracker] = [one["id"] for one in found if one["tracking_code"] == tracking_number]
         told = self._http.get("/admin/carrier/deliveries", params={"tracker": tracker}).json()
         return [one for one in told["deliveries"] if one["state"] == "taken"]
-
-    @contextmanager
-    def turned(self, page: str, **said: object) -> Iterator[None]:
-        """`faults`, `settings` or `webhooks` as said, as long as the block runs."""
-        self._turn(page, said)
-        try:
-            yield
-        finally:
-            self._turn(page, {"reset": True})
-
-    def _turn(self, page: str, said: dict[str, Any]) -> None:
-        answer = self._http.post(f"/admin/carrier/{page}", json=said)
-        assert answer.is_success, answer.text
 
 
 def advance_clock(shop: Shop, by: str) -> None:
