@@ -157,6 +157,15 @@ class Buying:
         assert order is not None
         return order
 
+    def placed(self, *numbers: int, **said: Any) -> str:
+        """The id of an order that Anna has bought and paid."""
+        order_id = self.start(*numbers, customer="anna", **said).order.id
+        play = self.play(order_id)
+        self.pay(order_id)
+        play.ring()
+        assert self.order(order_id).status == "placed"
+        return order_id
+
     def play(self, order_id: str) -> "Play":
         return Play(self, order_id, saga.checkout_v1)
 
