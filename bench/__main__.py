@@ -28,6 +28,7 @@ BENCHMARKS = {
     "cart": "bench.cart",
     "checkouts": "bench.checkouts",
     "notifications": "bench.notifications",
+    "deliveries": "bench.deliveries",
     "faults": "bench.faults",
 }
 

@@ -55,11 +55,21 @@ class Shop:
             used["sandbox" if _is_sandbox(pid) else "host"] += _cpu_seconds(pid)
         return used
 
+    def peak_megabytes(self) -> dict[str, int]:
+        """The most memory that they had resident so far, processes added up."""
+        peak = {"host": 0, "sandbox": 0}
+        for pid in _family(self.process.pid):
+            peak["sandbox" if _is_sandbox(pid) else "host"] += _peak_kilobytes(pid) // 1024
+        return peak
+
     def wait_until_idle(self) -> None:
-        """Until every event of a commit has been sent, and the broker's store rests."""
+        """Until every event of a commit has been sent, and the broker's store rests. Raises
+        RuntimeError where work is left that nobody does."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         before = None
         while (now := self._left()) != before or any(now[1:]):
+            if now != before:
+                deadline = time.monotonic() + _PATIENCE_SECONDS
             if time.monotonic() > deadline:
                 raise RuntimeError(f"work is left after {_PATIENCE_SECONDS} s: {now}")
             before = now
@@ -72,10 +82,12 @@ class Shop:
         return [
             count(self.state / "servicebus" / "servicebus.db", "SELECT COUNT(*) FROM message"),
             *(count(self.state / f"{name}.db", unsent) for name in DATABASES),
-            count(self.state / "sandbox" / "stripe.db", waiting),
+            *(count(self.state / "sandbox" / f"{name}.db", waiting) for name in _TELLERS),
         ]
 
 
+_TELLERS = ("stripe", "carrier")
+"""Those in the sandbox that send webhooks."""
 DATABASES = ("inventory", "orders", "payments", "shipping", "notifications")
 
 
@@ -181,3 +193,8 @@ def _cpu_seconds(pid: int) -> float:
     """In user and system mode, of all threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _peak_kilobytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
