@@ -41,9 +41,10 @@ Kind = Literal[
     "refunded",
     "order_link",
     "stock_low",
+    "refund_failed",
 ]
 OPTIONAL: tuple[Optional, ...] = get_args(Optional)
-STAFF: frozenset[Kind] = frozenset({"stock_low"})
+STAFF: frozenset[Kind] = frozenset({"stock_low", "refund_failed"})
 ARRIVED: frozenset[Kind] = frozenset({"delivered", "delivery_failed"})
 """After one of these about a parcel, news of its way is no news."""
 UNDERWAY: frozenset[Kind] = frozenset({"out_for_delivery", "delayed"})
@@ -60,6 +61,8 @@ DECLINED_WAITS = timedelta(minutes=2)
 """A card that was declined is told only to a buyer who did not pay by another one meanwhile."""
 MOST_LINKS = 5
 LINKS_WITHIN = timedelta(hours=1)
+REFUND_TOLD_AGAIN_AFTER = timedelta(days=1)
+"""A cancelled order's refund is asked for again and again; its failures are told once a day."""
 _FIRST_WAIT = timedelta(seconds=5)
 _LONGEST_WAIT = timedelta(minutes=10)
 _NAMES = UUID("6b1ed3f7-5a3c-4d54-9d0f-4c5f0a3e2b91")

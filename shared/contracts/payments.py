@@ -102,12 +102,15 @@ class PaymentRefunded(_PaymentEvent):
 
 
 class PaymentRefundFailed(_PaymentEvent):
-    """The provider refused a refund for good; somebody has to look."""
+    """The provider refused a refund for good, or the bank sent it back; somebody has to look.
+    Events of before December 2026 name no amount."""
 
     kind: ClassVar[str] = "payment.refund_failed"
 
     refund_id: str
     code: str
+    amount: Amount | None = None
+    currency: Currency | None = None
 
 
 class PaymentView(BaseModel):

@@ -1,5 +1,6 @@
 """After the purchase: cancelled, dispatched, looked up by a guest, refunded; over HTTP alone."""
 
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -9,6 +10,7 @@ from shared.kit import cursors
 from tests.conftest import Shop
 from tests.journeys.conftest import Arrive
 from tests.support.backstage import Staff, Till, announce, guest_link
+from tests.support.letterbox import Letterbox
 from tests.support.shopper import at_once, until
 
 
@@ -186,8 +188,8 @@ def test_what_the_staff_refund_at_stripe_itself_counts_and_a_cancel_gives_back_t
     assert staff.payment(order_id)["balance"] == 0
 
 
-def test_a_refund_that_the_bank_sends_back_is_owed_again(
-    arrive: Arrive, staff: Staff, till: Till
+def test_a_refund_that_the_bank_sends_back_is_owed_again_and_the_staff_told(
+    shop: Shop, arrive: Arrive, staff: Staff
 ) -> None:
     anna = arrive("anna")
     checkout = anna.check_out(staff.new_book(price=900))
@@ -199,4 +201,9 @@ def test_a_refund_that_the_bank_sends_back_is_owed_again(
         lambda found: "refund_failed" in [entry["kind"] for entry in found["timeline"]],
     )
     assert (order["refunded"]["amount"], order["refunds"][0]["state"]) == (0, "failed")
+    assert order["timeline"][-1]["detail"]["refund"] == order["refunds"][0]["id"]
+    with closing(Letterbox(shop, "staff@bookstore.example")) as box:
+        [mail] = box.until_about(f"A refund failed: order {order['order_number']}")
+    assert "£9.00" in mail["text"]
+    assert f"/api/v1/admin/payments/{order_id}" in mail["text"]
     assert staff.refund(order_id, f"{order_id}-2", amount=900).status_code == 202

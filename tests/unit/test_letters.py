@@ -21,6 +21,13 @@ FACTS: dict[str, dict[str, Any]] = {
     "delivery_failed": {"reason": "lost", "lines": {}},
     "order_cancelled": {"reason": "cancelled"},
     "refunded": {"amount": 899, "refunded": 1798, "currency": "GBP"},
+    "refund_failed": {
+        "order_number": "B-123456",
+        "code": "lost_or_stolen_card",
+        "amount": 899,
+        "currency": "GBP",
+        "page": PAGE,
+    },
     "stock_low": {"isbn": "978", "title": None, "available": 2, "threshold": 3, "page": PAGE},
 }
 

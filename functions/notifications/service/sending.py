@@ -8,6 +8,7 @@ provider that keeps ids takes it for the same.
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from functions.notifications.model import (
     GIVE_UP_AFTER,
@@ -58,6 +59,10 @@ class Pages:
 
     def book(self, isbn: str) -> str:
         return f"{self.shop}/api/v1/books/{isbn}"
+
+    def payment(self, order_id: str) -> str:
+        """For staff alone."""
+        return f"{self.shop}/api/v1/admin/payments/{order_id}"
 
 
 class _NoMail(Exception):
@@ -180,17 +185,21 @@ class Sending:
     def _to_staff(self, mail: Mail) -> Outgoing:
         for address in self._staff:
             if self._subscribers.address(address) == mail.subscriber:
-                isbn = Isbn(mail.about)
-                quote = self._quotes.quotes([isbn]).get(isbn)
-                facts = {
-                    **mail.facts,
-                    "isbn": isbn,
-                    "title": None if quote is None else quote.title,
-                    "page": self._pages.book(isbn),
-                }
-                letter = self._letters.write(mail.kind, _STAFF_LOCALE, facts)
+                more = self._of_book(mail) if mail.kind == "stock_low" else self._of_order(mail)
+                letter = self._letters.write(mail.kind, _STAFF_LOCALE, {**mail.facts, **more})
                 return Outgoing(mail.id, address, "", letter)
         raise _NoMail("dropped", "no longer on the staff")
+
+    def _of_book(self, mail: Mail) -> dict[str, Any]:
+        isbn = Isbn(mail.about)
+        quote = self._quotes.quotes([isbn]).get(isbn)
+        title = None if quote is None else quote.title
+        return {"isbn": isbn, "title": title, "page": self._pages.book(isbn)}
+
+    def _of_order(self, mail: Mail) -> dict[str, Any]:
+        receipt = self._receipts.receipt(mail.about)
+        number = mail.about if receipt is None else receipt.order_number
+        return {"order_number": number, "page": self._pages.payment(mail.about)}
 
     def _put_off(self, mail: Mail, error: MailNotSent) -> None:
         wait = next_wait(mail.tries, self._chance())

@@ -11,6 +11,7 @@ from functions.notifications.model import (
     LOOK_AFTER,
     MOST_LINKS,
     QUEUE,
+    REFUND_TOLD_AGAIN_AFTER,
     Kind,
     Planned,
     SendMail,
@@ -27,7 +28,7 @@ from shared.contracts.orders import (
     OrderPlaced,
     OrderRefunded,
 )
-from shared.contracts.payments import PaymentDeclined, PaymentFailed
+from shared.contracts.payments import PaymentDeclined, PaymentFailed, PaymentRefundFailed
 from shared.contracts.shipping import (
     ShipmentDelayed,
     ShipmentDelivered,
@@ -52,7 +53,7 @@ class Telling:
         clock: Clock,
         staff: Sequence[str],
     ) -> None:
-        """`staff` are the addresses of those who look after the stock."""
+        """`staff` are the addresses of those who look after the stock and the money."""
         self._transactions = transactions
         self._orders = orders
         self._subscribers = subscribers
@@ -109,20 +110,23 @@ class Telling:
 
     def stock_low(self, envelope: Envelope, event: StockLow) -> None:
         facts = {"available": event.available, "threshold": event.threshold}
-        planned = [
-            Planned(
-                news=envelope.id,
-                kind="stock_low",
-                about=event.isbn,
-                subscriber=self._subscribers.address(address),
-                facts=facts,
-            )
-            for address in self._staff
-        ]
+        planned = self._to_staff(envelope.id, "stock_low", event.isbn, facts)
 
         def work(transaction: Transaction) -> None:
             for one in planned:
                 self._plan(transaction, one)
+
+        self._transactions.run(work)
+
+    def refund_failed(self, envelope: Envelope, event: PaymentRefundFailed) -> None:
+        facts = {"code": event.code, "amount": event.amount, "currency": event.currency}
+        planned = self._to_staff(envelope.id, "refund_failed", event.order_id, facts)
+
+        def work(transaction: Transaction) -> None:
+            since = transaction.now - REFUND_TOLD_AGAIN_AFTER
+            if not transaction.mails.count("refund_failed", event.order_id, since):
+                for one in planned:
+                    self._plan(transaction, one)
 
         self._transactions.run(work)
 
@@ -134,6 +138,20 @@ class Telling:
             transaction.switches.forget(subscriber)
 
         self._transactions.run(work)
+
+    def _to_staff(
+        self, news: str, kind: Kind, about: str, facts: dict[str, Any]
+    ) -> Sequence[Planned]:
+        return [
+            Planned(
+                news=news,
+                kind=kind,
+                about=about,
+                subscriber=self._subscribers.address(address),
+                facts=facts,
+            )
+            for address in self._staff
+        ]
 
     def _payment_failed(self, order_id: str, wait: timedelta = timedelta()) -> None:
         """Told once for an order, whichever of the events comes first."""

@@ -23,6 +23,7 @@ _ORDERS: Mapping[type[Payload], Tell] = {
 _PAYMENTS: Mapping[type[Payload], Tell] = {
     payments.PaymentDeclined: Telling.declined,
     payments.PaymentFailed: Telling.failed,
+    payments.PaymentRefundFailed: Telling.refund_failed,
 }
 _SHIPPING: Mapping[type[Payload], Tell] = {
     shipping.ShipmentDispatched: Telling.dispatched,

@@ -235,7 +235,7 @@ class Requests:
     @staticmethod
     def _refuse(transaction: Transaction, refund: Refund, code: str) -> None:
         transaction.refunds.move(refund.id, ("requested",), "failed", None, code)
-        announce_refund_failed(transaction, refund.order_id, refund.payment_id, refund.id, code)
+        announce_refund_failed(transaction, refund, code)
 
     @staticmethod
     def _refund(request: RefundPayment, payment: Payment, intent: str, currency: str) -> Refund:

@@ -134,18 +134,21 @@ def refund_failed(
             refunding=-known.amount,
             refunded=-known.amount if booked else 0,
         )
-    announce_refund_failed(transaction, known.order_id, known.payment_id, known.id, code)
+    announce_refund_failed(transaction, known, code)
     return "applied"
 
 
-def announce_refund_failed(
-    transaction: Transaction, order_id: str, payment_id: str, refund_id: str, code: str
-) -> None:
+def announce_refund_failed(transaction: Transaction, refused: Refund, code: str) -> None:
     transaction.outbox.add(
         TOPIC,
-        order_id,
+        refused.order_id,
         PaymentRefundFailed(
-            order_id=order_id, payment_id=payment_id, refund_id=refund_id, code=code
+            order_id=refused.order_id,
+            payment_id=refused.payment_id,
+            refund_id=refused.id,
+            code=code,
+            amount=refused.amount,
+            currency=refused.currency,
         ),
     )
 

@@ -15,7 +15,7 @@ from shared.contracts.orders import (
     OrderLinkRequested,
     OrderRefunded,
 )
-from shared.contracts.payments import PaymentDeclined, PaymentFailed
+from shared.contracts.payments import PaymentDeclined, PaymentFailed, PaymentRefundFailed
 from shared.contracts.shipping import (
     ShipmentDelayed,
     ShipmentDelivered,
@@ -267,6 +267,50 @@ def test_low_stock_is_told_to_each_of_the_staff_once(office: PostOffice) -> None
     assert sorted(mail.to for mail in office.provider.taken) == sorted(STAFF)
     assert {mail.letter.subject for mail in office.provider.taken} == {f"Low stock: {ISBN}"}
     assert "One copy" in office.provider.taken[0].letter.text
+
+
+def refund_failed(office: PostOffice, order: str, number: int, amount: int | None = 899) -> None:
+    payload = PaymentRefundFailed(
+        order_id=order,
+        payment_id="p",
+        refund_id=f"r{number}",
+        code="lost_or_stolen_card",
+        amount=amount,
+        currency="GBP",
+    )
+    office.telling.refund_failed(event(f"refund-failed-{order}-{number}"), payload)
+
+
+def test_a_refund_that_failed_is_told_to_each_of_the_staff_and_not_to_the_buyer(
+    office: PostOffice,
+) -> None:
+    order = office.order()
+    for _ in range(2):
+        refund_failed(office, order, 1)
+    office.deliver()
+    assert sorted(mail.to for mail in office.provider.taken) == sorted(STAFF)
+    [letter, _] = (mail.letter for mail in office.provider.taken)
+    number = office.orders.receipts[order].order_number
+    assert letter.subject == f"A refund failed: order {number}"
+    for said in ("£8.99", number, "lost_or_stolen_card", f"/admin/payments/{order}"):
+        assert said in letter.text
+        assert said in letter.html
+    assert "anna" not in letter.text.casefold()
+
+
+def test_a_refund_that_is_tried_and_fails_all_day_is_told_once_a_day(office: PostOffice) -> None:
+    order, other = office.order(), office.order()
+    for number in range(5):
+        refund_failed(office, order, number)
+    office.orders.receipts.pop(other)
+    refund_failed(office, other, 1, amount=None)
+    office.deliver()
+    assert len(office.provider.taken) == 2 * len(STAFF)
+    assert f"A refund failed: order {other}" in office.provider.subjects()
+    office.clock.advance(timedelta(days=1))
+    refund_failed(office, order, 5)
+    office.deliver()
+    assert len(office.provider.taken) == 3 * len(STAFF)
 
 
 def test_a_link_is_written_a_few_times_an_hour_and_again_later(office: PostOffice) -> None:

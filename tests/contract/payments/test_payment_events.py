@@ -257,6 +257,8 @@ def test_a_refund_that_fails_later_is_taken_back_in_whatever_order_it_is_told(
     for place in order_of_events:
         till.receive(events[place])
     assert till.announced(order)[2:] == ["payment.refunded", "payment.refund_failed"]
+    _, told = till.said(order)[-1]
+    assert (told["refund_id"], told["amount"], told["currency"]) == (f"{order}-r", 900, "GBP")
     assert till.payment(order).refunded == 0
     assert till.record(order).balance == 2500
 
