@@ -17,3 +17,10 @@ def storable(longest: int) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def shortened(text: str, longest: int) -> str:
+    """What a column of that length holds of a text from elsewhere: its beginning, without NUL, and
+    with a question mark for what is no character."""
+    whole = text.replace("\x00", "").encode("utf-16-le", "replace")
+    return whole[: 2 * longest].decode("utf-16-le", "ignore")

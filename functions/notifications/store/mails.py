@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from functions.notifications.model import ARRIVED, Kind, Mail, MailId, Planned, State, Subscriber
 from functions.notifications.store.tables import mails
+from shared.kit.texts import shortened
 
 _BEYOND_THE_LEASE = timedelta(seconds=10)
 _LONGEST_REASON = 100
@@ -74,14 +75,14 @@ class SqlMails:
         self._change(
             mail,
             state=state,
-            reason=reason and reason[:_LONGEST_REASON],
+            reason=reason and shortened(reason, _LONGEST_REASON),
             provider_id=provider_id,
             due_at=self._machine_now,
             sent_at=self._now if state == "sent" else None,
         )
 
     def put_off(self, mail: Mail, due_at: datetime, reason: str) -> None:
-        self._change(mail, due_at=due_at, look_at=due_at, reason=reason[:_LONGEST_REASON])
+        self._change(mail, due_at=due_at, look_at=due_at, reason=shortened(reason, _LONGEST_REASON))
 
     def overdue(self, look_again_at: datetime, limit: int) -> Sequence[MailId]:
         due = mails.c.state == "waiting", mails.c.look_at <= self._machine_now

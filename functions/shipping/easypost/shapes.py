@@ -5,10 +5,17 @@ not a parcel that goes astray.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from typing import Any, TypeVar
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+)
 
 from functions.shipping.shipment_model import (
     CarrierUnavailable,
@@ -40,6 +47,13 @@ class Shape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is outside of the calendar") from None
+
+
 class Location(Shape):
     city: str | None = None
     state: str | None = None
@@ -47,7 +61,7 @@ class Location(Shape):
 
 
 class TrackingDetail(Shape):
-    datetime: AwareDatetime
+    datetime: Annotated[AwareDatetime, AfterValidator(_in_utc)]
     status: str
     status_detail: str | None = None
     message: str | None = None
@@ -92,7 +106,7 @@ class EasyPostShipment(Shape):
 
 
 class Event(Shape):
-    id: str
+    id: Annotated[str, StringConstraints(min_length=1, max_length=64)]
     description: str
     result: dict[str, Any]
 

@@ -24,6 +24,7 @@ from functions.shipping.shipment_model import (
     State,
     Tracking,
 )
+from shared.kit.texts import shortened
 from shared.telemetry import get_logger
 
 log = get_logger("shipping")
@@ -40,7 +41,7 @@ def labelled(transaction: Transaction, shipment: Shipment, label: Label) -> None
         shipment.id,
         "created",
         "label_bought",
-        carrier=label.carrier[:60],
+        carrier=shortened(label.carrier, 60),
         tracker=label.tracker,
         tracking_number=label.tracking_number,
         tracking_url=label.tracking_url,

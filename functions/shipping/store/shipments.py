@@ -21,6 +21,7 @@ from functions.shipping.store.tables import (
     shipped_orders,
 )
 from shared.kit.isbn import Isbn
+from shared.kit.texts import shortened
 
 _LONGEST = {"status": 60, "message": 200, "place": 100}
 
@@ -225,5 +226,5 @@ def _shipment(row: Row[Any], contents: tuple[Content, ...]) -> Shipment:
 
 
 def _scan_row(one: Scan) -> dict[str, Any]:
-    said = {name: getattr(one, name)[:longest] for name, longest in _LONGEST.items()}
+    said = {name: shortened(getattr(one, name), longest) for name, longest in _LONGEST.items()}
     return {"at": one.at, **said}
