@@ -159,6 +159,16 @@ class Received(Protocol):
     def forget(self, before: datetime) -> int: ...
 
 
+class Shoppers(Protocol):
+    def claim(self, customer_id: str | None, cart_id: str | None) -> None:
+        """The shopper's other starts wait until this transaction ends."""
+        ...
+
+    def forget(self, before: datetime) -> int:
+        """Deletes who has started nothing since, and says how many."""
+        ...
+
+
 class Transaction(Protocol):
     """One transaction on the primary. `now` is business time."""
 
@@ -166,6 +176,8 @@ class Transaction(Protocol):
     def now(self) -> datetime: ...
     @property
     def orders(self) -> Orders: ...
+    @property
+    def shoppers(self) -> Shoppers: ...
     @property
     def deliveries(self) -> Deliveries: ...
     @property

@@ -1,18 +1,22 @@
 """What comes at the moment in which a checkout is decided."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Engine, event, insert, select
 
-from functions.checkout.model import RefundRequest, UnknownOrder
-from functions.checkout.store.tables import order_lines, orders
+from functions.checkout.model import MOST_OPEN, RefundRequest, TooManyCheckouts, UnknownOrder
+from functions.checkout.service.sweeping import Sweeping
+from functions.checkout.store.tables import order_lines, orders, shoppers
 from shared.kit.idempotency import Delivery
 from tests.support.buying import Buying, open_buying
 from tests.support.inventory import Shelves, a_book
-from tests.support.tsql import every_statement_is_tsql
+from tests.support.tsql import azure_sql, every_statement_is_tsql
 
 
 @pytest.fixture
@@ -105,6 +109,58 @@ def test_decisions_claim_the_order_that_they_read(buying: Buying, decide: str) -
     if decide != "news":
         buying.payment_cancelled(started)
     play.ring()
+
+
+def test_starts_of_one_shopper_follow_each_other_before_they_are_counted_on_sql_server(
+    buying: Buying,
+) -> None:
+    """Else two that count at once see neither what the other adds, and pass the limit together."""
+    said: list[str] = []
+
+    def note(_connection: Any, statement: Any, *_: Any) -> None:
+        said.append(str(statement.compile(dialect=azure_sql())))
+
+    with every_statement_is_tsql():
+        event.listen(Engine, "before_execute", note)
+        try:
+            for _ in range(2):
+                said.append("start")
+                buying.start(1, customer="anna", cart=uuid4().hex)
+        finally:
+            event.remove(Engine, "before_execute", note)
+    second = said[said.index("start", 1) + 1 :]
+    claims = [place for place, sql in enumerate(second) if sql.startswith("UPDATE shoppers SET")]
+    counts = [place for place, sql in enumerate(second) if sql.startswith("SELECT count(")]
+    assert len(claims) == 2, "the customer and the cart"
+    assert len(counts) == 4
+    assert max(claims) < min(counts)
+
+
+def test_as_many_starts_at_once_as_one_likes_open_three_checkouts(buying: Buying) -> None:
+    def start(number: int) -> bool:
+        try:
+            return buying.start(1, customer="anna").is_new
+        except TooManyCheckouts:
+            return False
+
+    with ThreadPoolExecutor(16) as crowd:
+        assert sum(crowd.map(start, range(16))) == MOST_OPEN
+
+
+def test_who_starts_nothing_any_more_is_forgotten(buying: Buying) -> None:
+    def known() -> int:
+        with buying.database.primary() as connection:
+            return len(connection.execute(shoppers.select()).all())
+
+    buying.start(1, customer="anna")
+    week = timedelta(days=7)
+    sweeping = Sweeping(buying.transactions)
+    sweeping.forget_keys(week)
+    assert known() == 1
+    buying.shelves.clock.advance(week + timedelta(seconds=1))
+    sweeping.forget_keys(week)
+    assert known() == 0
+    assert buying.start(1, customer="anna").is_new
 
 
 def test_a_customer_may_have_more_orders_than_sql_server_takes_parameters(buying: Buying) -> None:

@@ -83,6 +83,16 @@ def test_each_kind_says_the_same_as_text_and_as_html(kind: Kind) -> None:
     assert max(map(len, re.sub(r"https?://\S+", "", made.text).splitlines())) <= 78
 
 
+def test_a_long_address_is_shown_as_where_it_leads_to() -> None:
+    """Else it is cut anywhere on a narrow screen."""
+    address = "https://track.example/" + "djE6dHJrX" * 12
+    facts = {**PARCEL, "tracking_url": address}
+    made = LETTERS.write("out_for_delivery", "en-GB", facts, receipt=receipt_of("order-123456"))
+    assert f"Follow it at: {address}" in made.text
+    assert Well(made.html).links == [address]
+    assert "track.example" in Well(made.html).text
+
+
 def test_what_people_wrote_stays_text() -> None:
     made = letter("order_placed", title="<b>A&B</b>", name="<img src=x onerror=alert(1)>")
     assert "<b>A&B</b>" in made.text

@@ -218,6 +218,7 @@ class Starting:
         *,
         replaces: bool,
     ) -> None:
+        transaction.shoppers.claim(customer_id, cart_id)
         orders = transaction.orders
         open_now = orders.open_count(customer_id, cart_id) - (1 if replaces else 0)
         if open_now >= MOST_OPEN:

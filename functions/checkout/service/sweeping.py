@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from functions.checkout.model import OrderStatus
-from functions.checkout.ports import Sagas, Transactions
+from functions.checkout.ports import Sagas, Transaction, Transactions
 
 _UNTOUCHED = timedelta(seconds=30)
 _AT_ONCE = 200
@@ -57,9 +57,14 @@ class Sweeping:
         return await sagas.forget(await asyncio.to_thread(self._now) - older_than)
 
     def forget_keys(self, older_than: timedelta) -> int:
-        return self._transactions.run(
-            lambda transaction: transaction.deliveries.forget(transaction.now - older_than)
-        )
+        """And who has started nothing for so long."""
+
+        def work(transaction: Transaction) -> int:
+            before = transaction.now - older_than
+            transaction.shoppers.forget(before)
+            return transaction.deliveries.forget(before)
+
+        return self._transactions.run(work)
 
     def _now(self) -> datetime:
         with self._transactions.read() as transaction:

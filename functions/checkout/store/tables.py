@@ -127,6 +127,15 @@ refunds = Table(
     Column("created_at", Utc, nullable=False),
 )
 
+shoppers = Table(
+    "shoppers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("started_at", Utc, nullable=False, index=True),
+)
+"""Who has started a checkout lately: digests of customers and carts. Each start changes its row
+first, so that starts of one shopper are counted one after the other."""
+
 idempotency_keys = idempotency_table(metadata)
 outbox = outbox_table(metadata)
 inbox = inbox_table(metadata)
