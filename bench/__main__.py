@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from funchost.pipes import run_quietly
+
 BENCHMARKS = {
     "host": "bench.http_overhead",
     "cold start": "bench.cold_start",
@@ -75,4 +77,4 @@ def _text(value: object) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_quietly(main))

@@ -1,5 +1,7 @@
 import sys
 
+from funchost.pipes import run_quietly
+
 NEEDED = ("azure", "httptools", "starlette", "uvicorn", "uvloop")
 
 
@@ -7,7 +9,7 @@ def run() -> int:
     try:
         from funchost.cli import main
 
-        return main()
+        return run_quietly(main)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package not in NEEDED:

@@ -16,6 +16,7 @@ from typing import BinaryIO, TextIO
 
 from pydantic import ValidationError
 
+from funchost.pipes import run_quietly
 from functions.inventory.import_model import (
     ImportOptions,
     LeaseLost,
@@ -229,4 +230,4 @@ def _wrong(sentence: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_quietly(main))

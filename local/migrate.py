@@ -6,6 +6,7 @@ where several run at once.
 
 import sys
 
+from funchost.pipes import run_quietly
 from functions.databases import SCHEMAS
 from shared.config.settings import Settings, SettingsError
 from shared.sql.database import Database
@@ -35,4 +36,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_quietly(main))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from funchost.pipes import run_quietly
 from local.environment import STATE
 from sandbox.oidc.store import SigningKeys
 from sandbox.oidc.tokens import DEFAULT_LIFETIME, issue
@@ -92,4 +93,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_quietly(main))

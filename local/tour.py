@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from funchost.pipes import run_quietly
 from local.environment import SANDBOX, STATE
 from local.serve import DEFAULT_PORT, port_number
 from local.token import NoShopError, Tokens, tokens_of
@@ -330,6 +331,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NoShopError as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:  # nobody reads what is printed
+        raise
     except OSError as error:
         print(
             f"No shop answers at {origin} ({error}). Start one with `python3 dev.py run`, wait"
@@ -344,4 +347,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_quietly(main))

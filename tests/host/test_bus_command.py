@@ -129,6 +129,7 @@ def test_peek_shows_messages_and_takes_none(shop):
     first = json.loads(lines[0])
     assert (first["body"], first["message_id"], first["subject"]) == ("order 1", "m1", "s")
     assert first["application_properties"]["DeadLetterReason"] == "MaxDeliveryCountExceeded"
+    assert first["deliveries"] == 1, "those that led there"
     assert len(shop.bus("peek", "ordered", "--json").splitlines()) == 2
     assert len(shop.bus("peek", "ordered", "--session", "a", "--json").splitlines()) == 1
     assert "is empty" in shop.bus("peek", "box", "--dead")

@@ -1,7 +1,8 @@
 """Looks into messages without touching them."""
 
+import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,11 +28,13 @@ SEND = "com.microsoft:schedule-message"
 _PAGE = 250
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATES = ("active", "deferred", "scheduled")
+_GIVEN_UP = re.compile(r"after (\d+) delivery attempts", re.ASCII)
 
 
 @dataclass(frozen=True)
 class BrowsedMessage:
-    """`deliveries` are those that have been; `body` as AMQP carried it, data sections joined."""
+    """`deliveries` are those that have been, of a dead letter those before it was given up as well;
+    `body` as AMQP carried it, data sections joined."""
 
     sequence_number: int
     enqueued_time: datetime | None
@@ -104,7 +107,7 @@ def _from_wire(encoded: bytes) -> BrowsedMessage:
         int(annotations["x-opt-sequence-number"]),
         None if enqueued is None else _EPOCH + timedelta(milliseconds=enqueued),
         _STATES[annotations.get("x-opt-message-state") or 0],
-        message.header[4] or 0,
+        _deliveries(message.header[4] or 0, message.application_properties),
         message.message_id,
         message.session_id,
         message.subject,
@@ -122,10 +125,17 @@ def _from_sdk(peeked: Any) -> BrowsedMessage:
         message.sequence_number,
         message.enqueued_time,
         peeked.state.name.lower(),
-        message.delivery_count - 1,
+        _deliveries(message.delivery_count - 1, message.application_properties),
         message.message_id,
         message.session_id,
         message.subject,
         dict(message.application_properties),
         message.body,
     )
+
+
+def _deliveries(counted: int, said: Mapping[str, Any]) -> int:
+    """A broker counts a dead letter's deliveries from its burial on; how many led there stands in
+    its description."""
+    given_up = _GIVEN_UP.search(str(said.get("DeadLetterErrorDescription") or ""))
+    return counted if given_up is None else max(counted, int(given_up[1]))
