@@ -95,13 +95,14 @@ class _Started:
 
 
 def _until(shop: Shop, store: str, question: str, wanted: int) -> None:
-    """Raises RuntimeError when the number that answers the question does not grow any more."""
-    file, before, since = shop.state / f"{store}.db", -1, time.monotonic()
+    """Raises RuntimeError when neither the number that answers the question nor what is left to do
+    changes any more."""
+    file, before, since = shop.state / f"{store}.db", [-1], time.monotonic()
     while (now := count(file, question)) < wanted:
-        if now != before:
-            before, since = now, time.monotonic()
+        if (seen := [now, *shop.left()]) != before:
+            before, since = seen, time.monotonic()
         if time.monotonic() > since + _STANDSTILL_SECONDS:
-            raise RuntimeError(f"{now} of {wanted} after a standstill: {question}")
+            raise RuntimeError(f"{now} of {wanted} after a standstill: {question}, left {seen[1:]}")
         time.sleep(1)
 
 

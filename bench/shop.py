@@ -67,7 +67,7 @@ class Shop:
         RuntimeError where work is left that nobody does."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         before = None
-        while (now := self._left()) != before or any(now[1:]):
+        while (now := self.left()) != before or any(now[1:]):
             if now != before:
                 deadline = time.monotonic() + _PATIENCE_SECONDS
             if time.monotonic() > deadline:
@@ -75,7 +75,7 @@ class Shop:
             before = now
             time.sleep(0.3)
 
-    def _left(self) -> list[int]:
+    def left(self) -> list[int]:
         """What the broker holds, what outboxes have to send, what the sandbox has to tell."""
         unsent = "SELECT COUNT(*) FROM outbox WHERE sent_at IS NULL"
         waiting = "SELECT COUNT(*) FROM deliveries WHERE state = 'waiting'"

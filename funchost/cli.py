@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from funchost.command import Command, Mount
+from funchost.command import Command, Forward, Mount
 from funchost.cors import CorsPolicy
 from funchost.hostjson import read_host_json
 from funchost.logs import Console, HostLog
@@ -74,6 +74,13 @@ def _parse(words: list[str]) -> argparse.Namespace:
         default=[],
         metavar="/PREFIX=DIR[;immutable]",
         help="serve the files of a folder; may be repeated",
+    )
+    start.add_argument(
+        "--redirect",
+        action="append",
+        default=[],
+        metavar="/PREFIX=/TARGET",
+        help="send what lies below a prefix on, as a front door does; may be repeated",
     )
     start.add_argument(
         "--servicebus",
@@ -173,6 +180,7 @@ def _complete(given: argparse.Namespace, app_dir: Path, local: LocalSettings) ->
         cors_credentials=given.cors_credentials or local.cors_credentials,
         checks_keys=given.enableAuth,
         mounts=tuple(Mount.parse(text) for text in given.static),
+        forwards=tuple(Forward.parse(text) for text in given.redirect),
         verbose=given.verbose,
         user_log_level=given.user_log_level,
         servicebus=None if given.servicebus is None else given.servicebus.resolve(),

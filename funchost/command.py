@@ -5,7 +5,7 @@ from pathlib import Path
 
 from funchost.settings import SettingsError
 
-__all__ = ["Command", "Mount"]
+__all__ = ["Command", "Forward", "Mount"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,24 @@ class Mount:
 
 
 @dataclass(frozen=True)
+class Forward:
+    """Addresses below `prefix` are sent on to `target` with the rest of the path behind it."""
+
+    prefix: str
+    target: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Forward":
+        """From `/old=/new#`. Raises SettingsError."""
+        prefix, _, target = text.partition("=")
+        prefix = prefix.rstrip("/")
+        is_address = target.startswith("/") and target.isascii() and target.isprintable()
+        if not (prefix.startswith("/") and is_address):
+            raise SettingsError(f"--redirect takes /PREFIX=/TARGET, not {text}.")
+        return cls(prefix, target)
+
+
+@dataclass(frozen=True)
 class Command:
     """Worker processes receive it as it is. `base_url` has no slash at its end; `functions` is an
     allow-list, empty for all; `servicebus` declares the entities of the host's own broker."""
@@ -45,6 +63,7 @@ class Command:
     cors_credentials: bool
     checks_keys: bool
     mounts: tuple[Mount, ...]
+    forwards: tuple[Forward, ...]
     verbose: bool
     user_log_level: str | None
     servicebus: Path | None

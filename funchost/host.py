@@ -29,6 +29,7 @@ from funchost.kinds import (
     TriggerListener,
 )
 from funchost.logs import ERROR, WARNING, HostLog, install_user_logging
+from funchost.redirect import Redirect
 from funchost.routing import Route, RouteTable, TemplateError
 from funchost.rules import FunctionErrors, admit, host_function
 from funchost.server import FunctionServer, HttpOptions
@@ -103,7 +104,10 @@ class Host:
             admin=AdminApi(self, self._keys),
             webhooks=self._kinds.webhooks,
             admin_pages=self._kinds.admin_pages,
-            mounts=[_mounted(mount) for mount in command.mounts],
+            mounts=[
+                *(_mounted(mount) for mount in command.mounts),
+                *((one.prefix, Redirect(one.prefix, one.target)) for one in command.forwards),
+            ],
             keys=self._keys,
             cors=CorsPolicy.from_text(command.cors, with_credentials=command.cors_credentials),
         )

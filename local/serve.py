@@ -20,6 +20,8 @@ from functions.inventory.media_model import PUBLIC, UPLOADS
 from functions.payments.model import WEBHOOK_EVENTS
 from local.environment import SANDBOX, SANDBOX_KEYS, STATE, embedded
 from local.other_hosts import UnreadableSettingsError, complete
+from shared.http.docs import PROBLEM_PAGES
+from shared.http.problems import TYPE_PREFIX
 from shared.kit.files import HALF_WRITTEN, lock, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +78,7 @@ def open_shop(options: argparse.Namespace, state: Path) -> int:
                 *("--state", str(state)),
                 *("--workers", str(options.workers)),
                 *("--static", f"/cdn={blobs / PUBLIC};immutable"),
+                *("--redirect", f"{TYPE_PREFIX.rstrip('/')}={PROBLEM_PAGES}"),
             ]
         )
 

@@ -47,6 +47,10 @@ _ADVICE = {
 }
 
 
+PROBLEM_PAGES = "/api/docs#problem-"
+"""With a problem's kind behind it, where people read what the problem means."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     html: bytes

@@ -174,6 +174,28 @@ def test_static_folders_are_served_before_functions(hosts, tmp_path):
     assert host.get("/cdnx").text == "function"
 
 
+def test_what_lies_below_a_prefix_is_sent_on_as_a_front_door_does(hosts):
+    app = """
+    app = func.FunctionApp(http_auth_level="ANONYMOUS")
+    @app.route(route="{*any}")
+    def f(req: func.HttpRequest) -> func.HttpResponse:
+        return func.HttpResponse("function")
+    """
+    host = hosts.start(
+        app,
+        "--redirect",
+        "/old=/new#about-",
+        host_json={"extensions": {"http": {"routePrefix": ""}}},
+    )
+    sent_on = host.get("/old/book")
+    assert (sent_on.status, sent_on.header("location")) == (302, "/new#about-book")
+    assert host.get("/old/a/b").header("location") == "/new#about-a/b"
+    for path in ("/old", "/old/", "/old/%0d%0ax", "/old//evil.test", "/old/a%20b"):
+        assert host.get(path).status == 404, path
+    assert host.post("/old/book").status == 405
+    assert host.get("/older").text == "function"
+
+
 def test_the_status_page_tells_the_state_of_the_host(host):
     status = host.get("/admin/host/status").json
     assert status["state"] == "Running"

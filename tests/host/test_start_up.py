@@ -95,6 +95,7 @@ def test_other_bad_input_is_one_sentence(hosts):
     folder = hosts.write(SHOW)
     assert "CORS" in refuse(hosts, folder, "--cors", "*", "--cors-credentials")
     assert "--static takes" in refuse(hosts, folder, "--static", "nonsense")
+    assert "--redirect takes" in refuse(hosts, folder, "--redirect", "/a=https://elsewhere.test")
     assert "number of workers" in refuse(hosts, folder, "--workers", "0")
     assert "HTTPS" in refuse(hosts, folder, "--useHttps")
     encrypted = hosts.write(SHOW, local_settings={"IsEncrypted": True, "Values": {}})

@@ -5,10 +5,12 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -264,3 +266,18 @@ def test_a_kill_loses_nothing_that_was_answered(own_shop: Shop) -> None:
 def test_sigterm_ends_the_shop_cleanly(own_shop: Shop) -> None:
     assert end(own_shop) == 0
     assert b"Traceback" not in own_shop.log.read_bytes()
+
+
+def test_the_address_of_each_kind_of_problem_leads_to_what_it_means(shop: Shop) -> None:
+    kinds = [one["kind"] for one in ask(shop, "GET", "openapi.json").json["x-problems"]]
+    page = ask(shop, "GET", "docs").content.decode()
+    assert len(kinds) > 20
+    address = urlsplit(shop.base_url)
+    with closing(HTTPConnection(address.hostname or "", address.port, timeout=30)) as browser:
+        for kind in kinds:
+            browser.request("GET", f"/problems/{kind}")
+            answer = browser.getresponse()
+            answer.read()
+            place = answer.headers["Location"].removeprefix("/api/docs#")
+            assert answer.status == 302
+            assert f'id="{place}"' in page
