@@ -147,11 +147,16 @@ def test_as_many_starts_at_once_as_one_likes_open_three_checkouts(buying: Buying
         assert sum(crowd.map(start, range(16))) == MOST_OPEN
 
 
-def test_who_starts_nothing_any_more_is_forgotten(buying: Buying) -> None:
+def test_who_starts_nothing_any_more_or_is_erased_is_forgotten(buying: Buying) -> None:
     def known() -> int:
         with buying.database.primary() as connection:
             return len(connection.execute(shoppers.select()).all())
 
+    buying.start(1, customer="eve", cart="c")
+    assert known() == 2
+    buying.transactions.run(lambda transaction: transaction.shoppers.erase("eve"))
+    assert known() == 1, "the cart's"
+    buying.transactions.run(lambda t: t.shoppers.forget(t.now + timedelta(seconds=1)))
     buying.start(1, customer="anna")
     week = timedelta(days=7)
     sweeping = Sweeping(buying.transactions)

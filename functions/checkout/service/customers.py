@@ -88,6 +88,7 @@ def _erasing(customer_id: str) -> Callable[[Transaction], Sequence[str]]:
                 assert order is not None
                 give_up(transaction, order)
                 unfinished.append(order_id)
+        transaction.shoppers.erase(customer_id)
         # An id may be longer than the name of a session.
         session = hashlib.sha256(customer_id.encode()).hexdigest()
         transaction.outbox.add(TOPIC, session, CustomerErased(customer_id=customer_id))

@@ -25,7 +25,12 @@ class SqlShoppers:
         # Always in this order, so that two who claim both do not wait for each other.
         for kind, value in (("customer", customer_id), ("cart", cart_id)):
             if value is not None:
-                self._claim(hashlib.sha256(f"{kind}:{value}".encode()).hexdigest())
+                self._claim(_digest(kind, value))
+
+    def erase(self, customer_id: str) -> None:
+        self._connection.execute(
+            delete(shoppers).where(shoppers.c.id == _digest("customer", customer_id))
+        )
 
     def forget(self, before: datetime) -> int:
         return self._connection.execute(
@@ -45,3 +50,7 @@ class SqlShoppers:
             _CLAIM, {"the_shopper": shopper, "started_at": self._now}
         )
         return touched.rowcount == 1
+
+
+def _digest(kind: str, value: str) -> str:
+    return hashlib.sha256(f"{kind}:{value}".encode()).hexdigest()
