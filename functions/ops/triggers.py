@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import azure.functions as func
 
-from functions.ops.model import Alive, ApiDocument, Report
+from functions.ops.model import Alive, ApiDocument, Report, ShopFacts
 from functions.ops.service import Readiness
 from shared.http import docs, openapi
 from shared.http.calls import Answer, Call, Nothing
@@ -26,7 +26,7 @@ _PLACEHOLDER = re.compile(r"\{(\*?)[^{}]*\}")
 Plain = Call[Nothing, Nothing, Nothing]
 
 
-def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
+def blueprint(edge: Edge, readiness: Readiness, facts: ShopFacts) -> func.Blueprint:
     api = edge.api("ops")
     # Made at the first call, when the blueprints of all services are registered.
     description = Provider(lambda: openapi.render(edge.operations))
@@ -52,6 +52,11 @@ def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
         report = readiness.report()
         status = 200 if report.status == "ready" else 503
         return Answer(report, status=status, cache="no-store")
+
+    @api.route("GET", "v1/shop", summary="What a shop window must know", answers={200: ShopFacts})
+    async def shop(call: Plain) -> Answer:
+        """How to sign in, and what prices are in."""
+        return Answer(facts, cache="public, max-age=300")
 
     @api.route(
         "GET",

@@ -132,7 +132,7 @@ class App:
     def __init__(self, readiness: Readiness) -> None:
         edge = Edge(Provider(NobodyCalls))
         shop = edge.api("shop")
-        ops = blueprint(edge, readiness)
+        ops = blueprint(edge, readiness, ShopFacts(currency="GBP", sign_in=None))
 
         @shop.route("GET", "v1/books/{isbn:length(13)}", summary="One", answers={200: None})
         def book(call: Call[Nothing, Nothing, Nothing]) -> Answer:
