@@ -43,8 +43,8 @@ _KNOWN_TYPES = mimetypes.MimeTypes().types_map[True]
 class StaticMount:
     """GET and HEAD for the files in `directory`, and nothing outside it: a name that is not a plain
     path of existing folders, or a symbolic link that leads out, answers 404, and so does a folder
-    unless `index` names the file to send for a path that ends in a slash. `not_found` names the file
-    that is the body of a 404. Every answer carries `headers`."""
+    unless `index` names the file to send for a path that ends in a slash. `not_found` names the
+    file that is the body of a 404. Every answer carries `headers`."""
 
     def __init__(
         self,

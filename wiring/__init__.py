@@ -15,7 +15,7 @@ from shared.kit.provider import Provider
 from shared.telemetry import configure
 from wiring.cart import Cart
 from wiring.checkout import Checkout
-from wiring.common import business_clock, every_setting_is_there, token_verifier
+from wiring.common import business_clock, dead_letters, every_setting_is_there, token_verifier
 from wiring.inventory import Inventory
 from wiring.notifications import Notifications
 from wiring.payments import Payments
@@ -64,7 +64,10 @@ def create_app(settings: Settings) -> func.FunctionApp:
         if name in settings.SERVICES:
             checks[f"{name} {kept}"] = parts.check
             app.register_functions(parts.blueprint(edge))
-    app.register_functions(ops_triggers.blueprint(edge, Readiness(checks), _facts(settings)))
+    letters = Provider(lambda: dead_letters(settings))
+    app.register_functions(
+        ops_triggers.blueprint(edge, Readiness(checks), _facts(settings), letters)
+    )
     return app
 
 

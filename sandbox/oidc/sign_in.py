@@ -23,9 +23,8 @@ from sandbox.answers import Refused, body_of
 
 ROLES = {
     "catalogue.write": "Catalogue: books, stock, covers, imports",
-    "orders.read": "Orders: see every order and payment",
-    "orders.refund": "Orders: cancel and refund",
-    "ops": "Operations: dead letters, stuck checkouts, figures",
+    "orders.refund": "Orders: see all, cancel, refund; payments and figures",
+    "operations": "Operations: dead letters",
 }
 """What the shop's staff may have, and how the page says it."""
 

@@ -5,7 +5,7 @@ import { attachSearch } from "./parts/search-box.js";
 import { hasRole, session, shop, signIn, signOut } from "./session.js";
 import { t } from "./texts.js";
 
-const STAFF_ROLES = ["catalogue.write", "orders.read", "orders.refund", "ops"];
+const STAFF_ROLES = ["catalogue.write", "orders.refund", "operations"];
 
 /**
  * Runs `show(main)`, which renders into the page's <main> and may be asynchronous. What it throws
