@@ -40,8 +40,8 @@ _PATIENCE = 2.0
 
 
 class DeadLetter(BaseModel):
-    """`sequence_number` is its place in the entity. `kind` and `about` are the CloudEvents `type` and
-    `subject`, null where the body is none."""
+    """`sequence_number` is its place in the entity. `kind` and `about` are the `type` and `subject`
+    of the CloudEvent, null where the body is none."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -37,9 +37,9 @@ class Office:
 
     def fail(self, entity: str, body: bytes, session: str | None) -> None:
         """Sends it and gives it up."""
-        with self.connect() as client:
-            with client.get_queue_sender(entity.partition("/")[0]) as sender:
-                sender.send_messages(ServiceBusMessage(body, session_id=session, subject="a test"))
+        name = entity.partition("/")[0]
+        with self.connect() as client, client.get_queue_sender(name) as sender:
+            sender.send_messages(ServiceBusMessage(body, session_id=session, subject="a test"))
         with self.received(entity, session) as (receiver, message):
             receiver.dead_letter_message(message, reason="Poison", error_description="of a kind")
 
