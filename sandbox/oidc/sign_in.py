@@ -181,7 +181,7 @@ def _page(asked: Mapping[str, str]) -> str:
         "Sign in",
         f"""<h1>Who are you?</h1>
 <form method=post action=/oidc/authorize style="display:block">{hidden}
-<p><label>Name<br><input name=name value="{name}" required pattern="[A-Za-z0-9._-]+"
+<p><label>Name<br><input name=name value="{name}" required pattern="[A-Za-z0-9._\\-]+"
   autocomplete=username></label></p>
 <p><label>Mail address (or name@example.org)<br><input name=email type=email
   autocomplete=email></label></p>
