@@ -43,11 +43,12 @@ export async function call(method, path, options = {}) {
     throw new Problem(0, {});
   }
   const isJson = /json/.test(answer.headers.get("Content-Type") || "");
-  const data = isJson ? await answer.json() : await answer.text();
+  const text = await answer.text();
+  const data = isJson && text ? JSON.parse(text) : text;
   if (!answer.ok) {
     // A token that the API no longer takes is of no use to any page.
     if (answer.status === 401 && bearer) signedOut();
-    throw new Problem(answer.status, isJson ? data : {});
+    throw new Problem(answer.status, isJson && text ? data : {});
   }
   return { data, etag: answer.headers.get("ETag"), status: answer.status };
 }

@@ -58,9 +58,10 @@ export function attachSearch(form) {
       found = page.items;
       chosen = -1;
       show();
-    } catch {
-      // Suggestions are a help; without them the search still works.
-      close();
+    } catch (error) {
+      // Suggestions are a help; without them the search still works. What a later letter has
+      // overtaken is not to close what that one brings.
+      if (error.name !== "AbortError") close();
     }
   };
   const move = (step) => {
