@@ -371,6 +371,7 @@ export default {
     more: "More",
     save: "Save",
     when: "When",
+    kind: "Kind",
 
     morning: {
       title: "This morning",
@@ -522,6 +523,7 @@ export default {
       about: "About",
       why: "Why",
       tries: "Tries",
+      action: "What to do",
       replay: "Send again",
       replayed: "Sent again.",
       waiting: "Orders that hang",

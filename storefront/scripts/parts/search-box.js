@@ -19,6 +19,7 @@ export function attachSearch(form) {
   field.setAttribute("role", "combobox");
   field.setAttribute("aria-controls", list.id);
   field.setAttribute("aria-autocomplete", "list");
+  field.setAttribute("aria-expanded", "false");
   field.value = new URLSearchParams(location.search).get("q") ?? "";
 
   let asked = new AbortController();

@@ -159,7 +159,7 @@ async function edit(place, isbn) {
           ${field("delta", texts.delta, { type: "number" })}${field("reason", texts.reason)}
           <div><button>${texts.change}</button></div></form>${said.stock}
         <h3>${texts.ledger}</h3>
-        ${table([[t.staff.when], [""], [texts.reason], [texts.by], ["±", true]],
+        ${table([[t.staff.when], [t.staff.kind], [texts.reason], [texts.by], ["±", true]],
           entries.map((one) => [dateTime(one.at), texts.kind[one.kind], one.reason, one.actor ?? one.reference ?? "", number(one.delta)]))}
         ${stock.next_cursor ? html`<button type="button" @click=${older}>${t.staff.more}</button>` : nothing}
       </section></div>

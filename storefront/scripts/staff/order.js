@@ -85,7 +85,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
         <dt>${texts.intent}</dt><dd>${payment.payment_intent ?? "–"}</dd></dl>
       <details><summary>${texts.ledger}</summary>${table([[t.staff.when], [texts.posting], [texts.account], [texts.amount, true]],
         payment.ledger.map((one) => [dateTime(one.at), one.posting, one.account, pounds(one.amount)]))}</details>
-      <details><summary>${texts.calls}</summary>${table([[t.staff.when], [""], [t.staff.orders.status]],
+      <details><summary>${texts.calls}</summary>${table([[t.staff.when], [t.staff.kind], [t.staff.orders.status]],
         payment.calls.map((one) => [dateTime(one.sent_at), one.key, one.error ?? one.state]))}</details>`;
   };
   draw();

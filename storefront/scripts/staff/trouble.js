@@ -30,7 +30,7 @@ startStaff(texts.title, ["operations", "orders.refund"], async (place) => {
   };
   const draw = () => render(html`<h1>${texts.title}</h1>${said}
     <section><h2>${texts.letters}</h2>${letters.items.length ? table(
-      [[texts.where], [texts.what], [texts.about], [texts.why], [texts.tries, true], [t.staff.when], [""]],
+      [[texts.where], [texts.what], [texts.about], [texts.why], [texts.tries, true], [t.staff.when], [texts.action]],
       letters.items.map((one) => [one.entity, one.kind ?? "–", one.about ?? "–",
         html`${one.reason ?? "–"}<br><small>${one.description ?? ""}</small>`, one.deliveries,
         one.enqueued_at ? dateTime(one.enqueued_at) : "–",
@@ -41,7 +41,7 @@ startStaff(texts.title, ["operations", "orders.refund"], async (place) => {
       waiting.items.map((one) => [html`<a href="/staff/order.html?id=${one.id}">${one.order_number}</a>`,
         t.order.status[one.status], dateTime(one.since)]))
       : html`<p class="good">${t.staff.morning.waitingNone}</p>`}</section>
-    <section><h2>${texts.health}</h2>${table([[texts.what], [""]],
+    <section><h2>${texts.health}</h2>${table([[texts.what], [t.staff.orders.status]],
       health.checks.map((one) => [one.name, one.status === "ok" ? html`<span class="good">${texts.fine}</span>`
         : html`<span class="bad">${one.detail ?? one.status}</span>`]))}</section>`, place);
   draw();
