@@ -4,6 +4,7 @@ The HTTP rows compare a request with an empty function on the same host in the s
 rows leave HTTP and the cache out and give the time of one call, to show how it grows.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,11 @@ from functions.inventory.read_model import BookQuery
 from functions.inventory.service.browse import Browse
 from functions.inventory.store.search_sqlite import SqliteSearch
 from functions.inventory.store.shelves import SqlShelves
-from shared.cache.answers import UncachedAnswers
+from shared.cache.answers import Build
+from shared.cache.port import Entry
 from shared.kit.clock import MachineClock
 from shared.kit.isbn import Isbn
+from shared.kit.threads import Threads
 from shared.sql.database import Database
 
 _ROOT = Path(__file__).parent.parent
@@ -78,7 +81,7 @@ def run(quick: bool) -> list[dict[str, Any]]:
                 took = time.perf_counter() - started
                 store.append({"books": size, "call": "make the catalogue", "ms": took * 1000})
             questions = Questions(file)
-            store += list(_store_rows(file, questions, scale))
+            store += asyncio.run(_store_rows(file, questions, scale))
             http += list(_http_rows(file, questions, scale))
             if not kept:
                 file.unlink()
@@ -138,21 +141,33 @@ def _deciles(connection: sqlite3.Connection) -> dict[int, list[str]]:
     }
 
 
-def _store_rows(file: Path, questions: Questions, scale: Scale) -> Iterator[dict[str, Any]]:
+class _Answers:
+    """Builds each answer where it is asked for: neither cache nor threads are measured."""
+
+    async def read(self, key: str, lifetime_seconds: float, build: Build) -> Entry:
+        return build(False)
+
+
+_Asking = Callable[[int], Awaitable[Entry]]
+
+
+async def _store_rows(file: Path, questions: Questions, scale: Scale) -> list[dict[str, Any]]:
     database = Database(f"sqlite:///{file.as_posix()}")
     rows = SqlShelves(database, SqliteSearch())
-    browse = Browse(rows, UncachedAnswers(), MachineClock(), "http://cdn.example")
+    browse = Browse(
+        rows, _Answers(), Threads("shelves", 1), MachineClock(), "http://cdn.example"
+    )
 
-    def listed(**query: Any) -> Callable[[int], Any]:
+    def listed(**query: Any) -> _Asking:
         return lambda _: browse.books(BookQuery(**query))
 
-    calls: dict[str, Callable[[int], Any]] = {
+    calls: dict[str, _Asking] = {
         "detail": lambda turn: browse.book(questions.isbns[turn % len(questions.isbns)]),
         "categories": lambda _: browse.categories(),
     }
     for sort in ("title", "-title", "price", "-price", "newest", "bestselling"):
         calls[f"list, sort {sort}"] = listed(sort=sort)
-    deep = _deep_cursor(browse)
+    deep = await _deep_cursor(browse)
     if deep is not None:
         calls[_DEEP_PAGE] = listed(sort="title", cursor=deep)
     calls |= {
@@ -176,30 +191,33 @@ def _store_rows(file: Path, questions: Questions, scale: Scale) -> Iterator[dict
         calls[f"search, about {hits:,} hits"] = _searching(browse, terms)
     for decile, terms in questions.deciles.items():
         calls[f"search, words of decile {decile}"] = _searching(browse, terms)
-    for name, call in calls.items():
-        yield {"books": questions.books, "call": name, "ms": _milliseconds(call, scale.repeats)}
+    taken = [
+        {"books": questions.books, "call": name, "ms": await _milliseconds(call, scale.repeats)}
+        for name, call in calls.items()
+    ]
     database.dispose()
+    return taken
 
 
-def _searching(browse: Browse, terms: list[str]) -> Callable[[int], Any]:
+def _searching(browse: Browse, terms: list[str]) -> _Asking:
     return lambda turn: browse.books(BookQuery(q=terms[turn % len(terms)]))
 
 
-def _deep_cursor(browse: Browse) -> str | None:
+async def _deep_cursor(browse: Browse) -> str | None:
     cursor = None
     for _ in range(_DEEP // 5 - 1):  # pages of 100 get to where page 1,000 of 20 begins
-        page = json.loads(browse.books(BookQuery(sort="title", limit=100, cursor=cursor)).body)
-        cursor = page["next_cursor"]
+        listed = await browse.books(BookQuery(sort="title", limit=100, cursor=cursor))
+        cursor = json.loads(listed.body)["next_cursor"]
         if cursor is None:
             return None
     return cursor
 
 
-def _milliseconds(call: Callable[[int], Any], repeats: int) -> float:
+async def _milliseconds(call: _Asking, repeats: int) -> float:
     taken = []
     for turn in range(repeats + 5):
         started = time.perf_counter()
-        call(turn)
+        await call(turn)
         taken.append(time.perf_counter() - started)
     return statistics.median(taken[5:]) * 1000
 
