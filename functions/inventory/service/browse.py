@@ -6,7 +6,7 @@ is asked. The rest is done in threads, since these calls are awaited on the even
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import date
 
@@ -47,7 +47,7 @@ class Browse:
         self._dawn = threading.Lock()
 
     async def books(self, query: BookQuery) -> Entry:
-        renderer = await self._renderer()
+        renderer = self._current() or await self._next_day()
 
         def build(view: ShelfView) -> tuple[bytes, str, str]:
             return _list_of(BookList(view, renderer, query, Pager(query)).body())
@@ -57,7 +57,7 @@ class Browse:
 
     async def book(self, isbn: Isbn) -> Entry:
         """Raises UnknownBook. A withdrawn edition is shown, as withdrawn."""
-        renderer = await self._renderer()
+        renderer = self._current() or await self._next_day()
 
         def build(view: ShelfView) -> tuple[bytes, str, str]:
             found = view.details([int(isbn)]).get(int(isbn))
@@ -69,7 +69,7 @@ class Browse:
 
     async def availability(self, isbn: Isbn) -> Entry:
         """Raises UnknownBook."""
-        renderer = await self._renderer()
+        renderer = self._current() or await self._next_day()
 
         def build(view: ShelfView) -> tuple[bytes, str, str]:
             found = view.details([int(isbn)]).get(int(isbn))
@@ -121,9 +121,9 @@ class Browse:
 
         return await self._answer("categories", _LIST_LIFETIME, build)
 
-    async def _answer(
+    def _answer(
         self, key: str, lifetime: float, build: Callable[[ShelfView], tuple[bytes, str, str]]
-    ) -> Entry:
+    ) -> Awaitable[Entry]:
         def fill(primary: bool) -> Entry:
             with self._shelves.view(primary=primary) as view:
                 version = view.version()
@@ -131,12 +131,15 @@ class Browse:
             made_at = self._clock.machine_now().timestamp()
             return Entry(version, tag, etag, body, loose=tag == _CATALOGUE, made_at=made_at)
 
-        return await self._answers.read(key, lifetime, fill)
+        return self._answers.read(key, lifetime, fill)
 
-    async def _renderer(self) -> Renderer:
-        today = self._clock.business_now().date()
-        if today != self._of_today.today:
-            await self._threads.run(self._begin_day, today)
+    def _current(self) -> Renderer | None:
+        """None where a day has begun that nobody has read on yet."""
+        renderer = self._of_today
+        return renderer if renderer.today == self._clock.business_now().date() else None
+
+    async def _next_day(self) -> Renderer:
+        await self._threads.run(self._begin_day, self._clock.business_now().date())
         return self._of_today
 
     def _begin_day(self, today: date) -> None:
