@@ -152,7 +152,7 @@ def _child_of(traceparent: str) -> str:
         trace_id, flags = parts[1], parts[3]
     else:
         trace_id, flags = _random_hex(16), _SAMPLED
-    return f"00-{trace_id}-{_random_hex(8)}-{flags}"
+    return f"00-{trace_id}-{random.getrandbits(64):016x}-{flags}"
 
 
 NO_RETRY = RetryContext()

@@ -196,7 +196,7 @@ def header_name(name: str) -> bytes:
 
 def header_value(value: str) -> bytes:
     text = str(value)
-    if not _VISIBLE.fullmatch(text):
+    if not (text.isascii() and text.isprintable()) and not _VISIBLE.fullmatch(text):
         raise ValueError(f"Invalid non-ASCII or control character in header value {text!r}.")
     return text.encode()
 

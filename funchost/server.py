@@ -1,6 +1,7 @@
 """The HTTP surface: which part of the host answers a request, and the way through a function."""
 
 import asyncio
+import functools
 import time
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
@@ -31,6 +32,7 @@ from funchost.settings import SettingsError
 __all__ = ["FunctionServer", "HttpOptions"]
 
 _REMEMBERED_PATHS = 1024
+_LONGEST_REMEMBERED = 256
 _RESERVED_INITIALS = frozenset("aArR")
 _EMPTY_404 = Response(404, [], b"")
 _HTTP_EVENT = TriggerEvent(Datum(None, None), reason=HTTP_REASON)
@@ -79,7 +81,7 @@ class FunctionServer:
         cors: CorsPolicy | None = None,
     ) -> None:
         self._routes = routes
-        self._plain_paths: dict[tuple[str, str], Match[HostedFunction]] = {}
+        self._match_again = functools.lru_cache(_REMEMBERED_PATHS)(routes.match)
         self._invoker = invoker
         self._options = options
         self._admin = admin
@@ -154,14 +156,10 @@ class FunctionServer:
         return await self._call(found, exchange)
 
     def _match(self, method: str, raw_path: str) -> Match[HostedFunction] | None:
-        """Paths without parameters are remembered, as far as there is room."""
-        known = self._plain_paths.get((method, raw_path))
-        if known is not None:
-            return known
-        found = self._routes.match(method, raw_path)
-        if found and not found.params and len(self._plain_paths) < _REMEMBERED_PATHS:
-            self._plain_paths[method, raw_path] = found
-        return found
+        """What was asked for lately is remembered: most requests are for few paths."""
+        if len(raw_path) > _LONGEST_REMEMBERED:
+            return self._routes.match(method, raw_path)
+        return self._match_again(method, raw_path)
 
     async def _call_within_limits(
         self, found: Match[HostedFunction], exchange: Exchange
@@ -193,7 +191,7 @@ class FunctionServer:
             headers.get("tracestate", ""),
         )
         if self._streams:
-            request = httpv2.build_request(exchange.scope, exchange.receive, found.params)
+            request = httpv2.build_request(exchange.scope, exchange.receive, dict(found.params))
         else:
             body = b""
             if "content-length" in headers or "transfer-encoding" in headers:
@@ -255,7 +253,7 @@ class FunctionServer:
         if status >= 200 and status != 204 and status != 304:
             headers.append((b"content-length", b"%d" % len(body)))
         # A `connection` of the function's own is for the server to interpret.
-        is_plain = len(given) < 2 or all(name != b"connection" for name, _ in headers)
+        is_plain = len(given) < 2 or b"connection" not in [name for name, _ in headers]
         if is_plain and answer_at_once(send, status, headers, body):
             return
         await send({"type": "http.response.start", "status": status, "headers": headers})

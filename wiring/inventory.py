@@ -8,6 +8,7 @@ from shared.config import Settings
 from shared.http.edge import Edge
 from shared.kit.clock import Clock
 from shared.kit.provider import Provider
+from shared.kit.threads import Threads
 from wiring.common import blob_container, service_bus, storage_account
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from shared.contracts.catalogue import Holds, Quotes
     from shared.messaging.relay import Relay
     from shared.sql.database import Database
+
+
+_READING_THREADS = 8
+"""Twice the connections of a pool: while some ask the database, others write what they got."""
 
 
 class Inventory:
@@ -99,7 +104,14 @@ class Inventory:
 
         search = SqliteSearch() if self._is_embedded else SqlServerSearch()
         shelves = SqlShelves(self.database(), search)
-        return Browse(shelves, self._answers(), self._clock, self._settings.require("CDN_BASE_URL"))
+        threads = Threads("shelves", _READING_THREADS)
+        return Browse(
+            shelves,
+            self._answers(threads),
+            threads,
+            self._clock,
+            self._settings.require("CDN_BASE_URL"),
+        )
 
     def _imports(self) -> "Imports":
         from functions.inventory.service.importing import Importer
@@ -125,7 +137,7 @@ class Inventory:
         origin = self._settings.PUBLIC_BASE_URL
         return FolderUploads(folder.with_name("uploads"), f"{origin}/api/uploads")
 
-    def _answers(self) -> "Answers":
+    def _answers(self, threads: Threads) -> "Answers":
         from functions.inventory.store.change_log import AlwaysMoved, SqlChangeLog, SqliteWatch
         from shared.cache.answers import CachedAnswers, UncachedAnswers
         from shared.cache.changes import Changes
@@ -133,14 +145,14 @@ class Inventory:
         from shared.cache.redis import RedisCache
 
         if self._settings.INVENTORY_CACHE == "off":
-            return UncachedAnswers()
+            return UncachedAnswers(threads)
         url = self._settings.require("SQL_INVENTORY")
         watch = SqliteWatch(url) if self._is_embedded else AlwaysMoved()
         database = self.database()
         # Seldom, because a look lets go of the interpreter's lock, and a busy server waits for it.
         changes = Changes(SqlChangeLog(database, watch), 0.25, own_commits=lambda: database.commits)
         redis = self._settings.optional("REDIS_URL")
-        return CachedAnswers(RedisCache(redis) if redis else MemoryCache(), changes)
+        return CachedAnswers(RedisCache(redis) if redis else MemoryCache(), changes, threads)
 
     def _catalogue(self) -> "Catalogue":
         from functions.inventory.service.catalogue import Catalogue

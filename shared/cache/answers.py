@@ -1,30 +1,37 @@
-"""Reads through the cache: one that is new enough, or built once however many ask at once."""
+"""Reads through the cache: one that is new enough, or built once however many ask at once.
 
-import threading
+They are awaited on an event loop, which answers by itself where that takes no waiting at all; what
+asks a database or another machine is done in a thread.
+"""
+
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from shared.cache.changes import Changes
 from shared.cache.port import Cache, Entry
+from shared.kit.threads import Threads
 
 Build = Callable[[bool], Entry]
-"""Builds an answer; True asks for the primary instead of a replica."""
+"""Builds an answer, in a thread; True asks for the primary instead of a replica."""
 
-_PATIENCE_SECONDS = 15
 _TOLERATED_SECONDS = 0.7
 """With the time between two looks at the log, less than the second within which writes are seen."""
 
 
 class Answers(Protocol):
-    def read(self, key: str, lifetime_seconds: float, build: Build) -> Entry: ...
+    async def read(self, key: str, lifetime_seconds: float, build: Build) -> Entry: ...
 
 
 class UncachedAnswers:
     """Builds each answer anew."""
 
-    def read(self, key: str, lifetime_seconds: float, build: Build) -> Entry:
-        return build(False)
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+
+    async def read(self, key: str, lifetime_seconds: float, build: Build) -> Entry:
+        return await self._threads.run(build, False)
 
 
 class CachedAnswers:
@@ -33,28 +40,34 @@ class CachedAnswers:
     """
 
     def __init__(
-        self, cache: Cache, changes: Changes, now: Callable[[], float] = time.time
+        self,
+        cache: Cache,
+        changes: Changes,
+        threads: Threads,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._cache = cache
         self._changes = changes
+        self._threads = threads
         self._now = now
-        self._lock = threading.Lock()
-        self._flights: dict[str, _Flight] = {}
+        self._flights: dict[str, asyncio.Task[Entry]] = {}
 
-    def read(self, key: str, lifetime_seconds: float, build: Build) -> Entry:
+    async def read(self, key: str, lifetime_seconds: float, build: Build) -> Entry:
         """Raises what `build` raises, to all who wait for it."""
-        self._changes.follow()
-        entry = self._cache.get(key)
+        if self._changes.is_due:
+            await self._threads.run(self._changes.follow)
+        entry = self._cache.at_hand(key)
         while entry is None or not self._is_new_enough(entry):
-            with self._lock:
-                flight = self._flights.get(key)
-                leads = flight is None
-                if flight is None:
-                    flight = self._flights[key] = _Flight()
+            flight = self._flights.get(key)
+            leads = flight is None
+            if flight is None:
+                flight = asyncio.create_task(self._fly(key, lifetime_seconds, build))
+                self._flights[key] = flight
+            # One who goes away takes the answer from nobody else.
+            entry = await asyncio.shield(flight)
             if leads:
-                return self._lead(flight, key, lifetime_seconds, build)
+                break
             # One that took off before the last change was read may bring too little.
-            entry = flight.wait()
         return entry
 
     def _is_new_enough(self, entry: Entry) -> bool:
@@ -64,33 +77,18 @@ class CachedAnswers:
             return True
         return -1.0 < self._now() - entry.made_at < _TOLERATED_SECONDS
 
-    def _lead(self, flight: "_Flight", key: str, lifetime_seconds: float, build: Build) -> Entry:
+    async def _fly(self, key: str, lifetime_seconds: float, build: Build) -> Entry:
         try:
-            entry = build(False)
-            if not self._is_new_enough(entry):
-                entry = build(True)
-            self._cache.put(key, entry, lifetime_seconds)
-            flight.entry = entry
-            return entry
-        except BaseException as error:
-            flight.error = error
-            raise
+            return await self._threads.run(self._fetch, key, lifetime_seconds, build)
         finally:
-            with self._lock:
-                del self._flights[key]
-            flight.landed.set()
+            del self._flights[key]
 
-
-class _Flight:
-    def __init__(self) -> None:
-        self.landed = threading.Event()
-        self.entry: Entry | None = None
-        self.error: BaseException | None = None
-
-    def wait(self) -> Entry | None:
-        """None where it did not land in time."""
-        if not self.landed.wait(_PATIENCE_SECONDS):
-            return None
-        if self.error is not None:
-            raise self.error
-        return self.entry
+    def _fetch(self, key: str, lifetime_seconds: float, build: Build) -> Entry:
+        entry = self._cache.get(key)
+        if entry is not None and self._is_new_enough(entry):
+            return entry
+        entry = build(False)
+        if not self._is_new_enough(entry):
+            entry = build(True)
+        self._cache.put(key, entry, lifetime_seconds)
+        return entry

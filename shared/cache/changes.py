@@ -57,11 +57,20 @@ class Changes:
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._floors: OrderedDict[str, int] = OrderedDict()
 
+    @property
+    def is_due(self) -> bool:
+        """Whether `follow` would read anything; without waiting."""
+        return (
+            self._looked is None
+            or self._own_commits() != self._commits_seen
+            or self._monotonic() - self._looked >= self._every
+        )
+
     def follow(self) -> None:
         """Reads what was written meanwhile; to be called before `floor`."""
-        if self._is_due():
+        if self.is_due:
             with self._lock:
-                if self._is_due():
+                if self.is_due:
                     now, commits = self._monotonic(), self._own_commits()
                     if self._looked is None:
                         self._log.moved()
@@ -78,13 +87,6 @@ class Changes:
     def floor(self, tag: str) -> int:
         """The least version at which an answer with that tag knows of all that concerns it."""
         return self._floors.get(tag, self._trusted)
-
-    def _is_due(self) -> bool:
-        return (
-            self._looked is None
-            or self._own_commits() != self._commits_seen
-            or self._monotonic() - self._looked >= self._every
-        )
 
     def _read(self) -> None:
         before = self._newest

@@ -21,6 +21,9 @@ class MemoryCache:
         self._entries: OrderedDict[str, tuple[Entry, float]] = OrderedDict()
         self._bytes = 0
 
+    def at_hand(self, key: str) -> Entry | None:
+        return self.get(key)
+
     def get(self, key: str) -> Entry | None:
         with self._lock:
             held = self._entries.get(key)

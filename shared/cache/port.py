@@ -24,6 +24,10 @@ class Entry:
 class Cache(Protocol):
     """A key that is not there, or cannot be reached, is a miss, never an error."""
 
+    def at_hand(self, key: str) -> Entry | None:
+        """As `get`, for an event loop: a miss too where finding out would have to wait."""
+        ...
+
     def get(self, key: str) -> Entry | None: ...
 
     def put(self, key: str, entry: Entry, lifetime_seconds: float) -> None:

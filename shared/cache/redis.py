@@ -31,6 +31,9 @@ class RedisCache:
         self._lock = threading.Lock()
         self._back_at = float("-inf")
 
+    def at_hand(self, key: str) -> Entry | None:
+        return None
+
     def get(self, key: str) -> Entry | None:
         held = self._attempt(lambda client: client.hmget(_PREFIX + key, _FIELDS))
         if held is None or None in held:

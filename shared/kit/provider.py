@@ -1,5 +1,6 @@
 """Late building: nothing connects, and no SDK is imported, before the first call needs it."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -25,3 +26,7 @@ class Provider(Generic[T_co]):
                 if not self._built:
                     self._built.append(self._build())
         return self._built[0]
+
+    async def soon(self) -> T_co:
+        """The same for an event loop, which goes on meanwhile: imports alone can take a second."""
+        return self._built[0] if self._built else await asyncio.to_thread(self)

@@ -49,6 +49,17 @@ def test_what_was_put_is_there_whole(cache: Cache, key: str) -> None:
     assert cache.get(key) == given
 
 
+def test_what_lies_in_memory_is_at_hand_and_what_lies_in_redis_is_not(key: str) -> None:
+    memory = MemoryCache()
+    memory.put(key, entry(1), 60)
+    assert memory.at_hand(key) == entry(1)
+    with redis_server() as (url, _):
+        far = RedisCache(url)
+        far.put(key, entry(1), 60)
+        assert far.at_hand(key) is None
+        far.close()
+
+
 def test_an_older_version_never_replaces_a_newer_one(cache: Cache, key: str) -> None:
     cache.put(key, entry(5, b"new"), 60)
     cache.put(key, entry(4, b"old"), 60)

@@ -18,11 +18,10 @@ from functions.inventory.read_model import (
     BookQuery,
     UnknownAuthor,
 )
-from functions.inventory.service.browse import Browse
 from functions.inventory.words import title_key
 from shared.kit.errors import BadInput
 from tests.support.inventory import SOON, Shelves, a_book, isbn, lines
-from tests.support.reading import browse_of, read
+from tests.support.reading import Reader, read
 
 TODAY = date(2026, 3, 1)
 FORMATS = ("hardcover", "paperback", "ebook", "audiobook")
@@ -58,7 +57,7 @@ def shown_key(book: dict[str, Any], sort: str) -> Any:
     return keys[sort.removeprefix("-")](), int(book["isbn"])
 
 
-def all_pages(browse: Browse, limit: int = 7, **query: Any) -> list[dict[str, Any]]:
+def all_pages(browse: Reader, limit: int = 7, **query: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     cursor = None
     while True:
@@ -90,7 +89,7 @@ def test_pages_hold_every_book_that_fits_once_and_in_order(
     shelves: Shelves, sort: Any, narrowed: dict[str, Any]
 ) -> None:
     shelves.put(*some_books())
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     everything = all_pages(browse, 100)
     assert len(everything) == 60
 
@@ -128,7 +127,7 @@ def test_paging_shows_once_what_was_there_throughout_while_others_come_and_go(
     shelves: Shelves, sort: Any
 ) -> None:
     shelves.put(*some_books(40))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     lasting = {isbn(number) for number in range(1, 41) if number % 4}
     seen: list[str] = []
     cursor = None
@@ -148,7 +147,7 @@ def test_paging_shows_once_what_was_there_throughout_while_others_come_and_go(
 
 def test_a_copy_that_is_sold_moves_a_book_up_among_the_bestselling(shelves: Shelves) -> None:
     shelves.put(*(a_book(number) for number in (1, 2, 3)))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     for order, number, copies in (("o-1", 2, 2), ("o-2", 1, 1)):
         until = shelves.clock.business + timedelta(hours=1)
         shelves.stock.reserve(order, lines((number, copies)), until)
@@ -159,7 +158,7 @@ def test_a_copy_that_is_sold_moves_a_book_up_among_the_bestselling(shelves: Shel
 
 def test_a_cursor_serves_only_the_query_it_was_made_for(shelves: Shelves) -> None:
     shelves.put(*some_books(10))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     cursor = read(browse.books(BookQuery(limit=2, sort="price")))["next_cursor"]
     assert read(browse.books(BookQuery(limit=5, sort="price", cursor=cursor)))["items"]
     for other in ({"sort": "title"}, {"sort": "price", "language": "de"}, {"q": "apple"}):
@@ -172,7 +171,7 @@ def test_a_cursor_serves_only_the_query_it_was_made_for(shelves: Shelves) -> Non
 
 def test_a_filter_that_names_nothing_known_finds_nothing(shelves: Shelves) -> None:
     shelves.put(a_book())
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     for narrowed in ({"category": "no-such"}, {"author": "Nobody"}, {"author": "9999"}):
         page = read(browse.books(BookQuery(facets=True, **narrowed)))
         assert (page["items"], page["next_cursor"], page["facets"]["total"]) == ([], None, 0)
@@ -180,7 +179,7 @@ def test_a_filter_that_names_nothing_known_finds_nothing(shelves: Shelves) -> No
 
 def test_an_author_is_found_by_the_id_that_books_show(shelves: Shelves) -> None:
     shelves.put(*some_books(6))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     person = all_pages(browse)[0]["contributors"][0]
     by_id = all_pages(browse, author=str(person["id"]))
     assert by_id == all_pages(browse, author=person["name"])
@@ -191,7 +190,7 @@ def test_an_author_is_found_by_the_id_that_books_show(shelves: Shelves) -> None:
 
 def test_chosen_fields_are_shown_and_no_others(shelves: Shelves) -> None:
     shelves.put(a_book(description="Long"))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     light = read(browse.books(BookQuery(fields="title, price")))["items"][0]
     assert set(light) == {"isbn", "title", "price"}
     full = read(browse.books(BookQuery(fields="description,other_formats")))["items"][0]
@@ -203,7 +202,7 @@ def test_a_book_is_shown_in_full_with_its_other_formats(shelves: Shelves) -> Non
         a_book(1, series={"title": "Novels", "volume": "2"}, categories=("crime",)),
         a_book(2, format="ebook", title="Pride and Prejudice 1"),
     )
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     entry = browse.book(isbn(1))
     book = Book.model_validate_json(entry.body)
     assert [(one.isbn, one.format) for one in book.other_formats] == [(isbn(2), "ebook")]
@@ -219,7 +218,7 @@ def test_an_entity_tag_moves_with_all_that_is_shown_and_with_nothing_else(
     shelves: Shelves,
 ) -> None:
     shelves.put(a_book(1, title="Emma"), a_book(2, title="Dune"))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     assert browse.book(isbn(1)).etag == browse.availability(isbn(1)).etag == '"m1-s1"'
     shelves.put(a_book(3, title="Emma", format="ebook", stock=2))
     tags = [browse.book(isbn(1)).etag]
@@ -239,7 +238,7 @@ def test_what_cannot_be_sold_says_why(shelves: Shelves) -> None:
     tomorrow = TODAY + timedelta(days=1)
     shelves.put(a_book(1), a_book(2, stock=0), a_book(3, on_sale_on=tomorrow))
     shelves.catalogue.withdraw(isbn(1), ["*"])
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     levels = [read(browse.availability(isbn(number))) for number in (1, 2, 3)]
     assert [(one["status"], one["available"]) for one in levels] == [
         ("withdrawn", 0),
@@ -253,7 +252,7 @@ def test_what_cannot_be_sold_says_why(shelves: Shelves) -> None:
 
 def test_a_book_goes_on_sale_with_the_first_reader_of_its_day(shelves: Shelves) -> None:
     shelves.put(a_book(on_sale_on=TODAY + timedelta(days=1)))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     before = browse.book(isbn(1)).etag
     assert all_pages(browse, in_stock=True) == []
     assert len(all_pages(browse, in_stock=False)) == 1
@@ -266,7 +265,7 @@ def test_a_book_goes_on_sale_with_the_first_reader_of_its_day(shelves: Shelves) 
 
 def test_facets_count_what_each_value_would_leave(shelves: Shelves) -> None:
     shelves.put(*some_books())
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     for narrowed in ({}, {"language": "de"}, {"q": "apple"}, {"category": "fiction"}):
         facets = read(browse.books(BookQuery(facets=True, limit=1, **narrowed)))["facets"]
         assert facets["total"] == len(all_pages(browse, 100, **narrowed))
@@ -279,7 +278,7 @@ def test_facets_count_what_each_value_would_leave(shelves: Shelves) -> None:
 
 def test_the_tree_of_categories_counts_each_book_once_on_every_level(shelves: Shelves) -> None:
     shelves.put(*some_books(9), a_book(50, categories=("crime", "fiction")))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     [fiction] = read(browse.categories())["items"]
     assert (fiction["id"], fiction["books"], fiction["thema"]) == ("fiction", 7, "F")
     assert [(one["id"], one["books"]) for one in fiction["children"]] == [("crime", 4)]
@@ -292,7 +291,7 @@ def test_authors_are_listed_by_family_name_and_found_by_either_name(shelves: She
     shelves.put(
         *(a_book(place, contributors=({"name": name},)) for place, name in enumerate(names, 1))
     )
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
 
     def found(beginning: str | None) -> list[str]:
         listed: list[str] = []
@@ -316,7 +315,7 @@ def test_authors_are_listed_by_family_name_and_found_by_either_name(shelves: She
     assert found("le gu") == ["Ursula K. Le Guin"]
     assert found("l") == ["Ursula K. Le Guin"]
     shelves.put(a_book(6, contributors=({"name": "Lena Ab"}, {"name": "Abe Ab Le"})))
-    later = browse_of(shelves)
+    later = Reader(shelves)
     assert [one["name"] for one in read(later.authors(AuthorQuery(q="le")))["items"]] == [
         "Abe Ab Le",
         "Lena Ab",
@@ -329,7 +328,7 @@ def test_authors_are_listed_by_family_name_and_found_by_either_name(shelves: She
 
 def test_answers_have_the_shape_that_is_promised(shelves: Shelves) -> None:
     shelves.put(*some_books(5))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     page = BookPage.model_validate_json(browse.books(BookQuery(facets=True, q="apple")).body)
     assert page.facets is not None
     assert page.approximate is False

@@ -11,15 +11,15 @@ import pytest
 
 from functions.inventory.model import BookPatch
 from functions.inventory.read_model import BookQuery
-from functions.inventory.service.browse import Browse
 from functions.inventory.store.change_log import SqlChangeLog, SqliteWatch
 from shared.cache.answers import CachedAnswers
 from shared.cache.changes import Changes
 from shared.cache.memory import MemoryCache
 from shared.cache.port import Cache
 from shared.cache.redis import RedisCache
+from shared.kit.threads import Threads
 from tests.support.inventory import Shelves, a_book, database_in, isbn, lines
-from tests.support.reading import browse_of, read
+from tests.support.reading import Reader, read
 from tests.support.redis_server import redis_server
 
 WRITER = """
@@ -38,7 +38,7 @@ with Database(sys.argv[1]).write() as connection:
 
 
 @contextmanager
-def cached(shelves: Shelves, folder: Path, cache: Cache) -> Iterator[Browse]:
+def cached(shelves: Shelves, folder: Path, cache: Cache) -> Iterator[Reader]:
     """As a worker has it: its own connections, its own look at the log."""
     url = f"sqlite:///{(folder / 'inventory.db').as_posix()}"
     database = database_in(folder)
@@ -46,12 +46,12 @@ def cached(shelves: Shelves, folder: Path, cache: Cache) -> Iterator[Browse]:
     changes = Changes(SqlChangeLog(database, watch))
     here = Shelves(database, shelves.clock, shelves.catalogue, shelves.stock)
     now = lambda: shelves.clock.machine.timestamp()  # noqa: E731
-    yield browse_of(here, CachedAnswers(cache, changes, now))
+    yield Reader(here, CachedAnswers(cache, changes, Threads("shelves", 4), now))
     watch.close()
     database.dispose()
 
 
-def price(browse: Browse) -> int:
+def price(browse: Reader) -> int:
     amount: int = read(browse.book(isbn(1)))["price"]["amount"]
     return amount
 

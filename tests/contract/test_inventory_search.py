@@ -5,23 +5,22 @@ from typing import Any
 import pytest
 
 from functions.inventory.read_model import BookQuery, Filters
-from functions.inventory.service.browse import Browse
 from functions.inventory.store.search import question
 from functions.inventory.store.search_mssql import extent, ranking
 from functions.inventory.store.walk import values_of
 from shared.kit.isbn import to_ten
 from tests.support.inventory import Shelves, a_book, isbn
-from tests.support.reading import browse_of, read
+from tests.support.reading import Reader, read
 from tests.support.tsql import azure_sql, parse
 
 
-def found(browse: Browse, text: str, **narrowed: Any) -> list[str]:
+def found(browse: Reader, text: str, **narrowed: Any) -> list[str]:
     page = read(browse.books(BookQuery(q=text, **narrowed)))
     return [book["title"] for book in page["items"]]
 
 
 @pytest.fixture
-def browse(shelves: Shelves) -> Browse:
+def browse(shelves: Shelves) -> Reader:
     shelves.put(
         a_book(
             14143951,
@@ -52,7 +51,7 @@ def browse(shelves: Shelves) -> Browse:
         a_book(7, title="村上 ノルウェイの森", contributors=({"name": "村上春樹"},), language="ja"),
         a_book(8, title="Nineteen 1984", contributors=({"name": "George Orwell"},), stock=0),
     )
-    return browse_of(shelves)
+    return Reader(shelves)
 
 
 @pytest.mark.parametrize(
@@ -77,11 +76,11 @@ def browse(shelves: Shelves) -> Browse:
         ("ノルウェイ", "村上 ノルウェイの森"),
     ],
 )
-def test_a_book_is_found_by_its_words(browse: Browse, typed: str, title: str) -> None:
+def test_a_book_is_found_by_its_words(browse: Reader, typed: str, title: str) -> None:
     assert found(browse, typed)[0] == title
 
 
-def test_words_in_the_title_weigh_more_than_words_elsewhere(browse: Browse) -> None:
+def test_words_in_the_title_weigh_more_than_words_elsewhere(browse: Reader) -> None:
     assert found(browse, "tolkien") == ["The Hobbit", "Hobbies"]
     assert found(browse, "the hobbit") == ["The Hobbit", "A Companion to Middle-earth"]
     assert found(browse, "hobbit") == ["The Hobbit", "A Companion to Middle-earth"]
@@ -96,7 +95,7 @@ def test_of_equals_the_one_that_sells_best_comes_first(shelves: Shelves) -> None
     shelves.put(*(a_book(number, title="Twins") for number in (1, 2, 3)))
     shelves.stock.reserve("o-1", lines((2, 1)), shelves.clock.business + timedelta(hours=1))
     shelves.stock.confirm("o-1")
-    page = read(browse_of(shelves).books(BookQuery(q="twins")))
+    page = read(Reader(shelves).books(BookQuery(q="twins")))
     assert [book["isbn"] for book in page["items"]] == [isbn(2), isbn(1), isbn(3)]
 
 
@@ -104,7 +103,7 @@ def test_of_equals_the_one_that_sells_best_comes_first(shelves: Shelves) -> None
     "typed",
     ["9780141439518", "978-0-14-143951-8", "0141439513", "0-14-143951-3", " 978 0141439518 "],
 )
-def test_an_exact_isbn_comes_first(browse: Browse, shelves: Shelves, typed: str) -> None:
+def test_an_exact_isbn_comes_first(browse: Reader, shelves: Shelves, typed: str) -> None:
     shelves.put(a_book(9, title="9780141439518 0141439513", description="A title of digits"))
     titles = found(browse, typed)
     assert titles[0] == "The Hobbit"
@@ -114,7 +113,7 @@ def test_an_exact_isbn_comes_first(browse: Browse, shelves: Shelves, typed: str)
 @pytest.mark.parametrize(
     "typed", ["97801414395", "01414", "0-14-1439", "439518", "39513", "143951"]
 )
-def test_a_part_of_an_isbn_finds_the_book(browse: Browse, typed: str) -> None:
+def test_a_part_of_an_isbn_finds_the_book(browse: Reader, typed: str) -> None:
     assert to_ten("9780141439518") == "0141439513"
     assert found(browse, typed) == ["The Hobbit"]
 
@@ -127,19 +126,19 @@ def test_a_part_of_an_isbn_finds_the_book(browse: Browse, typed: str) -> None:
         "0qfpaperback", "\N{PILE OF POO}", "\u200b", "' OR 1=1 --", "a" * 200, "x " * 100,
     ],
 )  # fmt: skip
-def test_the_signs_of_query_languages_are_data(browse: Browse, typed: str) -> None:
+def test_the_signs_of_query_languages_are_data(browse: Reader, typed: str) -> None:
     for sort in (None, "title"):
         answer = read(browse.books(BookQuery(q=typed, sort=sort, facets=True)))
         assert len(answer["items"]) <= 8
 
 
-def test_operators_are_words_like_others(browse: Browse) -> None:
+def test_operators_are_words_like_others(browse: Reader) -> None:
     assert found(browse, "title:hobbit") == []
     assert found(browse, "hobbit OR orwell") == []
     assert found(browse, '"hobbit*"')[0] == "The Hobbit"
 
 
-def test_filters_narrow_a_search(browse: Browse) -> None:
+def test_filters_narrow_a_search(browse: Reader) -> None:
     everything = found(browse, "o", limit=100) + found(browse, "hobbit")
     assert everything
     assert found(browse, "hobbit", category="fiction") == ["A Companion to Middle-earth"]
@@ -161,7 +160,7 @@ def test_a_search_can_be_sorted_like_a_list(shelves: Shelves) -> None:
             for number in range(1, 31)
         )
     )
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     seen: list[tuple[int, str]] = []
     cursor = None
     while True:
@@ -176,7 +175,7 @@ def test_a_search_can_be_sorted_like_a_list(shelves: Shelves) -> None:
 
 def test_relevant_hits_are_paged_by_position(shelves: Shelves) -> None:
     shelves.put(*(a_book(number, title=f"Common {number:02}") for number in range(1, 12)))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     first = read(browse.books(BookQuery(q="common", limit=6)))
     second = read(browse.books(BookQuery(q="common", limit=6, cursor=first["next_cursor"])))
     assert second["next_cursor"] is None
@@ -188,13 +187,13 @@ def test_relevant_hits_are_paged_by_position(shelves: Shelves) -> None:
     ("typed", "meant"),
     [("tolkein", "tolkien"), ("hobit", "hobbit"), ("compnion", "companion"), ("rowell", "orwell")],
 )
-def test_a_misspelt_word_is_put_right(browse: Browse, typed: str, meant: str) -> None:
+def test_a_misspelt_word_is_put_right(browse: Reader, typed: str, meant: str) -> None:
     assert read(browse.books(BookQuery(q=typed)))["did_you_mean"] == meant
     assert found(browse, meant)
 
 
 @pytest.fixture
-def lookalikes(shelves: Shelves) -> Browse:
+def lookalikes(shelves: Shelves) -> Reader:
     """Words that are nearly alike, the common ones beside the wrong neighbours."""
     shelves.put(
         a_book(1, title="Harry Potter"),
@@ -204,24 +203,24 @@ def lookalikes(shelves: Shelves) -> Browse:
         a_book(14, title="War and Peace"),
         a_book(15, title="Mrs O'Brien"),
     )
-    return browse_of(shelves)
+    return Reader(shelves)
 
 
 @pytest.mark.parametrize("typed", ["harry poter", "herry potter", "hary poter"])
 def test_of_words_equally_near_those_that_are_found_together_are_meant(
-    lookalikes: Browse, typed: str
+    lookalikes: Reader, typed: str
 ) -> None:
     assert read(lookalikes.books(BookQuery(q=typed)))["did_you_mean"] == "harry potter"
 
 
 @pytest.mark.parametrize("typed", ["war and peace", "o'brien", "peace potter", "qqqqqqqq poter"])
 def test_a_word_of_the_catalogue_is_never_replaced_nor_is_what_finds_nothing_suggested(
-    lookalikes: Browse, typed: str
+    lookalikes: Reader, typed: str
 ) -> None:
     assert "did_you_mean" not in read(lookalikes.books(BookQuery(q=typed)))
 
 
-def test_nothing_is_suggested_for_what_is_found_or_unlike_any_word(browse: Browse) -> None:
+def test_nothing_is_suggested_for_what_is_found_or_unlike_any_word(browse: Reader) -> None:
     for typed in ("hobbit", "qqqqqqqq", "***"):
         assert "did_you_mean" not in read(browse.books(BookQuery(q=typed)))
 
@@ -230,7 +229,7 @@ def test_a_changed_book_is_found_by_its_new_words_alone(shelves: Shelves) -> Non
     from functions.inventory.model import BookPatch
 
     shelves.put(a_book(1, title="Before"))
-    browse = browse_of(shelves)
+    browse = Reader(shelves)
     assert found(browse, "before") == ["Before"]
     shelves.catalogue.patch(isbn(1), BookPatch.model_validate({"title": "After"}), ["*"])
     assert found(browse, "before") == []

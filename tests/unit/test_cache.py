@@ -1,14 +1,14 @@
 """Answers from the cache: never too old, built once, and gone without when it fails."""
 
-import threading
-from collections.abc import Sequence
-
-import pytest
+import asyncio
+import time
+from collections.abc import Callable, Sequence
 
 from shared.cache.answers import CachedAnswers
 from shared.cache.changes import KEPT_IN_LOG, Changes
 from shared.cache.memory import MemoryCache
 from shared.cache.port import Entry
+from shared.kit.threads import Threads
 
 
 class Log:
@@ -48,92 +48,100 @@ class Source:
         return Entry(version, self.tag, "e", b"%d" % version, self.loose, self.now)
 
 
+def cached(changes: Changes, now: Callable[[], float] = time.time) -> CachedAnswers:
+    return CachedAnswers(MemoryCache(), changes, Threads("answers", 2), now)
+
+
+def ask(answers: CachedAnswers, key: str, build: Callable[[bool], Entry]) -> Entry:
+    return asyncio.run(answers.read(key, 60, build))
+
+
 def test_an_answer_is_built_once_and_then_kept() -> None:
     log = Log()
-    answers, source = CachedAnswers(MemoryCache(), Changes(log)), Source(log)
-    assert [answers.read("k", 60, source).body for _ in range(3)] == [b"0"] * 3
+    answers, source = cached(Changes(log)), Source(log)
+    assert [ask(answers, "k", source).body for _ in range(3)] == [b"0"] * 3
     assert source.built == ["replica"]
 
 
 def test_a_change_makes_only_what_it_concerns_old() -> None:
     log = Log()
-    answers = CachedAnswers(MemoryCache(), Changes(log))
+    answers = cached(Changes(log))
     mine, other = Source(log, "mine"), Source(log, "other")
     for _ in range(2):
-        answers.read("m", 60, mine)
-        answers.read("o", 60, other)
+        ask(answers, "m", mine)
+        ask(answers, "o", other)
     log.add("mine")
-    assert answers.read("m", 60, mine).body == b"1"
-    assert answers.read("o", 60, other).body == b"0"
+    assert ask(answers, "m", mine).body == b"1"
+    assert ask(answers, "o", other).body == b"0"
 
 
 def test_a_replica_that_lags_is_not_believed() -> None:
     log = Log()
-    answers, source = CachedAnswers(MemoryCache(), Changes(log)), Source(log)
-    answers.read("k", 60, source)
+    answers, source = cached(Changes(log)), Source(log)
+    ask(answers, "k", source)
     source.replica_at = 0
     log.add("a")
-    assert answers.read("k", 60, source).body == b"1"
+    assert ask(answers, "k", source).body == b"1"
     assert source.built == ["replica", "replica", "primary"]
-    assert answers.read("k", 60, source).body == b"1"
+    assert ask(answers, "k", source).body == b"1"
     assert len(source.built) == 3
 
 
 def test_a_fill_that_read_before_a_change_does_not_hide_it() -> None:
     log = Log()
-    answers, source = CachedAnswers(MemoryCache(), Changes(log)), Source(log)
+    answers, source = cached(Changes(log)), Source(log)
 
     def slow(primary: bool) -> Entry:
         entry = source(primary)
         log.add("a")  # a write that commits after the rows were read
         return entry
 
-    answers.read("k", 60, slow)
-    assert answers.read("k", 60, source).body == b"1"
+    ask(answers, "k", slow)
+    assert ask(answers, "k", source).body == b"1"
 
 
 def test_a_list_outlives_a_sale_for_a_moment_but_not_a_change_of_the_catalogue() -> None:
     log = Log()
     source = Source(log, "catalogue", loose=True)
-    answers = CachedAnswers(MemoryCache(), Changes(log), now=lambda: source.now)
-    answers.read("k", 60, source)
+    answers = cached(Changes(log), now=lambda: source.now)
+    ask(answers, "k", source)
     log.add("some work")
     source.now = 0.5
-    assert answers.read("k", 60, source).body == b"0"
+    assert ask(answers, "k", source).body == b"0"
     source.now = 0.9
-    assert answers.read("k", 60, source).body == b"1"
+    assert ask(answers, "k", source).body == b"1"
     log.add("some work", "catalogue")
-    assert answers.read("k", 60, source).body == b"2"
+    assert ask(answers, "k", source).body == b"2"
 
 
 def test_a_change_that_comes_into_sight_late_is_seen() -> None:
     log = Log()
-    answers, source = CachedAnswers(MemoryCache(), Changes(log)), Source(log)
-    answers.read("k", 60, source)
+    answers, source = cached(Changes(log)), Source(log)
+    ask(answers, "k", source)
     log.add("b", sequence=2)
-    assert answers.read("k", 60, source).body == b"0"
-    answers.read("other", 60, source)
+    assert ask(answers, "k", source).body == b"0"
+    ask(answers, "other", source)
     log.add("a", sequence=1)  # it began first and committed last
     source.built.clear()
-    answers.read("k", 60, source)
+    ask(answers, "k", source)
     assert source.built
 
 
 def test_changes_that_were_pruned_unread_make_everything_old() -> None:
     log = Log()
-    answers, source = CachedAnswers(MemoryCache(), Changes(log)), Source(log)
-    answers.read("k", 60, source)
+    answers, source = cached(Changes(log)), Source(log)
+    ask(answers, "k", source)
     log.add("b", sequence=KEPT_IN_LOG + 1)
-    assert int(answers.read("k", 60, source).body) == KEPT_IN_LOG + 1
+    assert int(ask(answers, "k", source).body) == KEPT_IN_LOG + 1
 
 
 def test_the_log_is_looked_at_no_more_often_than_it_is_told_to() -> None:
-    log, time = Log(), [100.0]
-    changes = Changes(log, 0.25, monotonic=lambda: time[0])
+    log, now = Log(), [100.0]
+    changes = Changes(log, 0.25, monotonic=lambda: now[0])
     for _ in range(5):
         changes.follow()
     assert log.looks == 1
-    time[0] += 0.25
+    now[0] += 0.25
     changes.follow()
     assert log.looks == 2
 
@@ -149,42 +157,6 @@ def test_a_write_of_the_same_process_is_looked_at_without_waiting() -> None:
     commits[0] += 1
     changes.follow()
     assert changes.newest > before
-
-
-def test_many_that_miss_at_once_cause_one_query() -> None:
-    log = Log()
-    answers, source = CachedAnswers(MemoryCache(), Changes(log)), Source(log)
-    together, release = threading.Barrier(8), threading.Event()
-    bodies: list[bytes] = []
-
-    def build(primary: bool) -> Entry:
-        release.wait(10)
-        return source(primary)
-
-    def ask() -> None:
-        together.wait(10)
-        bodies.append(answers.read("hot", 60, build).body)
-
-    threads = [threading.Thread(target=ask) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    release.set()
-    for thread in threads:
-        thread.join(10)
-    assert bodies == [b"0"] * 8
-    assert source.built == ["replica"]
-
-
-def test_what_goes_wrong_is_told_to_all_who_wait_and_not_remembered() -> None:
-    answers, source = CachedAnswers(MemoryCache(), Changes(Log())), Source(Log())
-
-    def fail(primary: bool) -> Entry:
-        raise LookupError("no such book")
-
-    for _ in range(2):
-        with pytest.raises(LookupError):
-            answers.read("k", 60, fail)
-    assert answers.read("k", 60, source).body == b"0"
 
 
 def test_memory_is_bounded_and_what_was_used_last_stays() -> None:

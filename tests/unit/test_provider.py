@@ -1,5 +1,6 @@
 """Late building: once, for all threads, and again after a failure."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
@@ -63,3 +64,19 @@ def test_a_build_that_fails_is_tried_again() -> None:
     with pytest.raises(RuntimeError, match="not yet"):
         provider()
     assert provider() == "here"
+
+
+def test_an_event_loop_goes_on_while_something_is_built() -> None:
+    go_on = Event()
+
+    def build() -> str:
+        assert go_on.wait(10), "the loop did not go on"
+        return "built"
+
+    async def scene() -> list[str]:
+        provider = Provider(build)
+        waiting = asyncio.gather(provider.soon(), provider.soon())
+        asyncio.get_running_loop().call_soon(go_on.set)
+        return [*await waiting, await provider.soon()]
+
+    assert asyncio.run(scene()) == ["built"] * 3

@@ -1,11 +1,12 @@
 """What a shopper looks at: lists, searches, books, authors and categories.
 
-Every answer comes as bytes, from the cache where it is new enough.
+Every answer comes as bytes, from the cache where it is new enough; then nothing waits and no thread
+is asked. The rest is done in threads, since these calls are awaited on the event loop.
 """
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import date
 
@@ -27,6 +28,7 @@ from shared.kit import cursors
 from shared.kit.clock import Clock
 from shared.kit.errors import BadInput
 from shared.kit.isbn import Isbn
+from shared.kit.threads import Threads
 
 _LIST_LIFETIME, _BOOK_LIFETIME = 60.0, 600.0
 _CATALOGUE = "catalogue"
@@ -34,24 +36,28 @@ _CATALOGUE = "catalogue"
 
 
 class Browse:
-    def __init__(self, shelves: Shelves, answers: Answers, clock: Clock, cdn: str) -> None:
+    def __init__(
+        self, shelves: Shelves, answers: Answers, threads: Threads, clock: Clock, cdn: str
+    ) -> None:
         self._shelves = shelves
         self._answers = answers
+        self._threads = threads
         self._clock = clock
         self._of_today = Renderer(cdn, date.min)
         self._dawn = threading.Lock()
 
-    def books(self, query: BookQuery) -> Entry:
-        renderer = self._renderer()
+    async def books(self, query: BookQuery) -> Entry:
+        renderer = self._current() or await self._next_day()
 
         def build(view: ShelfView) -> tuple[bytes, str, str]:
             return _list_of(BookList(view, renderer, query, Pager(query)).body())
 
-        return self._answer(_short(f"books:{renderer.today}:{query.text}"), _LIST_LIFETIME, build)
+        key = _short(f"books:{renderer.today}:{query.text}")
+        return await self._answer(key, _LIST_LIFETIME, build)
 
-    def book(self, isbn: Isbn) -> Entry:
+    async def book(self, isbn: Isbn) -> Entry:
         """Raises UnknownBook. A withdrawn edition is shown, as withdrawn."""
-        renderer = self._renderer()
+        renderer = self._current() or await self._next_day()
 
         def build(view: ShelfView) -> tuple[bytes, str, str]:
             found = view.details([int(isbn)]).get(int(isbn))
@@ -59,11 +65,11 @@ class Browse:
                 raise UnknownBook(isbn)
             return renderer.detail(found).encode(), renderer.etag(found), str(found.book.work_id)
 
-        return self._answer(f"book:{renderer.today}:{isbn}", _BOOK_LIFETIME, build)
+        return await self._answer(f"book:{renderer.today}:{isbn}", _BOOK_LIFETIME, build)
 
-    def availability(self, isbn: Isbn) -> Entry:
+    async def availability(self, isbn: Isbn) -> Entry:
         """Raises UnknownBook."""
-        renderer = self._renderer()
+        renderer = self._current() or await self._next_day()
 
         def build(view: ShelfView) -> tuple[bytes, str, str]:
             found = view.details([int(isbn)]).get(int(isbn))
@@ -73,9 +79,9 @@ class Browse:
             body = compact({"isbn": isbn, **level}).encode()
             return body, renderer.etag(found), str(found.book.work_id)
 
-        return self._answer(f"availability:{renderer.today}:{isbn}", _BOOK_LIFETIME, build)
+        return await self._answer(f"availability:{renderer.today}:{isbn}", _BOOK_LIFETIME, build)
 
-    def authors(self, query: AuthorQuery) -> Entry:
+    async def authors(self, query: AuthorQuery) -> Entry:
         made_for = cursors.fingerprint("authors", query.q)
         after = None
         if query.cursor is not None:
@@ -95,9 +101,9 @@ class Browse:
             return _list_of(page.model_dump_json().encode())
 
         key = f"authors:{query.text}"
-        return self._answer(_short(key), _LIST_LIFETIME, build)
+        return await self._answer(_short(key), _LIST_LIFETIME, build)
 
-    def author(self, number: int) -> Entry:
+    async def author(self, number: int) -> Entry:
         """Raises UnknownAuthor."""
 
         def build(view: ShelfView) -> tuple[bytes, str, str]:
@@ -106,18 +112,18 @@ class Browse:
                 raise UnknownAuthor(number)
             return _list_of(found.model_dump_json().encode())
 
-        return self._answer(f"author:{number}", _LIST_LIFETIME, build)
+        return await self._answer(f"author:{number}", _LIST_LIFETIME, build)
 
-    def categories(self) -> Entry:
+    async def categories(self) -> Entry:
         def build(view: ShelfView) -> tuple[bytes, str, str]:
             roots, _ = view.category_tree()
             return _list_of(CategoryTree(items=roots).model_dump_json().encode())
 
-        return self._answer("categories", _LIST_LIFETIME, build)
+        return await self._answer("categories", _LIST_LIFETIME, build)
 
     def _answer(
         self, key: str, lifetime: float, build: Callable[[ShelfView], tuple[bytes, str, str]]
-    ) -> Entry:
+    ) -> Awaitable[Entry]:
         def fill(primary: bool) -> Entry:
             with self._shelves.view(primary=primary) as view:
                 version = view.version()
@@ -127,15 +133,21 @@ class Browse:
 
         return self._answers.read(key, lifetime, fill)
 
-    def _renderer(self) -> Renderer:
-        today = self._clock.business_now().date()
-        if today != self._of_today.today:
-            # The first reader of a day puts its new books on sale, so that filters know.
-            with self._dawn:
-                if today != self._of_today.today:
-                    self._shelves.end_embargoes(today)
-                    self._of_today = replace(self._of_today, today=today)
+    def _current(self) -> Renderer | None:
+        """None where a day has begun that nobody has read on yet."""
+        renderer = self._of_today
+        return renderer if renderer.today == self._clock.business_now().date() else None
+
+    async def _next_day(self) -> Renderer:
+        await self._threads.run(self._begin_day, self._clock.business_now().date())
         return self._of_today
+
+    def _begin_day(self, today: date) -> None:
+        """The first reader of a day puts its new books on sale, so that filters know."""
+        with self._dawn:
+            if today != self._of_today.today:
+                self._shelves.end_embargoes(today)
+                self._of_today = replace(self._of_today, today=today)
 
 
 def _list_of(body: bytes) -> tuple[bytes, str, str]:

@@ -48,9 +48,10 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         answers={200: BookPage},
         etag=True,
     )
-    def list_books(call: Call[Nothing, BookQuery, Nothing]) -> Answer:
+    async def list_books(call: Call[Nothing, BookQuery, Nothing]) -> Answer:
         """Filters narrow together. An exact ISBN in `q` comes first."""
-        return _answer(browse().books(call.query))
+        shelves = await browse.soon()
+        return _answer(await shelves.books(call.query))
 
     @api.route(
         "GET",
@@ -61,9 +62,10 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         etag=True,
         problems=(UnknownBook,),
     )
-    def get_book(call: Call[BookPath, Nothing, Nothing]) -> Answer:
+    async def get_book(call: Call[BookPath, Nothing, Nothing]) -> Answer:
         """By ISBN-13 or ISBN-10, with or without hyphens."""
-        return _answer(browse().book(Isbn(call.path.isbn)))
+        shelves = await browse.soon()
+        return _answer(await shelves.book(Isbn(call.path.isbn)))
 
     @api.route(
         "GET",
@@ -74,8 +76,9 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         etag=True,
         problems=(UnknownBook,),
     )
-    def get_availability(call: Call[BookPath, Nothing, Nothing]) -> Answer:
-        return _answer(browse().availability(Isbn(call.path.isbn)))
+    async def get_availability(call: Call[BookPath, Nothing, Nothing]) -> Answer:
+        shelves = await browse.soon()
+        return _answer(await shelves.availability(Isbn(call.path.isbn)))
 
     @api.route(
         "GET",
@@ -85,8 +88,9 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         answers={200: AuthorPage},
         etag=True,
     )
-    def list_authors(call: Call[Nothing, AuthorQuery, Nothing]) -> Answer:
-        return _answer(browse().authors(call.query))
+    async def list_authors(call: Call[Nothing, AuthorQuery, Nothing]) -> Answer:
+        shelves = await browse.soon()
+        return _answer(await shelves.authors(call.query))
 
     @api.route(
         "GET",
@@ -97,8 +101,9 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         etag=True,
         problems=(UnknownAuthor,),
     )
-    def get_author(call: Call[AuthorPath, Nothing, Nothing]) -> Answer:
-        return _answer(browse().author(call.path.id))
+    async def get_author(call: Call[AuthorPath, Nothing, Nothing]) -> Answer:
+        shelves = await browse.soon()
+        return _answer(await shelves.author(call.path.id))
 
     @api.route(
         "GET",
@@ -107,9 +112,10 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         answers={200: CategoryTree},
         etag=True,
     )
-    def list_categories(call: Call[Nothing, Nothing, Nothing]) -> Answer:
+    async def list_categories(call: Call[Nothing, Nothing, Nothing]) -> Answer:
         """Each with the number of books in it and below it."""
-        return _answer(browse().categories())
+        shelves = await browse.soon()
+        return _answer(await shelves.categories())
 
 
 def _answer(entry: Entry) -> Answer:
