@@ -49,7 +49,8 @@ class SessionTable:
         self._find = find
         self._on_expired = on_expired
         self._held: dict[str, HeldSession] = {}
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[asyncio.Future[HeldSession | None]] = deque()
+        """Each gets a session that is locked for it already, or None: it has to look again."""
         self._last: str | None = None
         self._news = 0
         self._found_nothing_at: int | None = None
@@ -81,7 +82,8 @@ class SessionTable:
         try:
             while True:
                 if self._found_nothing_at == self._news:
-                    await self._wait_for_news(timed_out)
+                    if (held := await self._wait_for_news(timed_out)) is not None:
+                        return held
                 else:
                     seen = self._news
                     session_id = await self._find(self._last, self._held.keys())
@@ -120,11 +122,16 @@ class SessionTable:
     def announce(self, session_id: str) -> None:
         """Messages of this session may have become available to one who waits for any."""
         held = self._held.get(session_id)
-        if held is None:
-            self._news += 1
-            self._wake_one()
-        elif held.receiver is None:
-            held.has_news = True
+        if held is not None:
+            if held.receiver is None:
+                held.has_news = True
+            return
+        if self._found_nothing_at == self._news and (waiter := self._next_waiter()) is not None:
+            # It is the only one that can be locked, so that nobody need look for it.
+            waiter.set_result(self._grant(session_id))
+            return
+        self._news += 1
+        self._wake_one()
 
     def wake_all(self) -> None:
         """Whoever waits for a session looks again, because the broker ends."""
@@ -150,23 +157,35 @@ class SessionTable:
 
         return self._clock.call_at(self._clock.now() + round(wait_seconds * 1000), alarm)
 
-    async def _wait_for_news(self, timed_out: "asyncio.Future[None]") -> None:
-        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def _wait_for_news(self, timed_out: "asyncio.Future[None]") -> HeldSession | None:
+        news: asyncio.Future[HeldSession | None] = asyncio.get_running_loop().create_future()
         self._waiters.append(news)
         used = False
         try:
             await asyncio.wait([news, timed_out], return_when=asyncio.FIRST_COMPLETED)
-            used = not timed_out.done()
+            used = not timed_out.done() or (news.done() and news.result() is not None)
         finally:
             if not news.done():
                 self._waiters.remove(news)
             elif not used:
-                # Woken and leaving at the same time: the next one must not miss it.
-                self._wake_one()
+                self._pass_on(news.result())
+        return news.result() if used else None
+
+    def _pass_on(self, held: HeldSession | None) -> None:
+        """Woken and leaving at the same time: the next one must not miss it."""
+        if held is None:
+            self._wake_one()
+        else:
+            self.give_up(held)
+            self.free(held, is_empty=False)
 
     def _wake_one(self) -> None:
+        if (waiter := self._next_waiter()) is not None:
+            waiter.set_result(None)
+
+    def _next_waiter(self) -> "asyncio.Future[HeldSession | None] | None":
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
-                waiter.set_result(None)
-                return
+                return waiter
+        return None
