@@ -4,6 +4,7 @@ do not outlive the process that they end in."""
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
+from typing import Any
 
 from funchost.servicebus.broker.catalogue import Container
 from funchost.servicebus.broker.clock import BrokerClock
@@ -162,7 +163,8 @@ class SessionTable:
         self._waiters.append(news)
         used = False
         try:
-            await asyncio.wait([news, timed_out], return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {news, timed_out}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             used = not timed_out.done() or (news.done() and news.result() is not None)
         finally:
             if not news.done():
