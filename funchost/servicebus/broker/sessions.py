@@ -28,6 +28,7 @@ class HeldSession:
         self.locked_until = locked_until
         self.receiver: LinkReceiver | None = None
         """None until the receiver is made, and again when it has given the session up."""
+        self.is_given_up = False
         self.has_news = False
         """Whether messages have become available since it was given up."""
         self.freed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -68,7 +69,7 @@ class SessionTable:
     async def hold(self, session_id: str) -> HeldSession:
         """Waits for a holder that is just giving the session up. Raises SessionCannotBeLocked."""
         while (held := self._held.get(session_id)) is not None:
-            if held.receiver is not None:
+            if not held.is_given_up:
                 raise SessionCannotBeLocked(
                     f"The requested session '{session_id}' cannot be accepted. It may be locked "
                     "by another receiver."
@@ -109,6 +110,7 @@ class SessionTable:
     def give_up(self, held: HeldSession) -> None:
         """From now on others wait for the session; `free` must follow."""
         held.receiver = None
+        held.is_given_up = True
         held.cancel_alarm()
 
     def free(self, held: HeldSession, *, is_empty: bool) -> None:
