@@ -156,7 +156,7 @@ class Invoker:
             if arguments is None:
                 name = hosted.trigger["name"]
                 parameter = function.inputs[name]
-                arguments = {name: decode(parameter, event.data, event.metadata)}
+                arguments = {name: event.decode(parameter, event.data, event.metadata)}
             for name, parameter, binding, source in hosted.inputs:
                 arguments[name] = decode(parameter, await source(binding, event))
             if function.requires_context:

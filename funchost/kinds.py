@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from funchost.clock import HostClock
-from funchost.convert import Datum
+from funchost.convert import Datum, decode
 from funchost.exchange import Exchange
 from funchost.function import Function, Parameter
 from funchost.hostjson import HostJson
@@ -44,10 +44,12 @@ class BindingError(Exception):
 
 @dataclass(frozen=True)
 class TriggerEvent:
-    """What a listener hands over. `details` is the log line that some triggers add."""
+    """What a listener hands over. `details` is the log line that some triggers add; `decode` makes
+    the trigger's argument of data and metadata."""
 
     data: Datum
     metadata: Mapping[str, Datum] = field(default_factory=dict)
+    decode: Callable[[Parameter, Datum, Mapping[str, Datum]], Any] = decode
     reason: str = "(null)"
     details: str | None = None
     traceparent: str = ""

@@ -2,6 +2,7 @@
 a function returns. The reader takes more than RFC 8259: single quotes, bare names, comments,
 trailing commas, hexadecimal; and it turns ISO 8601 strings into dates."""
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -71,6 +72,10 @@ Json = None | bool | int | float | str | Date | list["Json"] | dict[str, "Json"]
 
 def read(text: str) -> Json:
     """Empty text reads as None. Raises JsonError, also when something follows the value."""
+    try:
+        return _read_strict(text)
+    except (ValueError, RecursionError):
+        pass  # what RFC 8259 does not know Newtonsoft.Json may
     reader = _Reader(text)
     reader.skip_space()
     value = None if reader.at_end() else reader.value(0)
@@ -184,6 +189,36 @@ def _string_or_date(text: str) -> str | Date:
         return Date(local.replace(tzinfo=None), ticks, local.isoformat()[19:])
     except (ValueError, OverflowError):
         return text
+
+
+def _read_strict(text: str) -> Json:
+    """The same by Python's own reader, which is many times as fast and knows less. Raises
+    ValueError for what it reads otherwise than Newtonsoft.Json, or not at all."""
+    text.encode()  # which raises for half a surrogate pair
+    if "\\u" in text:
+        raise ValueError("half a surrogate pair may stand in an escape")
+    return _dated(_STRICT.decode(text), 0)
+
+
+def _dated(value: Json, depth: int) -> Json:
+    if depth > _MAX_DEPTH:
+        raise ValueError("more than 64 levels")
+    if isinstance(value, str):
+        return _string_or_date(value)
+    if isinstance(value, dict):
+        return {name: _dated(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_dated(item, depth + 1) for item in value]
+    return value
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_INTEGER_DIGITS:
+        raise ValueError("too long for an integer")
+    return int(digits)
+
+
+_STRICT = json.JSONDecoder(parse_int=_integer)
 
 
 class _Reader:

@@ -51,7 +51,9 @@ class DurableExtension:
         # Only apps with durable functions pay for the engine.
         from funchost.durable.engine import Engine
         from funchost.durable.lease import Lease
+        from funchost.durable.sdk_times import read_own_times
 
+        read_own_times()
         services = self._services
         try:
             hub.engine = Engine(

@@ -131,11 +131,13 @@ class Relay:
         who = {"owner": self._owner, "now": now}
 
         def work(connection: Connection) -> Sequence[Row[Any]]:
-            due = connection.scalars(statements.due, who).all()
-            if not due:
+            rows = connection.execute(statements.due, who).all()
+            if not rows:
                 return ()
-            claim = {"due": due, **who}
-            connection.execute(statements.claim, {**claim, "until": now + _CLAIM})
+            claim = {"due": [row.sequence for row in rows], **who}
+            claimed = connection.execute(statements.claim, {**claim, "until": now + _CLAIM})
+            if claimed.rowcount == len(rows):
+                return rows
             # Two relays that claim at the same moment may each have got a part of an aggregate.
             connection.execute(statements.leave, claim)
             return connection.execute(statements.claimed, claim).all()
@@ -174,7 +176,7 @@ class _Statements:
         )
         mine = those, table.c.claimed_by == owner, unsent
         self.due = (
-            select(table.c.sequence)
+            select(table)
             .where(unsent, is_free, ~is_younger)
             .order_by(table.c.sequence)
             .limit(_AT_ONCE)

@@ -83,6 +83,9 @@ def _send(link: "ServiceBusSender", messages: Sequence[Message], patience: float
     from azure.servicebus.exceptions import MessageSizeExceededError
 
     waiting = [_as_sent(message) for message in messages]
+    if len(waiting) == 1:  # which the SDK need not encode once more to see whether it fits
+        link.send_messages(waiting[0], timeout=patience)
+        return
     while waiting:
         batch = link.create_message_batch()
         taken = 0

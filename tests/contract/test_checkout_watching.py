@@ -19,7 +19,7 @@ FOR_LONG = 1000.0
 
 
 class Noted(Watching):
-    """Notes what it reads. `after_first` is called once, between a look and the wait."""
+    """Notes what it reads. `after_first` is called once, between the first look and the wait."""
 
     def __init__(self, *arguments: Any, after_first: Callable[[], None] | None = None) -> None:
         super().__init__(*arguments)
@@ -30,16 +30,15 @@ class Noted(Watching):
 
     def find(self, checkout_hash: str) -> Order:
         order = super().find(checkout_hash)
+        if self._after_first is not None and not self.found:
+            self._after_first()
         self.found.append(order.id)
+        self._has_looked.release()
         return order
 
     def _versions(self, order_ids: Collection[str]) -> Mapping[str, int]:
-        versions = super()._versions(order_ids)
-        if self._after_first is not None and not self.looks:
-            self._after_first()
         self.looks.append(set(order_ids))
-        self._has_looked.release()
-        return versions
+        return super()._versions(order_ids)
 
     async def waits(self, count: int) -> None:
         """Until so many more have looked, and wait."""
@@ -85,13 +84,13 @@ async def test_a_commit_wakes_who_waits_for_that_order_and_nobody_else(bench: Be
     first, second = bench.buying.start(1).order, bench.buying.start(1).order
     watching = Noted(bench.ours, bench.bell, StandingClock())
     waits = [
-        asyncio.create_task(watching.changed(bench.hashed(one), one, FOR_LONG))
+        asyncio.create_task(watching.watched(bench.hashed(one), one.version, FOR_LONG))
         for one in (first, second)
     ]
     await watching.waits(2)
     await asyncio.to_thread(bench.change, second, bench.ours)
     assert (await waits[1]).version == second.version + 1
-    assert watching.found == [second.id], "nothing happened to the other, so it was not read"
+    assert watching.found[2:] == [second.id], "nothing happened to the other, so it was not read"
     assert bench.bell.listened_for() == {first.id: {first.version}}
     waits[0].cancel()
     await asyncio.gather(*waits, return_exceptions=True)
@@ -106,8 +105,9 @@ async def test_a_commit_between_the_look_and_the_wait_is_not_lost(bench: Bench) 
         StandingClock(),
         after_first=lambda: bench.change(order, bench.ours),
     )
-    changed = await watching.changed(bench.hashed(order), order, FOR_LONG)
-    assert (changed.version, watching.looks) == (order.version + 1, [{order.id}])
+    changed = await watching.watched(bench.hashed(order), order.version, FOR_LONG)
+    assert (changed.version, watching.looks) == (order.version + 1, [])
+    assert watching.found == [order.id] * 2
 
 
 async def test_what_another_process_commits_is_found_by_one_query_for_all(bench: Bench) -> None:
@@ -115,14 +115,15 @@ async def test_what_another_process_commits_is_found_by_one_query_for_all(bench:
     clock = StandingClock()
     watching = Noted(bench.ours, bench.bell, clock)
     waits = [
-        asyncio.create_task(watching.changed(bench.hashed(one), one, FOR_LONG)) for one in orders
+        asyncio.create_task(watching.watched(bench.hashed(one), one.version, FOR_LONG))
+        for one in orders
     ]
     await watching.waits(len(orders))
     await asyncio.to_thread(bench.change, orders[7], bench.buying.transactions)
     clock.seconds = 1.0
     assert (await waits[7]).version == orders[7].version + 1
-    assert watching.found == [orders[7].id]
-    assert watching.looks[len(orders) :] == [{one.id for one in orders}]
+    assert watching.found[len(orders) :] == [orders[7].id]
+    assert watching.looks == [{one.id for one in orders}]
     for wait in waits:
         wait.cancel()
     await asyncio.gather(*waits, return_exceptions=True)
@@ -130,5 +131,13 @@ async def test_what_another_process_commits_is_found_by_one_query_for_all(bench:
 
 async def test_after_its_time_the_order_is_given_as_it_is(bench: Bench) -> None:
     order = bench.buying.start(1).order
-    seen = await Noted(bench.ours, bench.bell).changed(bench.hashed(order), order, 0.0)
+    seen = await Noted(bench.ours, bench.bell).watched(bench.hashed(order), order.version, 0.0)
     assert seen.version == order.version
+
+
+async def test_an_order_that_was_seen_otherwise_is_given_at_once(bench: Bench) -> None:
+    order = bench.buying.start(1).order
+    bench.change(order, bench.ours)
+    watching = Noted(bench.ours, bench.bell, StandingClock())
+    changed = await watching.watched(bench.hashed(order), order.version, FOR_LONG)
+    assert (changed.version, watching.found) == (order.version + 1, [order.id])

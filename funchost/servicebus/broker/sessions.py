@@ -4,6 +4,7 @@ do not outlive the process that they end in."""
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection
+from typing import Any
 
 from funchost.servicebus.broker.catalogue import Container
 from funchost.servicebus.broker.clock import BrokerClock
@@ -27,6 +28,7 @@ class HeldSession:
         self.locked_until = locked_until
         self.receiver: LinkReceiver | None = None
         """None until the receiver is made, and again when it has given the session up."""
+        self.is_given_up = False
         self.has_news = False
         """Whether messages have become available since it was given up."""
         self.freed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -49,7 +51,8 @@ class SessionTable:
         self._find = find
         self._on_expired = on_expired
         self._held: dict[str, HeldSession] = {}
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[asyncio.Future[HeldSession | None]] = deque()
+        """Each gets a session that is locked for it already, or None: it has to look again."""
         self._last: str | None = None
         self._news = 0
         self._found_nothing_at: int | None = None
@@ -66,7 +69,7 @@ class SessionTable:
     async def hold(self, session_id: str) -> HeldSession:
         """Waits for a holder that is just giving the session up. Raises SessionCannotBeLocked."""
         while (held := self._held.get(session_id)) is not None:
-            if held.receiver is not None:
+            if not held.is_given_up:
                 raise SessionCannotBeLocked(
                     f"The requested session '{session_id}' cannot be accepted. It may be locked "
                     "by another receiver."
@@ -81,7 +84,8 @@ class SessionTable:
         try:
             while True:
                 if self._found_nothing_at == self._news:
-                    await self._wait_for_news(timed_out)
+                    if (held := await self._wait_for_news(timed_out)) is not None:
+                        return held
                 else:
                     seen = self._news
                     session_id = await self._find(self._last, self._held.keys())
@@ -106,6 +110,7 @@ class SessionTable:
     def give_up(self, held: HeldSession) -> None:
         """From now on others wait for the session; `free` must follow."""
         held.receiver = None
+        held.is_given_up = True
         held.cancel_alarm()
 
     def free(self, held: HeldSession, *, is_empty: bool) -> None:
@@ -120,11 +125,16 @@ class SessionTable:
     def announce(self, session_id: str) -> None:
         """Messages of this session may have become available to one who waits for any."""
         held = self._held.get(session_id)
-        if held is None:
-            self._news += 1
-            self._wake_one()
-        elif held.receiver is None:
-            held.has_news = True
+        if held is not None:
+            if held.receiver is None:
+                held.has_news = True
+            return
+        if self._found_nothing_at == self._news and (waiter := self._next_waiter()) is not None:
+            # It is the only one that can be locked, so that nobody need look for it.
+            waiter.set_result(self._grant(session_id))
+            return
+        self._news += 1
+        self._wake_one()
 
     def wake_all(self) -> None:
         """Whoever waits for a session looks again, because the broker ends."""
@@ -150,23 +160,36 @@ class SessionTable:
 
         return self._clock.call_at(self._clock.now() + round(wait_seconds * 1000), alarm)
 
-    async def _wait_for_news(self, timed_out: "asyncio.Future[None]") -> None:
-        news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def _wait_for_news(self, timed_out: "asyncio.Future[None]") -> HeldSession | None:
+        news: asyncio.Future[HeldSession | None] = asyncio.get_running_loop().create_future()
         self._waiters.append(news)
         used = False
         try:
-            await asyncio.wait([news, timed_out], return_when=asyncio.FIRST_COMPLETED)
-            used = not timed_out.done()
+            either: set[asyncio.Future[Any]] = {news, timed_out}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            used = not timed_out.done() or (news.done() and news.result() is not None)
         finally:
             if not news.done():
                 self._waiters.remove(news)
             elif not used:
-                # Woken and leaving at the same time: the next one must not miss it.
-                self._wake_one()
+                self._pass_on(news.result())
+        return news.result() if used else None
+
+    def _pass_on(self, held: HeldSession | None) -> None:
+        """Woken and leaving at the same time: the next one must not miss it."""
+        if held is None:
+            self._wake_one()
+        else:
+            self.give_up(held)
+            self.free(held, is_empty=False)
 
     def _wake_one(self) -> None:
+        if (waiter := self._next_waiter()) is not None:
+            waiter.set_result(None)
+
+    def _next_waiter(self) -> "asyncio.Future[HeldSession | None] | None":
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
-                waiter.set_result(None)
-                return
+                return waiter
+        return None

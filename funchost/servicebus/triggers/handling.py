@@ -1,9 +1,9 @@
 """Runs the function for a message or a batch, and settles what it was given."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 
-from funchost.convert import Datum
+from funchost.convert import Datum, decode
 from funchost.failures import failure_text
 from funchost.invoke import InvocationFailedError
 from funchost.kinds import HostedFunction, Services, TriggerEvent
@@ -16,6 +16,7 @@ from funchost.servicebus.conversion import (
     single_metadata,
     trigger_details,
 )
+from funchost.servicebus.deferred import DeferredMetadata, argument
 from funchost.servicebus.messages import ReceivedMessage
 from funchost.servicebus.options import ServiceBusOptions
 from funchost.servicebus.sources.port import MessageReceiver, Receiver
@@ -48,7 +49,8 @@ class Handling:
         """Whether the function succeeded and the message is settled as that asks for."""
         try:
             data = single_data(message, is_binary=self._is_binary)
-            event = self._event([message], data, single_metadata(message, data))
+            metadata = DeferredMetadata(lambda: single_metadata(message, data))
+            event = self._event([message], data, metadata)
         except ConversionError as error:
             self._report_conversion(error)
             return await self._settle(False, receiver, [message])
@@ -85,7 +87,7 @@ class Handling:
         self,
         messages: Sequence[ReceivedMessage],
         data: Datum,
-        metadata: dict[str, Datum],
+        metadata: Mapping[str, Datum],
         *,
         is_batch: bool = False,
     ) -> TriggerEvent:
@@ -105,6 +107,7 @@ class Handling:
             details=trigger_details(messages, is_batch=is_batch),
             traceparent=traceparent,
             tracestate=tracestate if isinstance(tracestate, str) else "",
+            decode=decode if is_batch else argument,
         )
 
     async def _invoke(self, event: TriggerEvent) -> bool:

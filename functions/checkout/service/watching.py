@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from functions.checkout.model import Order, UnknownCheckout
+from functions.checkout.model import OPEN, Order, UnknownCheckout
 from functions.checkout.ports import Transactions
 
 _LOOK_EVERY_SECONDS = 0.25
@@ -15,10 +15,15 @@ _LOOK_EVERY_SECONDS = 0.25
 
 
 @dataclass(eq=False, slots=True)
-class _Listener:
-    version: int
+class Listener:
+    """`rung` is set by each ring for its order: none is missed, however late it is waited for."""
+
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
     rung: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: set[str] = field(default_factory=set)
+    """For which orders the bell rang before the listener had one."""
+    order_id: str | None = None
+    version: int = 0
 
 
 class Bell:
@@ -26,30 +31,39 @@ class Bell:
     for one of them, in any event loop."""
 
     def __init__(self) -> None:
-        self._listeners: dict[str, set[_Listener]] = {}
+        self._undecided: set[Listener] = set()
+        self._listeners: dict[str, set[Listener]] = {}
         self._lock = threading.Lock()
 
     def ring(self, order_ids: Collection[str]) -> None:
         with self._lock:
+            for listener in self._undecided:
+                listener.heard.update(order_ids)
             for order_id in order_ids:
                 for listener in self._listeners.get(order_id, ()):
                     listener.loop.call_soon_threadsafe(listener.rung.set)
 
     @contextmanager
-    def listen(self, order_id: str, version: int) -> Iterator[asyncio.Event]:
-        """An event that each ring for the order sets: none is missed, however late it is waited
-        for. `version` is the one that the listener has seen."""
-        listener = _Listener(version)
+    def listen(self) -> Iterator[Listener]:
+        """For `follow`, which rings since the beginning of the block also reach."""
+        listener = Listener()
         with self._lock:
-            self._listeners.setdefault(order_id, set()).add(listener)
+            self._undecided.add(listener)
         try:
-            yield listener.rung
+            yield listener
         finally:
             with self._lock:
-                others = self._listeners[order_id]
-                others.discard(listener)
-                if not others:
-                    del self._listeners[order_id]
+                self._forget(listener)
+
+    def follow(self, listener: Listener, order_id: str, version: int) -> None:
+        """From now on, in the listener's loop, that order alone. `version` is the one that the
+        listener has seen."""
+        with self._lock:
+            self._forget(listener)
+            listener.order_id, listener.version = order_id, version
+            self._listeners.setdefault(order_id, set()).add(listener)
+            if order_id in listener.heard:
+                listener.rung.set()
 
     def listened_for(self) -> Mapping[str, frozenset[int]]:
         """The orders, with the versions that their listeners have seen."""
@@ -58,6 +72,14 @@ class Bell:
                 order_id: frozenset(one.version for one in listeners)
                 for order_id, listeners in self._listeners.items()
             }
+
+    def _forget(self, listener: Listener) -> None:
+        self._undecided.discard(listener)
+        if listener.order_id is not None:
+            others = self._listeners[listener.order_id]
+            others.discard(listener)
+            if not others:
+                del self._listeners[listener.order_id]
 
 
 class Watching:
@@ -72,19 +94,22 @@ class Watching:
         self._monotonic = monotonic
         self._looked_at = monotonic()
 
-    async def changed(self, checkout_hash: str, seen: Order, seconds: float) -> Order:
-        """The order as soon as it is another than `seen`, or as it is after `seconds`."""
+    async def watched(self, checkout_hash: str, seen: int | None, seconds: float) -> Order:
+        """The order as soon as it has another version than `seen`, or than it has now; as it is
+        after `seconds`, or at once where it has ended. Raises UnknownCheckout."""
         until = self._monotonic() + seconds
-        with self._bell.listen(seen.id, seen.version) as rung:
-            if await asyncio.to_thread(self._versions, (seen.id,)) == {seen.id: seen.version}:
-                await self._rung(rung, until)
-            while True:
+        with self._bell.listen() as listener:
+            order = await asyncio.to_thread(self.find, checkout_hash)
+            if seen not in (None, order.version):
+                return order
+            self._bell.follow(listener, order.id, order.version)
+            version = order.version
+            while order.version == version and order.status in OPEN and self._monotonic() < until:
+                await self._rung(listener.rung, until)
                 # In this order: a commit after the look rings again.
-                rung.clear()
+                listener.rung.clear()
                 order = await asyncio.to_thread(self.find, checkout_hash)
-                if order.version != seen.version or self._monotonic() >= until:
-                    return order
-                await self._rung(rung, until)
+            return order
 
     async def _rung(self, rung: asyncio.Event, until: float) -> None:
         while not rung.is_set() and (left := until - self._monotonic()) > 0:

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import (
     BindParameter,
-    Column,
     ColumnElement,
     Connection,
     Row,
@@ -43,14 +42,28 @@ from functions.checkout.store.tables import order_lines, order_timeline, orders,
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
 
+
+def _claimed(statement: Select[Any]) -> Select[Any]:
+    """Rows that nobody else changes, from this look until the transaction's end."""
+    return statement.with_hint(orders, "WITH (UPDLOCK)", "mssql")
+
+
 # Statements of every order are built once: to build one takes longer than SQLite needs to run it.
 _THE: BindParameter[Any] = bindparam("the_value")
 _ADD, _ADD_LINES, _TELL = insert(orders), insert(order_lines), insert(order_timeline)
+_THEM: BindParameter[Any] = bindparam("the_values", expanding=True)
+_WHOLE = select(orders, order_lines).join_from(orders, order_lines).order_by(order_lines.c.line)
+"""An order, in a row for each of its lines; it has one at least."""
 _FIND = {
-    column.name: select(orders).where(column == _THE)
-    for column in (orders.c.id, orders.c.checkout_hash, orders.c.open_cart)
+    column.name: _WHOLE.where(column == _THE) for column in (orders.c.id, orders.c.checkout_hash)
 }
-_LINES = select(order_lines).where(order_lines.c.order_id == _THE).order_by(order_lines.c.line)
+_CLAIM = _claimed(_FIND[orders.c.id.name])
+_LINES = (
+    select(order_lines)
+    .where(order_lines.c.order_id.in_(_THEM))
+    .order_by(order_lines.c.order_id, order_lines.c.line)
+)
+_VERSIONS = select(orders.c.id, orders.c.version).where(orders.c.id.in_(_THEM))
 _STATUS = select(orders.c.status).where(orders.c.id == _THE)
 _REPLACED = select(orders.c.replaces).where(orders.c.id == _THE)
 _ASKED = (
@@ -155,20 +168,24 @@ class SqlOrders:
         )
 
     def find(self, order_id: str) -> Order | None:
-        return self._by(orders.c.id, order_id)
+        return self._whole(_FIND["id"], order_id)
 
     def claim(self, order_id: str) -> Order | None:
         # SQLite's writers follow each other anyway; SQL Server has to be told.
-        return self._one(orders.c.id == order_id, claimed=True)
+        return self._whole(_CLAIM, order_id)
 
     def by_checkout(self, checkout_hash: str) -> Order | None:
-        return self._by(orders.c.checkout_hash, checkout_hash)
+        return self._whole(_FIND["checkout_hash"], checkout_hash)
 
     def by_number(self, number: str, email: str) -> Order | None:
-        return self._one(and_(orders.c.number == number, orders.c.email_key == email.casefold()))
+        found = select(orders).where(
+            orders.c.number == number, orders.c.email_key == email.casefold()
+        )
+        return next(iter(self.with_lines(self._connection.execute(found).all())), None)
 
     def open_of_cart(self, cart_id: str) -> tuple[Order, str] | None:
-        row = self._connection.execute(_claimed(orders.c.open_cart == cart_id)).first()
+        statement = _claimed(select(orders).where(orders.c.open_cart == cart_id))
+        row = self._connection.execute(statement).first()
         return None if row is None else (self.with_lines([row])[0], row.fingerprint)
 
     def status(self, order_id: str) -> OrderStatus | None:
@@ -386,9 +403,7 @@ class SqlOrders:
     def versions(self, order_ids: Collection[str]) -> Mapping[str, int]:
         found: dict[str, int] = {}
         for some in _in_parts(list(order_ids)):
-            rows = self._connection.execute(
-                select(orders.c.id, orders.c.version).where(orders.c.id.in_(some))
-            )
+            rows = self._connection.execute(_VERSIONS, {"the_values": some})
             found |= {row.id: row.version for row in rows}
         return found
 
@@ -435,28 +450,14 @@ class SqlOrders:
     def _moved_on(self) -> dict[str, Any]:
         return {"version": orders.c.version + 1, "updated_at": self._now}
 
-    def _one(self, condition: ColumnElement[bool], *, claimed: bool = False) -> Order | None:
-        statement = _claimed(condition) if claimed else select(orders).where(condition)
-        rows = self._connection.execute(statement).all()
-        found = self.with_lines(rows)
-        return found[0] if found else None
-
-    def _by(self, column: Column[Any], value: str) -> Order | None:
-        row = self._connection.execute(_FIND[column.name], {"the_value": value}).first()
-        if row is None:
-            return None
-        lines = self._connection.execute(_LINES, {"the_value": row.id})
-        return order_of(row, tuple(map(line_of, lines)))
+    def _whole(self, statement: Select[Any], value: str) -> Order | None:
+        rows = self._connection.execute(statement, {"the_value": value}).all()
+        return order_of(rows[0], tuple(map(line_of, rows))) if rows else None
 
     def with_lines(self, rows: Sequence[Row[Any]]) -> list[Order]:
         lines: dict[str, list[Line]] = {row.id: [] for row in rows}
         for some in _in_parts(list(lines)):
-            found = self._connection.execute(
-                select(order_lines)
-                .where(order_lines.c.order_id.in_(some))
-                .order_by(order_lines.c.order_id, order_lines.c.line)
-            )
-            for line in found:
+            for line in self._connection.execute(_LINES, {"the_values": some}):
                 lines[line.order_id].append(line_of(line))
         return [order_of(row, tuple(lines[row.id])) for row in rows]
 
@@ -465,8 +466,3 @@ def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
     """SQL Server takes 2,100 parameters in one statement."""
     for start in range(0, len(ids), _AT_ONCE):
         yield ids[start : start + _AT_ONCE]
-
-
-def _claimed(condition: ColumnElement[bool]) -> Select[Any]:
-    """Rows that nobody else changes, from this look until the transaction's end."""
-    return select(orders).where(condition).with_hint(orders, "WITH (UPDLOCK)", "mssql")

@@ -102,11 +102,8 @@ def register(api: Api, parts: "Parts") -> None:
     )
     async def get_checkout(call: Call[CheckoutPath, WaitQuery, Nothing]) -> Answer:
         """The id is the key: whoever knows it may look, pay and cancel."""
-        watching, hashed = parts.watching(), parts.ids().hashed(call.path.id)
-        order = await asyncio.to_thread(watching.find, hashed)
-        is_seen = call.query.seen in (None, order.version)
-        if call.query.wait and is_seen and order.status in _MOVING:
-            order = await watching.changed(hashed, order, call.query.wait)
+        hashed = parts.ids().hashed(call.path.id)
+        order = await parts.watching().watched(hashed, call.query.seen, call.query.wait)
         return Answer(await _shown(order, call.path.id))
 
     @api.route(
@@ -131,6 +128,3 @@ def register(api: Api, parts: "Parts") -> None:
         if order.status == "awaiting_payment":
             view = await asyncio.to_thread(parts.payments().view, order.id)
         return checkout(order, checkout_id, view)
-
-
-_MOVING = frozenset({"validating", "reserving", "awaiting_payment", "confirming", "closing"})

@@ -50,6 +50,18 @@ _STOCK = (
     )
     .where(stock.c.isbn == bindparam("isbn"))
 )
+_ANNOUNCE = insert(changes)
+_LIST = update(listings).where(listings.c.isbn == bindparam("the_isbn"))
+_PLACES = [
+    (
+        update(shelf).where(
+            shelf.c[owner] == bindparam("the_owner"), shelf.c.isbn == bindparam("the_isbn")
+        ),
+        owners,
+    )
+    for shelf, owner, owners in SHELVES
+]
+_FILE = update(search_documents).where(search_documents.c.isbn == bindparam("the_isbn"))
 
 
 def index_stock(connection: Connection, isbn: int, today: date) -> None:
@@ -62,16 +74,17 @@ def index_stock(connection: Connection, isbn: int, today: date) -> None:
     sold = sold_key(now.sold)
     if (in_stock, sold) != (now.in_stock, now.listed_sold):
         values = {"in_stock": in_stock, "sold": sold}
-        connection.execute(update(listings).where(listings.c.isbn == isbn), values)
-        for shelf, owner, owners in SHELVES:
-            for owner_id in _ids(getattr(now, owners)):
-                place = (shelf.c[owner] == owner_id) & (shelf.c.isbn == isbn)
-                connection.execute(update(shelf).where(place), values)
+        connection.execute(_LIST, {"the_isbn": isbn, **values})
+        for change, owners in _PLACES:
+            places = [
+                {"the_isbn": isbn, "the_owner": owner_id, **values}
+                for owner_id in _ids(getattr(now, owners))
+            ]
+            if places:
+                connection.execute(change, places)
     document = document_id(isbn, now.sold)
     if document != now.document_id:
-        connection.execute(
-            update(search_documents).where(search_documents.c.isbn == isbn), {"id": document}
-        )
+        connection.execute(_FILE, {"the_isbn": isbn, "id": document})
 
 
 def end_embargoes(connection: Connection, today: date) -> int:
@@ -142,7 +155,7 @@ def search_document(book: BookRecord) -> dict[str, Any]:
 
 
 def _announce(connection: Connection, work_id: int) -> None:
-    result = connection.execute(insert(changes), {"work_id": work_id, "catalogue": 0})
+    result = connection.execute(_ANNOUNCE, {"work_id": work_id, "catalogue": 0})
     key = result.inserted_primary_key
     if key is not None and key[0] % _PRUNED_EVERY == 0:
         connection.execute(delete(changes).where(changes.c.sequence <= key[0] - _CHANGES_KEPT))

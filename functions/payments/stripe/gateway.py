@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+import requests
 import stripe
 
 from functions.payments.model import (
@@ -34,7 +35,7 @@ _PAGE = 100
 
 
 class SdkGateway:
-    """May be used from any thread: the client has no state, and each thread its own connection."""
+    """May be used from any thread: no two use one connection at a time."""
 
     def __init__(
         self,
@@ -51,7 +52,10 @@ class SdkGateway:
             secret_key,
             stripe_version=API_VERSION,
             max_network_retries=retries,
-            http_client=stripe.RequestsClient(timeout=(_CONNECT_SECONDS, read_seconds)),
+            http_client=stripe.RequestsClient(
+                timeout=(_CONNECT_SECONDS, read_seconds),
+                session=None if api_base is None else _session_without_proxies(),
+            ),
             base_addresses={"api": api_base} if api_base else {},
         )
         self._webhook_secret = webhook_secret
@@ -144,6 +148,13 @@ class SdkGateway:
         except RecursionError:
             raise ValueError("it is nested too deeply") from None
         return notice_from(event, livemode=self._livemode)
+
+
+def _session_without_proxies() -> requests.Session:
+    """What stands in for Stripe is beside us, and no proxy of the environment is between."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
 
 
 @contextmanager

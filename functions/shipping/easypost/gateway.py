@@ -42,6 +42,8 @@ _PRINTED_BOOKS = "490199"
 """The Harmonized System's heading."""
 _BOUGHT_BEFORE = "SHIPMENT.POSTAGE.EXISTS"
 _SLOW = 99
+_REMEMBERED = 100
+"""Drafts whose rates are kept until their label is bought."""
 
 
 class SdkCarrier:
@@ -58,6 +60,10 @@ class SdkCarrier:
         timeout_seconds: int = _TIMEOUT_SECONDS,
     ) -> None:
         self._client = EasyPostClient(api_key, api_base or _EASYPOST, timeout_seconds)
+        if api_base is not None:
+            # What stands in for EasyPost is beside us, and no proxy of the environment is between.
+            self._client._requests_session.trust_env = False
+        self._drafts: dict[str, EasyPostShipment] = {}
         self._webhook_secret = webhook_secret
         self._sender = sender
 
@@ -68,10 +74,14 @@ class SdkCarrier:
         if not shipment.rates:
             said = "; ".join(f"{one.carrier}: {one.message}" for one in shipment.messages)
             raise CarrierRefused(f"no carrier offers a rate. {said}".strip())
+        if len(self._drafts) >= _REMEMBERED:
+            self._drafts.clear()
+        self._drafts[shipment.id] = shipment
         return shipment.id
 
     def buy(self, carrier_id: str, within_days: int) -> Label:
-        shipment = self._shipment(carrier_id)
+        # A fresh draft has shown its rates; were it bought meanwhile, EasyPost would say so.
+        shipment = self._drafts.pop(carrier_id, None) or self._shipment(carrier_id)
         if (label := label_from(shipment)) is not None:
             return label
         rate = chosen(shipment.rates, within_days)

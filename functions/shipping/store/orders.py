@@ -3,12 +3,42 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, literal, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Update,
+    bindparam,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from functions.shipping.shipment_model import ShippedOrder
 from functions.shipping.store.tables import shipped_orders
 from shared.sql.types import Utc
+
+# Statements of every order are built once: to build one takes longer than to run it.
+_THE: BindParameter[Any] = bindparam("the_value")
+_ADD = insert(shipped_orders)
+_FIND = select(
+    shipped_orders.c.order_id,
+    shipped_orders.c.consignments,
+    shipped_orders.c.dispatched,
+    shipped_orders.c.delivered,
+    shipped_orders.c.voided_at,
+).where(shipped_orders.c.order_id == _THE)
+_CLAIM = (
+    update(shipped_orders)
+    .where(shipped_orders.c.order_id == _THE)
+    .values(version=shipped_orders.c.version + 1)
+)
+_DISPATCH = _CLAIM.where(shipped_orders.c.voided_at.is_(None)).values(
+    dispatched=shipped_orders.c.dispatched + 1
+)
+_DELIVER = _CLAIM.values(delivered=shipped_orders.c.delivered + 1)
 
 
 class SqlOrders:
@@ -20,59 +50,43 @@ class SqlOrders:
         return self._insert(order_id, consignments, None)
 
     def claim(self, order_id: str) -> ShippedOrder | None:
-        self._change(order_id)
+        self._change(_CLAIM, order_id)
         return self.find(order_id)
 
     def find(self, order_id: str) -> ShippedOrder | None:
-        table = shipped_orders
-        row = self._connection.execute(
-            select(
-                table.c.order_id,
-                table.c.consignments,
-                table.c.dispatched,
-                table.c.delivered,
-                table.c.voided_at,
-            ).where(table.c.order_id == order_id)
-        ).first()
+        row = self._connection.execute(_FIND, {"the_value": order_id}).first()
         return None if row is None else ShippedOrder(*row)
 
     def dispatch(self, order_id: str) -> bool:
-        table = shipped_orders
-        return self._change(
-            order_id, table.c.voided_at.is_(None), dispatched=table.c.dispatched + 1
-        )
+        return self._change(_DISPATCH, order_id)
 
     def deliver(self, order_id: str) -> None:
-        self._change(order_id, delivered=shipped_orders.c.delivered + 1)
+        self._change(_DELIVER, order_id)
 
     def void(self, order_id: str) -> bool:
         if self._insert(order_id, 0, self._now):
             return True
         table = shipped_orders
         first = func.coalesce(table.c.voided_at, literal(self._now, Utc()))
-        return self._change(order_id, table.c.dispatched == 0, voided_at=first)
+        void = _CLAIM.where(table.c.dispatched == 0).values(voided_at=first)
+        return self._change(void, order_id)
 
     def _insert(self, order_id: str, consignments: int, voided_at: datetime | None) -> bool:
         try:
             self._connection.execute(
-                insert(shipped_orders).values(
-                    order_id=order_id,
-                    consignments=consignments,
-                    dispatched=0,
-                    delivered=0,
-                    voided_at=voided_at,
-                    version=1,
-                )
+                _ADD,
+                {
+                    "order_id": order_id,
+                    "consignments": consignments,
+                    "dispatched": 0,
+                    "delivered": 0,
+                    "voided_at": voided_at,
+                    "version": 1,
+                },
             )
         except IntegrityError:
             return False
         return True
 
-    def _change(self, order_id: str, *conditions: ColumnElement[bool], **values: Any) -> bool:
-        table = shipped_orders
-        changed = self._connection.execute(
-            update(table)
-            .where(table.c.order_id == order_id, *conditions)
-            .values(version=table.c.version + 1, **values)
-        )
-        return changed.rowcount == 1
+    def _change(self, change: Update, order_id: str) -> bool:
+        return self._connection.execute(change, {"the_value": order_id}).rowcount == 1

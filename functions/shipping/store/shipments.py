@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from functions.shipping.shipment_model import (
     Content,
@@ -23,6 +34,56 @@ from functions.shipping.store.tables import (
 from shared.kit.isbn import Isbn
 from shared.kit.texts import shortened
 
+# Statements of every consignment are built once: to build one takes longer than to run it.
+_THE: BindParameter[Any] = bindparam("the_value")
+_THEM: BindParameter[Any] = bindparam("the_values", expanding=True)
+_OWNER: BindParameter[Any] = bindparam("owner")
+_ADD, _ADD_CONTENTS, _ADD_SCANS = insert(shipments), insert(shipment_contents), insert(scans)
+_SHIPMENTS = (
+    select(shipments, shipped_orders.c.voided_at)
+    .join_from(shipments, shipped_orders)
+    .order_by(shipments.c.order_id, shipments.c.number)
+)
+_FIND = {
+    column.name: _SHIPMENTS.where(column == _THE)
+    for column in (shipments.c.id, shipments.c.carrier_id, shipments.c.order_id)
+}
+_CLAIMED = _SHIPMENTS.where(shipments.c.id.in_(_THEM), shipments.c.claimed_by == _OWNER)
+_CONTENTS = (
+    select(shipment_contents)
+    .where(shipment_contents.c.shipment_id.in_(_THEM))
+    .order_by(shipment_contents.c.shipment_id, shipment_contents.c.line)
+)
+_SCANS = (
+    select(scans)
+    .where(scans.c.shipment_id.in_(_THEM))
+    .order_by(scans.c.shipment_id, scans.c.at, scans.c.sequence)
+)
+_MACHINE_NOW: BindParameter[datetime] = bindparam("machine_now", type_=shipments.c.not_before.type)
+_IS_DUE = and_(
+    shipments.c.due_at.is_not(None),
+    shipments.c.due_at <= bindparam("now", type_=shipments.c.due_at.type),
+    or_(shipments.c.not_before.is_(None), shipments.c.not_before < _MACHINE_NOW),
+)
+_DUE = (
+    select(shipments.c.id)
+    .where(_IS_DUE)
+    .order_by(shipments.c.due_at, shipments.c.id)
+    .limit(bindparam("at_most"))
+)
+_CLAIM = update(shipments).where(shipments.c.id.in_(_THEM), _IS_DUE)
+_CHANGE = update(shipments).where(shipments.c.id == _THE)
+_MOVE = _CHANGE.where(shipments.c.state == bindparam("before"))
+_OWN = _CHANGE.where(shipments.c.claimed_by == _OWNER)
+_PUT_OFF = _OWN.values(tries=shipments.c.tries + 1)
+_NAME = _OWN.where(shipments.c.carrier_id.is_(None))
+_RENAME = _OWN.where(shipments.c.carrier_id == bindparam("before"))
+_HURRY = update(shipments).where(shipments.c.order_id == _THE)
+_LET_GO = update(shipments).where(shipments.c.id.in_(_THEM), shipments.c.claimed_by == _OWNER)
+
+_STORED_FIELDS = [
+    name for name in Shipment.__dataclass_fields__ if name not in {"is_voided", "contents"}
+]
 _LONGEST = {"status": 60, "message": 200, "place": 100}
 
 
@@ -40,21 +101,22 @@ class SqlShipments:
         **values: Any,
     ) -> None:
         self._connection.execute(
-            insert(shipments).values(
-                id=shipment_id,
-                order_id=order_id,
-                number=number,
-                state="created",
-                weight_grams=weight_of(contents),
-                created_at=self._now,
-                due_at=self._now,
-                tries=0,
-                silent=0,
+            _ADD,
+            {
+                "id": shipment_id,
+                "order_id": order_id,
+                "number": number,
+                "state": "created",
+                "weight_grams": weight_of(contents),
+                "created_at": self._now,
+                "due_at": self._now,
+                "tries": 0,
+                "silent": 0,
                 **values,
-            )
+            },
         )
         self._connection.execute(
-            insert(shipment_contents),
+            _ADD_CONTENTS,
             [
                 {
                     "shipment_id": shipment_id,
@@ -69,27 +131,21 @@ class SqlShipments:
         )
 
     def find(self, shipment_id: str) -> Shipment | None:
-        return self._one(shipments.c.id == shipment_id)
+        return next(iter(self._found(_FIND["id"], the_value=shipment_id)), None)
 
     def of_carrier(self, carrier_id: str) -> Shipment | None:
-        return self._one(shipments.c.carrier_id == carrier_id)
+        return next(iter(self._found(_FIND["carrier_id"], the_value=carrier_id)), None)
 
     def of_order(self, order_id: str) -> Sequence[Shipment]:
-        return self._found(shipments.c.order_id == order_id)
+        return self._found(_FIND["order_id"], the_value=order_id)
 
     def move(self, shipment_id: str, before: State, after: State, **values: Any) -> bool:
         check_step(before, after)
-        moved = self._connection.execute(
-            update(shipments)
-            .where(shipments.c.id == shipment_id, shipments.c.state == before)
-            .values(state=after, **values)
-        )
-        return moved.rowcount == 1
+        change = {"the_value": shipment_id, "before": before, "state": after, **values}
+        return self._connection.execute(_MOVE, change).rowcount == 1
 
     def change(self, shipment_id: str, **values: Any) -> None:
-        self._connection.execute(
-            update(shipments).where(shipments.c.id == shipment_id).values(**values)
-        )
+        self._connection.execute(_CHANGE, {"the_value": shipment_id, **values})
 
     def expect(self, shipment_id: str, day: date) -> None:
         self.change(shipment_id, expected=day)
@@ -102,18 +158,13 @@ class SqlShipments:
         new = [row for row in map(_scan_row, scans_now) if tuple(row.values()) not in known]
         if new:
             self._connection.execute(
-                insert(scans), [{"shipment_id": shipment_id, **row} for row in new]
+                _ADD_SCANS, [{"shipment_id": shipment_id, **row} for row in new]
             )
         return len(new)
 
     def scans(self, shipment_ids: Sequence[str]) -> Mapping[str, Sequence[Scan]]:
         found: dict[str, list[Scan]] = {}
-        rows = self._connection.execute(
-            select(scans)
-            .where(scans.c.shipment_id.in_(shipment_ids))
-            .order_by(scans.c.shipment_id, scans.c.at, scans.c.sequence)
-        )
-        for row in rows:
+        for row in self._connection.execute(_SCANS, {"the_values": list(shipment_ids)}):
             scan = Scan(row.at, None, None, row.status, row.message, row.place)
             found.setdefault(row.shipment_id, []).append(scan)
         return found
@@ -121,33 +172,19 @@ class SqlShipments:
     def name(
         self, shipment_id: str, owner: str, before: str | None, carrier_id: str | None
     ) -> bool:
-        named = self._connection.execute(
-            update(shipments)
-            .where(
-                shipments.c.id == shipment_id,
-                shipments.c.claimed_by == owner,
-                shipments.c.carrier_id.is_(None)
-                if before is None
-                else shipments.c.carrier_id == before,
-            )
-            .values(carrier_id=carrier_id)
-        )
-        return named.rowcount == 1
+        change = {"the_value": shipment_id, "owner": owner, "carrier_id": carrier_id}
+        if before is None:
+            return self._connection.execute(_NAME, change).rowcount == 1
+        return self._connection.execute(_RENAME, {"before": before, **change}).rowcount == 1
 
     def hurry(self, order_id: str) -> None:
-        self._connection.execute(
-            update(shipments).where(shipments.c.order_id == order_id).values(due_at=self._now)
-        )
+        self._connection.execute(_HURRY, {"the_value": order_id, "due_at": self._now})
 
     def claim_due(
         self, owner: str, limit: int, lease_until: datetime, machine_now: datetime
     ) -> Sequence[Shipment]:
-        ids = self._connection.scalars(
-            select(shipments.c.id)
-            .where(self._is_due(machine_now))
-            .order_by(shipments.c.due_at, shipments.c.id)
-            .limit(limit)
-        ).all()
+        due = {"now": self._now, "machine_now": machine_now, "at_most": limit}
+        ids = self._connection.scalars(_DUE, due).all()
         return self.claim_these(owner, ids, lease_until, machine_now)
 
     def claim_these(
@@ -155,56 +192,31 @@ class SqlShipments:
     ) -> Sequence[Shipment]:
         if not ids:
             return ()
-        self._connection.execute(
-            update(shipments)
-            .where(shipments.c.id.in_(ids), self._is_due(machine_now))
-            .values(claimed_by=owner, not_before=lease_until)
-        )
-        return self._found(and_(shipments.c.id.in_(ids), shipments.c.claimed_by == owner))
+        those = {"the_values": list(ids)}
+        due = {"now": self._now, "machine_now": machine_now, **those}
+        self._connection.execute(_CLAIM, {"claimed_by": owner, "not_before": lease_until, **due})
+        return self._found(_CLAIMED, owner=owner, **those)
 
     def finish(self, shipment_id: str, owner: str, due_at: datetime | None) -> None:
         self._release(owner, [shipment_id], due_at=due_at, tries=0)
 
     def put_off(self, shipment_id: str, owner: str, until: datetime) -> None:
-        self._connection.execute(
-            update(shipments)
-            .where(shipments.c.id == shipment_id, shipments.c.claimed_by == owner)
-            .values(claimed_by=None, not_before=until, tries=shipments.c.tries + 1)
-        )
+        change = {"the_value": shipment_id, "owner": owner, "claimed_by": None}
+        self._connection.execute(_PUT_OFF, {"not_before": until, **change})
 
     def let_go(self, owner: str, ids: Sequence[str]) -> None:
         self._release(owner, ids)
 
     def _release(self, owner: str, ids: Sequence[str], **values: Any) -> None:
         if ids:
-            self._connection.execute(
-                update(shipments)
-                .where(shipments.c.id.in_(ids), shipments.c.claimed_by == owner)
-                .values(claimed_by=None, not_before=None, **values)
-            )
+            free = {"claimed_by": None, "not_before": None, **values}
+            self._connection.execute(_LET_GO, {"the_values": list(ids), "owner": owner, **free})
 
-    def _is_due(self, machine_now: datetime) -> ColumnElement[bool]:
-        is_free = or_(shipments.c.not_before.is_(None), shipments.c.not_before < machine_now)
-        return and_(shipments.c.due_at.is_not(None), shipments.c.due_at <= self._now, is_free)
-
-    def _one(self, condition: ColumnElement[bool]) -> Shipment | None:
-        found = self._found(condition)
-        return found[0] if found else None
-
-    def _found(self, condition: ColumnElement[bool]) -> Sequence[Shipment]:
-        rows = self._connection.execute(
-            select(shipments, shipped_orders.c.voided_at)
-            .join_from(shipments, shipped_orders)
-            .where(condition)
-            .order_by(shipments.c.order_id, shipments.c.number)
-        ).all()
+    def _found(self, statement: Select[Any], **values: Any) -> Sequence[Shipment]:
+        rows = self._connection.execute(statement, values).all()
         contents: dict[str, list[Content]] = {row.id: [] for row in rows}
         if rows:
-            for one in self._connection.execute(
-                select(shipment_contents)
-                .where(shipment_contents.c.shipment_id.in_(list(contents)))
-                .order_by(shipment_contents.c.shipment_id, shipment_contents.c.line)
-            ):
+            for one in self._connection.execute(_CONTENTS, {"the_values": list(contents)}):
                 contents[one.shipment_id].append(_content(one))
         return [_shipment(row, tuple(contents[row.id])) for row in rows]
 
@@ -216,10 +228,8 @@ def _content(row: Row[Any]) -> Content:
 
 
 def _shipment(row: Row[Any], contents: tuple[Content, ...]) -> Shipment:
-    built = {"is_voided", "contents"}
-    names = [name for name in Shipment.__dataclass_fields__ if name not in built]
     return Shipment(
-        **{name: getattr(row, name) for name in names},
+        **{name: getattr(row, name) for name in _STORED_FIELDS},
         is_voided=row.voided_at is not None,
         contents=contents,
     )

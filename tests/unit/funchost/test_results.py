@@ -1,6 +1,10 @@
-import pytest
+import json
 
-from funchost.newtonsoft import compact, read
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from funchost.newtonsoft import JsonError, compact, read
 from funchost.results import OutputError, StringResult, expand_messages, string_result
 
 TEXT = "text/plain; charset=utf-8"
@@ -122,3 +126,33 @@ def test_output_text_becomes_one_message_per_array_element(text: str, messages: 
 def test_output_text_that_only_looks_like_json_fails(text: str) -> None:
     with pytest.raises(OutputError):
         expand_messages(text)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.sampled_from(["2026-11-28T17:30:58Z", "2026-11-28T17:30:58.1234567+02:00", "é\u2028"]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(JSON, st.booleans())
+def test_strict_json_is_read_as_by_the_lenient_reader(value: object, escaped: bool) -> None:
+    text = json.dumps(value, ensure_ascii=escaped)
+    assert repr(read(text)) == repr(read(text + "/* which strict JSON has not */"))
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 64 + "]" * 64, "[" * 66 + "]" * 66, "1" * 381, '"\\ud800"', '{"a":1,"a":2}']
+)
+def test_at_the_limits_both_readers_agree(text: str) -> None:
+    def outcome(text: str) -> str:
+        try:
+            return repr(read(text))
+        except JsonError as error:
+            return str(error)
+
+    assert outcome(text) == outcome(text + "/**/")
