@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -17,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from functions.inventory.store import full_text
 from functions.inventory.store.cards import BookRecord
 from functions.inventory.store.indexing import (
     SHELVES,
@@ -160,8 +160,10 @@ def _take_off(connection: Connection, isbns: Sequence[int]) -> dict[int, frozens
             execute_many(connection, _OFF_SHELF[shelf], places)
         if shelf is category_listings:
             _count_categories(connection, Counter(place["owner"] for place in places), -1)
+    listed = [row.isbn for row in former]
+    full_text.take_out(connection, listed)
     for taken_off in _OFF:
-        connection.execute(taken_off, {"isbns": [row.isbn for row in former]})
+        connection.execute(taken_off, {"isbns": listed})
     return {row.isbn: frozenset(plain_words(row.words)) for row in former}
 
 
@@ -180,9 +182,8 @@ def _put_on(
         if shelf is category_listings:
             _count_categories(connection, Counter(place[owner] for place in placed), +1)
     documents = [search_document(book) for book in books]
-    # Full text in SQLite empties its buffer whenever a document comes before the one just added.
-    documents.sort(key=itemgetter("id"))
     execute_many(connection, _PUT[search_documents], documents)
+    full_text.put_in(connection, [document["isbn"] for document in documents])
     new_words: Counter[str] = Counter()
     for document in documents:
         own = plain_words(document["words"])
