@@ -25,7 +25,7 @@ from functions.inventory.import_model import (
 )
 from functions.inventory.imports.feeds import Feed, open_feed
 
-_WORTH_A_PROCESS = 2 * 1024 * 1024
+_WORTH_A_PROCESS = 512 * 1024
 """A smaller file is read before another interpreter has started."""
 
 

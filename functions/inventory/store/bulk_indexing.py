@@ -24,7 +24,6 @@ from functions.inventory.store.indexing import (
     search_document,
     shelf_rows,
 )
-from functions.inventory.store.search_terms import term_row
 from functions.inventory.store.search_words import plain_words
 from functions.inventory.store.tables import (
     categories,
@@ -37,15 +36,12 @@ from functions.inventory.store.tables import (
     editions,
     listings,
     search_documents,
-    search_terms,
     series,
     stock,
     works,
 )
+from functions.inventory.store.word_counts import count_words
 from shared.sql.many import execute_many
-
-_BATCH = 1_000
-"""SQL Server takes at most 2,100 parameters in a statement."""
 
 _ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
 _EDITIONS = (
@@ -102,14 +98,6 @@ _MORE_BOOKS = (
     .where(category_counts.c.category_id == bindparam("key"))
     .values(books=category_counts.c.books + bindparam("more"))
 )
-_KNOWN_WORDS = select(search_terms.c.term).where(
-    search_terms.c.term.in_(bindparam("words", expanding=True))
-)
-_MORE_DOCUMENTS = (
-    update(search_terms)
-    .where(search_terms.c.term == bindparam("key"))
-    .values(documents=search_terms.c.documents + bindparam("more"))
-)
 _OFF_SHELF = {
     shelf: delete(shelf).where(
         shelf.c[owner] == bindparam("owner"), shelf.c.isbn == bindparam("edition")
@@ -122,7 +110,6 @@ _PUT = {
     for table in (
         listings,
         search_documents,
-        search_terms,
         category_counts,
         changes,
         *(shelf for shelf, _, _ in SHELVES),
@@ -189,7 +176,7 @@ def _put_on(
         own = plain_words(document["words"])
         before = known_words.get(document["isbn"])
         new_words.update(own if before is None else set(own) - before)
-    _count_words(connection, new_words)
+    count_words(connection, new_words)
 
 
 def _read(connection: Connection, isbns: Sequence[int]) -> list[BookRecord]:
@@ -239,18 +226,6 @@ def _count_categories(connection: Connection, books: Counter[int], sign: int) ->
     ]
     if new:
         execute_many(connection, _PUT[category_counts], new)
-
-
-def _count_words(connection: Connection, added: Counter[str]) -> None:
-    words = sorted(added)
-    known: set[str] = set()
-    for start in range(0, len(words), _BATCH):
-        some = words[start : start + _BATCH]
-        known.update(connection.scalars(_KNOWN_WORDS, {"words": some}).all())
-    _add(connection, _MORE_DOCUMENTS, {word: added[word] for word in words if word in known})
-    new = [term_row(word, added[word]) for word in words if word not in known]
-    if new:
-        execute_many(connection, _PUT[search_terms], new)
 
 
 def _add(connection: Connection, statement: Update, added: Mapping[Any, int]) -> None:
