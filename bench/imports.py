@@ -95,7 +95,7 @@ def run(quick: bool) -> list[dict[str, Any]]:
 def measure(form: FileFormat, described: int, size: int, folder: Path) -> dict[str, Any]:
     feed = folder / "feed"
     write_feed(feed, form, described, size)
-    database = Database(f"sqlite:///{(folder / 'shop.db').as_posix()}")
+    database = Database(f"sqlite:///{(folder / 'shop.db').as_posix()}", in_bulk=True)
     upgrade(database, LOCATION)
     clock = MachineClock()
     transactions = SqlTransactions(database, clock)

@@ -98,7 +98,7 @@ def _import(
     migrate(settings)
     offset = settings.SHOP_CLOCK_FILE
     clock = MachineClock() if offset is None else SharedOffsetClock(offset)
-    database = Database(settings.require("SQL_INVENTORY"))
+    database = Database(settings.require("SQL_INVENTORY"), in_bulk=True)
     transactions = SqlTransactions(database, clock)
     currency = settings.require("SHOP_CURRENCY")
     catalogue = Catalogue(transactions, currency, settings.require("CDN_BASE_URL"))

@@ -143,6 +143,8 @@ class SqlEditions:
         return [Isbn(f"{isbn:013d}") for isbn in rows]
 
     def _works_of(self, isbns: Collection[Isbn]) -> dict[Isbn, int]:
+        if not isbns:
+            return {}
         rows = self._connection.execute(_WORKS_OF, {"isbns": _numbers(isbns)})
         return {Isbn(f"{isbn:013d}"): work_id for isbn, work_id in rows.all()}
 
@@ -234,6 +236,8 @@ class SqlEditions:
         index_editions(self._connection, _numbers(isbns), self._now.date())
 
     def _editions_of(self, work_ids: Collection[int]) -> list[Isbn]:
+        if not work_ids:
+            return []
         rows = self._connection.scalars(_EDITIONS_OF, {"works": list(work_ids)})
         return [Isbn(f"{isbn:013d}") for isbn in rows]
 
