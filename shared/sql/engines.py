@@ -88,8 +88,8 @@ def _hold_what_is_written(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _let_the_log_grow(connection: sqlite3.Connection, _record: Any) -> None:
-    """A chunk of an import fills more than the usual thousand pages, so each commit would write them
-    once more and wait for the disk, and most are changed again by the next.
+    """A chunk of an import fills more than the usual thousand pages: each commit would write them
+    once more and wait for the disk, while most are changed again by the next.
     """
     connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_OF_LOG_IN_BULK}")
 
