@@ -103,7 +103,7 @@ def measure(form: FileFormat, described: int, size: int, folder: Path) -> dict[s
     catalogue.put_categories(starting_categories())
     importer = Importer(transactions, catalogue, clock, "GBP", open_ahead)
     gc.freeze()  # as the command does
-    gc.set_threshold(20_000, 10, 10)
+    gc.set_threshold(100_000, 10, 10)
     rates = []
     marks = [_cpu(resource.RUSAGE_SELF)]
     reading = 0.0

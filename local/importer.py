@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _wrong(str(error))
     # What is made here lives shortly or to the end; the collector would look at it in vain.
     gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    gc.set_threshold(100_000, 10, 10)
     with file:
         return _import(file, Path(options.file).name, asked, settings, options.report)
 
