@@ -59,7 +59,11 @@ def test_words_are_counted_once_for_each_document(shelves: Shelves) -> None:
 
 def test_sql_server_counts_words_as_sqlite_does(shelves: Shelves) -> None:
     shelves.put(a_book(1, title="Emma"))
-    chunks = ({"emma": 2, "persuasion": 1}, {"persuasion": 3, "étranger": 1}, {})
+    chunks: tuple[dict[str, int], ...] = (
+        {"emma": 2, "persuasion": 1},
+        {"persuasion": 3, "étranger": 1},
+        {},
+    )
     counted = []
     for count in (count_words, count_words_one_way_or_the_other):
         with shelves.database.write() as connection:
