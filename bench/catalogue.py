@@ -21,7 +21,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from functions.inventory.store import indexing
 from functions.inventory.store.cards import BookRecord
-from functions.inventory.store.full_text import SQLITE_FULL_TEXT
+from functions.inventory.store.full_text import SQLITE_FULL_TEXT, SQLITE_IN_BULK
 from functions.inventory.store.search_terms import term_row
 from functions.inventory.store.search_words import plain_words
 from functions.inventory.store.tables import metadata
@@ -347,7 +347,7 @@ def make(file: Path, editions: int) -> None:
     for table in metadata.sorted_tables:
         for index in sorted(table.indexes, key=lambda one: str(one.name)):
             connection.execute(str(CreateIndex(index).compile(engine)))
-    for statement in SQLITE_FULL_TEXT:
+    for statement in (*SQLITE_FULL_TEXT, *SQLITE_IN_BULK):
         connection.execute(statement)
     connection.execute("INSERT INTO book_search(book_search) VALUES ('rebuild')")
     connection.execute("PRAGMA journal_mode=WAL")

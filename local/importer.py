@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _wrong(str(error))
     # What is made here lives shortly or to the end; the collector would look at it in vain.
     gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    gc.set_threshold(100_000, 10, 10)
     with file:
         return _import(file, Path(options.file).name, asked, settings, options.report)
 
@@ -99,7 +99,7 @@ def _import(
     migrate(settings)
     offset = settings.SHOP_CLOCK_FILE
     clock = MachineClock() if offset is None else SharedOffsetClock(offset)
-    database = Database(settings.require("SQL_INVENTORY"))
+    database = Database(settings.require("SQL_INVENTORY"), in_bulk=True)
     transactions = SqlTransactions(database, clock)
     currency = settings.require("SHOP_CURRENCY")
     catalogue = Catalogue(transactions, currency, settings.require("CDN_BASE_URL"))

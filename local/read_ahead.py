@@ -25,7 +25,7 @@ from functions.inventory.import_model import (
 )
 from functions.inventory.imports.feeds import Feed, open_feed
 
-_WORTH_A_PROCESS = 2 * 1024 * 1024
+_WORTH_A_PROCESS = 512 * 1024
 """A smaller file is read before another interpreter has started."""
 
 
@@ -79,7 +79,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for our parent
     (path, *how), after = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
     gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    gc.set_threshold(100_000, 10, 10)
     with path.open("rb") as file:
         try:
             for chunk in _chunks(open_feed(file, *how).records(after)):

@@ -72,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     top.parse_args(arguments)
     try:
         settings = Settings.from_env()
-        database = Database(settings.require("SQL_INVENTORY"))
+        database = Database(settings.require("SQL_INVENTORY"), in_bulk=True)
         cdn = settings.require("CDN_BASE_URL")
         currency = settings.require("SHOP_CURRENCY")
     except SettingsError as error:

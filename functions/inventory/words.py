@@ -61,7 +61,7 @@ def words(text: str) -> list[str]:
         found = folded.translate(_NO_WORD).split()
     else:
         found = _WORD.findall(_UNSPACED.sub(r" \1 ", folded))
-    if len(folded) <= _LONGEST_WORD:
+    if len(folded) <= _LONGEST_WORD or max(map(len, found), default=0) <= _LONGEST_WORD:
         return found
     return [word[:_LONGEST_WORD] for word in found]
 

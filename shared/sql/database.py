@@ -36,9 +36,13 @@ class Database:
         read_url: str | None = None,
         *,
         fsync_full: bool = False,
+        in_bulk: bool = False,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`read_url` names a replica; `fsync_full` has SQLite wait for the disk at each commit."""
+        """`read_url` names a replica; `fsync_full` has SQLite wait for the disk at each commit.
+
+        `in_bulk` is for a process that writes much and answers nobody meanwhile.
+        """
         primary = make_url(url)
         replica = make_url(read_url) if read_url else primary
         self._pause = pause
@@ -48,7 +52,9 @@ class Database:
         self._writer: Provider[Engine]
         if primary.get_backend_name() == "sqlite":
             self._primary = Provider(lambda: sqlite_reader(primary, fsync_full=fsync_full))
-            self._writer = Provider(lambda: sqlite_writer(primary, fsync_full=fsync_full))
+            self._writer = Provider(
+                lambda: sqlite_writer(primary, fsync_full=fsync_full, in_bulk=in_bulk)
+            )
             self._replica = Provider(lambda: sqlite_reader(replica, fsync_full=fsync_full))
         else:
             self._primary = self._writer = Provider(lambda: sql_server(primary))

@@ -11,6 +11,7 @@ from shared.sql.sqlite_file import LOCK_WAIT_SECONDS, prepare
 _POOL_SIZE = 4
 _POOL_WAIT_SECONDS = 2
 _WRITERS_CACHE_KIBIBYTES = 32 * 1024
+_PAGES_OF_LOG_IN_BULK = 16_000
 _LOGIN_SECONDS = 15
 _STATEMENT_SECONDS = 30
 _TOKEN_SAFE_SECONDS = 1800
@@ -24,13 +25,16 @@ def sqlite_reader(url: URL, *, fsync_full: bool) -> Engine:
     return engine
 
 
-def sqlite_writer(url: URL, *, fsync_full: bool) -> Engine:
+def sqlite_writer(url: URL, *, fsync_full: bool, in_bulk: bool = False) -> Engine:
     """One connection: the threads of a process queue for it in order, instead of polling the file.
 
-    Other processes are waited for with SQLite's own busy time-out.
+    Other processes are waited for with SQLite's own busy time-out. `in_bulk`: nobody waits for a
+    single commit, so the log may grow before it is brought into the file.
     """
     engine = _sqlite(url, fsync_full, pool_size=1, wait=LOCK_WAIT_SECONDS)
     event.listen(engine, "connect", _hold_what_is_written)
+    if in_bulk:
+        event.listen(engine, "connect", _let_the_log_grow)
     event.listen(engine, "begin", _begin_immediate)
     return engine
 
@@ -81,6 +85,13 @@ def _hold_what_is_written(connection: sqlite3.Connection, _record: Any) -> None:
     hold is written before the end and read again.
     """
     connection.execute(f"PRAGMA cache_size=-{_WRITERS_CACHE_KIBIBYTES}")
+
+
+def _let_the_log_grow(connection: sqlite3.Connection, _record: Any) -> None:
+    """A chunk of an import fills more than the usual thousand pages: each commit would write them
+    once more and wait for the disk, while most are changed again by the next.
+    """
+    connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_OF_LOG_IN_BULK}")
 
 
 def _begin_deferred(connection: Connection) -> None:

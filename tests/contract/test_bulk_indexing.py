@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+import pytest
+from sqlalchemy import Connection, Table, delete, select, text
+from sqlalchemy.exc import DatabaseError
 
 from functions.inventory.store.bulk_indexing import index_editions
 from functions.inventory.store.tables import (
@@ -12,6 +14,10 @@ from functions.inventory.store.tables import (
     listings,
     search_documents,
     search_terms,
+)
+from functions.inventory.store.word_counts import (
+    count_words,
+    count_words_one_way_or_the_other,
 )
 from tests.support.inventory import Shelves, a_book, isbn
 
@@ -49,3 +55,42 @@ def test_words_are_counted_once_for_each_document(shelves: Shelves) -> None:
     shelves.put(a_book(3, title="Emma", subtitle="Emma, again"))
     counted = select(search_terms.c.documents).where(search_terms.c.term == "emma")
     assert shelves.scalar(counted) == 3
+
+
+def test_sql_server_counts_words_as_sqlite_does(shelves: Shelves) -> None:
+    shelves.put(a_book(1, title="Emma"))
+    chunks: tuple[dict[str, int], ...] = (
+        {"emma": 2, "persuasion": 1},
+        {"persuasion": 3, "étranger": 1},
+        {},
+    )
+    counted = []
+    for count in (count_words, count_words_one_way_or_the_other):
+        with shelves.database.write() as connection:
+            connection.execute(delete(search_terms))
+            for added in chunks:
+                count(connection, added)
+            counted.append(connection.execute(select(search_terms)).all())
+    assert counted[0] == counted[1]
+    assert {row.term: row.documents for row in counted[0]} == {
+        "emma": 2,
+        "persuasion": 4,
+        "étranger": 1,
+    }
+
+
+def check_full_text(connection: Connection) -> None:
+    """https://www.sqlite.org/fts5.html#the_integrity_check_command"""
+    asked = "INSERT INTO book_search(book_search, rank) VALUES ('integrity-check', 1)"
+    connection.execute(text(asked).execution_options(sqlite_only=True))
+
+
+def test_the_full_text_has_exactly_the_documents_that_there_are(shelves: Shelves) -> None:
+    shelves.put(*(a_book(number, title=f"Emma {number}") for number in range(1, 6)))
+    shelves.put(a_book(2, title="Persuasion"), a_book(3, description="A heroine."))
+    shelves.catalogue.withdraw(isbn(4), ["*"])
+    with shelves.database.write() as connection:
+        check_full_text(connection)
+        connection.execute(delete(search_documents))  # behind its back
+        with pytest.raises(DatabaseError):
+            check_full_text(connection)

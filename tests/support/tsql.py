@@ -69,6 +69,8 @@ def every_statement_is_tsql() -> Iterator[set[str]]:
     ) -> None:
         if made := context.execution_options.get(COMPILED_FROM):
             statement, names = made
+            if statement.get_execution_options().get(SQLITE_ONLY):
+                return
             rows = [dict.fromkeys(names)] * 2
             if (shape := _shape(statement, rows)) not in shapes:
                 shapes.add(shape)

@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -17,6 +16,7 @@ from sqlalchemy import (
     update,
 )
 
+from functions.inventory.store import full_text
 from functions.inventory.store.cards import BookRecord
 from functions.inventory.store.indexing import (
     SHELVES,
@@ -24,7 +24,6 @@ from functions.inventory.store.indexing import (
     search_document,
     shelf_rows,
 )
-from functions.inventory.store.search_terms import term_row
 from functions.inventory.store.search_words import plain_words
 from functions.inventory.store.tables import (
     categories,
@@ -37,15 +36,12 @@ from functions.inventory.store.tables import (
     editions,
     listings,
     search_documents,
-    search_terms,
     series,
     stock,
     works,
 )
+from functions.inventory.store.word_counts import count_words
 from shared.sql.many import execute_many
-
-_BATCH = 1_000
-"""SQL Server takes at most 2,100 parameters in a statement."""
 
 _ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
 _EDITIONS = (
@@ -102,14 +98,6 @@ _MORE_BOOKS = (
     .where(category_counts.c.category_id == bindparam("key"))
     .values(books=category_counts.c.books + bindparam("more"))
 )
-_KNOWN_WORDS = select(search_terms.c.term).where(
-    search_terms.c.term.in_(bindparam("words", expanding=True))
-)
-_MORE_DOCUMENTS = (
-    update(search_terms)
-    .where(search_terms.c.term == bindparam("key"))
-    .values(documents=search_terms.c.documents + bindparam("more"))
-)
 _OFF_SHELF = {
     shelf: delete(shelf).where(
         shelf.c[owner] == bindparam("owner"), shelf.c.isbn == bindparam("edition")
@@ -122,7 +110,6 @@ _PUT = {
     for table in (
         listings,
         search_documents,
-        search_terms,
         category_counts,
         changes,
         *(shelf for shelf, _, _ in SHELVES),
@@ -160,8 +147,10 @@ def _take_off(connection: Connection, isbns: Sequence[int]) -> dict[int, frozens
             execute_many(connection, _OFF_SHELF[shelf], places)
         if shelf is category_listings:
             _count_categories(connection, Counter(place["owner"] for place in places), -1)
+    listed = [row.isbn for row in former]
+    full_text.take_out(connection, listed)
     for taken_off in _OFF:
-        connection.execute(taken_off, {"isbns": [row.isbn for row in former]})
+        connection.execute(taken_off, {"isbns": listed})
     return {row.isbn: frozenset(plain_words(row.words)) for row in former}
 
 
@@ -180,15 +169,14 @@ def _put_on(
         if shelf is category_listings:
             _count_categories(connection, Counter(place[owner] for place in placed), +1)
     documents = [search_document(book) for book in books]
-    # Full text in SQLite empties its buffer whenever a document comes before the one just added.
-    documents.sort(key=itemgetter("id"))
     execute_many(connection, _PUT[search_documents], documents)
+    full_text.put_in(connection, [document["isbn"] for document in documents])
     new_words: Counter[str] = Counter()
     for document in documents:
         own = plain_words(document["words"])
         before = known_words.get(document["isbn"])
         new_words.update(own if before is None else set(own) - before)
-    _count_words(connection, new_words)
+    count_words(connection, new_words)
 
 
 def _read(connection: Connection, isbns: Sequence[int]) -> list[BookRecord]:
@@ -238,18 +226,6 @@ def _count_categories(connection: Connection, books: Counter[int], sign: int) ->
     ]
     if new:
         execute_many(connection, _PUT[category_counts], new)
-
-
-def _count_words(connection: Connection, added: Counter[str]) -> None:
-    words = sorted(added)
-    known: set[str] = set()
-    for start in range(0, len(words), _BATCH):
-        some = words[start : start + _BATCH]
-        known.update(connection.scalars(_KNOWN_WORDS, {"words": some}).all())
-    _add(connection, _MORE_DOCUMENTS, {word: added[word] for word in words if word in known})
-    new = [term_row(word, added[word]) for word in words if word not in known]
-    if new:
-        execute_many(connection, _PUT[search_terms], new)
 
 
 def _add(connection: Connection, statement: Update, added: Mapping[Any, int]) -> None:

@@ -57,6 +57,7 @@ _CATEGORIES = (
 _ANCESTOR = select(
     categories.c.id, categories.c.slug, categories.c.name, categories.c.parent_id
 ).where(categories.c.id == bindparam("id"))
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def card(edition: Any, contributors: Iterable[Any], categories: Iterable[Any]) -
         "categories": [{"id": one.slug, "name": one.name} for one in categories],
         "work_id": edition.work_id,
     }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return _AS_JSON.encode(content)
 
 
 def _with_ancestors(connection: Connection, own: list[Any]) -> list[Any]:

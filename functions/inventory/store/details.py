@@ -58,6 +58,9 @@ _SHELVES = (
 def read_details(connection: Connection, isbns: Collection[Isbn]) -> dict[Isbn, StoredEdition]:
     """At most a thousand; those that are unknown are left out. Categories are named by slug."""
     numbers = {"isbns": [int(isbn) for isbn in isbns]}
+    rows = connection.execute(_EDITIONS, numbers).all()
+    if not rows:
+        return {}
     people = defaultdict(list)
     for isbn, name, role in connection.execute(_PEOPLE, numbers).all():
         people[isbn].append(Contributor.model_construct(name=name, role=role))
@@ -73,7 +76,7 @@ def read_details(connection: Connection, isbns: Collection[Isbn]) -> dict[Isbn, 
             work_id=row.work_id,
             cover=row.cover,
         )
-        for row in connection.execute(_EDITIONS, numbers).all()
+        for row in rows
     }
 
 

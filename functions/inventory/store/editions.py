@@ -72,7 +72,7 @@ class SqlEditions:
         references.put_categories(self._connection, tree)
 
     def add(self, books: Sequence[NewBook], reason: str, actor: str | None) -> bool:
-        in_work = self._works_of_new(books)
+        in_work, founders = self._works_of_new(books)
         shared = {"withdrawn": 0, "version": 1, "created_at": self._now, "updated_at": self._now}
         rows = [
             {"isbn": int(book.isbn), "work_id": in_work[book.isbn], **_values(book), **shared}
@@ -85,7 +85,7 @@ class SqlEditions:
         self._receive(books, reason, actor)
         said = {book.isbn: book for book in books}
         self._link(said)
-        self._follow(said, in_work, only_fill=True)
+        self._follow(said, in_work, only_fill=True, founders=founders)
         return True
 
     def claim(self, isbn: Isbn, version: int, *, withdrawn: bool) -> bool:
@@ -143,10 +143,13 @@ class SqlEditions:
         return [Isbn(f"{isbn:013d}") for isbn in rows]
 
     def _works_of(self, isbns: Collection[Isbn]) -> dict[Isbn, int]:
+        if not isbns:
+            return {}
         rows = self._connection.execute(_WORKS_OF, {"isbns": _numbers(isbns)})
         return {Isbn(f"{isbn:013d}"): work_id for isbn, work_id in rows.all()}
 
-    def _works_of_new(self, books: Sequence[NewBook]) -> dict[Isbn, int]:
+    def _works_of_new(self, books: Sequence[NewBook]) -> tuple[dict[Isbn, int], set[Isbn]]:
+        """The work of each, and the books whose words are those of a work that was made here."""
         named = self._works_of([book.work_of for book in books if book.work_of])
         keys = {book.isbn: references.match_key(book) for book in books if not book.work_of}
         known = references.matching_works(self._connection, keys.values())
@@ -160,7 +163,7 @@ class SqlEditions:
         for book in books:
             if book.work_of:
                 in_work[book.isbn] = named.get(book.work_of) or in_work[book.work_of]
-        return in_work
+        return in_work, {book.isbn for book in new.values()}
 
     def _receive(self, books: Sequence[NewBook], reason: str, actor: str | None) -> None:
         shelf = {"reserved": 0, "sold": 0, "version": 1}
@@ -207,14 +210,21 @@ class SqlEditions:
             execute_many(self._connection, _PUT[edition_categories], placed)
 
     def _follow(
-        self, said: Mapping[Isbn, BookDetails], in_work: Mapping[Isbn, int], *, only_fill: bool
+        self,
+        said: Mapping[Isbn, BookDetails],
+        in_work: Mapping[Isbn, int],
+        *,
+        only_fill: bool,
+        founders: Collection[Isbn] = (),
     ) -> None:
         """Brings the works, the other editions of each, and what readers see up to date.
 
         Where the work itself changed, so did what admins edit of the other editions.
         """
         changed = references.update_works(
-            self._connection, [(in_work[isbn], said[isbn]) for isbn in said], only_fill=only_fill
+            self._connection,
+            [(in_work[isbn], said[isbn]) for isbn in said if isbn not in founders],
+            only_fill=only_fill,
         )
         siblings = [isbn for isbn in self._editions_of(changed) if isbn not in said]
         self.show(said)
@@ -226,6 +236,8 @@ class SqlEditions:
         index_editions(self._connection, _numbers(isbns), self._now.date())
 
     def _editions_of(self, work_ids: Collection[int]) -> list[Isbn]:
+        if not work_ids:
+            return []
         rows = self._connection.scalars(_EDITIONS_OF, {"works": list(work_ids)})
         return [Isbn(f"{isbn:013d}") for isbn in rows]
 

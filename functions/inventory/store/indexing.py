@@ -1,6 +1,6 @@
 """Keeps the read model true: called by every writer, inside its own transaction, last.
 
-On SQLite the full-text index follows `search_documents` by triggers, on SQL Server by itself.
+The full-text index follows a document that moves by itself (`full_text`).
 """
 
 from datetime import date

@@ -13,21 +13,18 @@ from sqlalchemy import (
     Connection,
     Select,
     bindparam,
-    column,
     func,
     literal,
     select,
-    table,
     union_all,
 )
 
 from functions.inventory.read_model import RANKED_HITS, RELEVANT_HITS, Filters, Hits
+from functions.inventory.store.full_text import BOOK_SEARCH
 from functions.inventory.store.popularity import ISBNS, isbn_of
 from functions.inventory.store.search import Question, expression
 from functions.inventory.store.tables import listings
 from functions.inventory.store.walk import Condition, residue_of, values_of
-
-_INDEX = table("book_search", column("rowid", BigInteger), column("book_search"))
 
 _STAR = '" *'
 
@@ -60,9 +57,9 @@ class SqliteSearch:
         everything = expression(question.either, question.always, _STAR)
         count, _ = connection.execute(_EXTENT, {"match": everything}).one()
         found = (
-            select((_INDEX.c.rowid % ISBNS).label("isbn"))
+            select((BOOK_SEARCH.c.rowid % ISBNS).label("isbn"))
             .where(_matches(literal(everything)))
-            .order_by(_INDEX.c.rowid)
+            .order_by(BOOK_SEARCH.c.rowid)
             .limit(RANKED_HITS)
             .execution_options(sqlite_only=True)
         )
@@ -70,13 +67,13 @@ class SqliteSearch:
 
 
 def _matches(expression: ColumnElement[Any]) -> ColumnElement[bool]:
-    return _INDEX.c.book_search.bool_op("MATCH")(expression)
+    return BOOK_SEARCH.c.book_search.bool_op("MATCH")(expression)
 
 
 _FIRST = (
-    select(_INDEX.c.rowid)
+    select(BOOK_SEARCH.c.rowid)
     .where(_matches(bindparam("match")))
-    .order_by(_INDEX.c.rowid)
+    .order_by(BOOK_SEARCH.c.rowid)
     .limit(RANKED_HITS + 1)
     .subquery("first")
 )
@@ -91,9 +88,9 @@ _EXTENT = (
 def _ranking(weights: tuple[int, ...], residue: tuple[Condition, ...]) -> Select[Any]:
     scored = union_all(
         *(
-            select(_INDEX.c.rowid.label("id"), literal(weight).label("weight")).where(
+            select(BOOK_SEARCH.c.rowid.label("id"), literal(weight).label("weight")).where(
                 _matches(bindparam(f"match_{place}")),
-                _INDEX.c.rowid <= bindparam("last", type_=BigInteger),
+                BOOK_SEARCH.c.rowid <= bindparam("last", type_=BigInteger),
             )
             for place, weight in enumerate((1, *weights))
         )

@@ -35,6 +35,7 @@ _FILTERS: dict[Filter, str] = {
 }
 
 _IN_TITLE = _MARK + _PLACES["title"]
+_IN_WHOLE = _MARK + _PLACES["whole"]
 _IN_DIGITS = _MARK + _PLACES["digits"]
 
 
@@ -57,11 +58,8 @@ def words_of(book: BookRecord) -> str:
             marks += marked_own
     if edition.description:
         plain += searchable(edition.description)
-    marks += [
-        marked("whole", whole(edition.title)),
-        marked("whole", whole(title_key(edition.title))),
-    ]
-    marks += [marked("whole", whole(text)) for text in (series, *names) if text]
+    titles = (edition.title, title_key(edition.title), series, *names)
+    marks += [_IN_WHOLE + whole(text) for text in titles if text]
     marks += [_IN_DIGITS + group for group in _isbn_groups(edition.isbn)]
     marks += [tag("language", edition.language), tag("format", edition.format)]
     marks += [tag("category_id", one.id) for one in book.ancestry]
@@ -97,7 +95,7 @@ def whole(text: str) -> str:
 
 def digit_groups(digits: str) -> Iterable[str]:
     """Every four digits in a row: whatever part of an ISBN is asked for is made of them."""
-    return dict.fromkeys(digits[start : start + 4] for start in range(len(digits) - 3))
+    return dict.fromkeys([digits[start : start + 4] for start in range(len(digits) - 3)])
 
 
 def _isbn_groups(isbn: int) -> list[str]:

@@ -1,0 +1,51 @@
+"""In how many documents each word stands, counted up for a thousand documents at once."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.dialects import sqlite
+
+from functions.inventory.store.search_terms import term_row
+from functions.inventory.store.tables import search_terms
+from shared.sql.many import execute_many
+
+_BATCH = 1_000
+"""SQL Server takes at most 2,100 parameters in a statement."""
+_KNOWN = select(search_terms.c.term).where(
+    search_terms.c.term.in_(bindparam("words", expanding=True))
+)
+_MORE = (
+    update(search_terms)
+    .where(search_terms.c.term == bindparam("key"))
+    .values(documents=search_terms.c.documents + bindparam("more"))
+)
+_NEW = insert(search_terms)
+_NEW_ON_SQLITE = sqlite.insert(search_terms)
+_NEW_OR_MORE = _NEW_ON_SQLITE.on_conflict_do_update(
+    index_elements=[search_terms.c.term],
+    set_={"documents": search_terms.c.documents + _NEW_ON_SQLITE.excluded.documents},
+).execution_options(sqlite_only=True)
+
+
+def count_words(connection: Connection, added: Mapping[str, int]) -> None:
+    # In order, neighbours fall into the same pages.
+    if connection.dialect.name == "sqlite":
+        rows = [term_row(word, added[word]) for word in sorted(added)]
+        if rows:
+            execute_many(connection, _NEW_OR_MORE, rows)
+    else:
+        count_words_one_way_or_the_other(connection, added)
+
+
+def count_words_one_way_or_the_other(connection: Connection, added: Mapping[str, int]) -> None:
+    """In statements that SQL Server knows too: its MERGE is no safe twin of an upsert."""
+    words = sorted(added)
+    known: set[str] = set()
+    for start in range(0, len(words), _BATCH):
+        some = words[start : start + _BATCH]
+        known.update(connection.scalars(_KNOWN, {"words": some}).all())
+    if known:
+        more = [{"key": word, "more": added[word]} for word in words if word in known]
+        execute_many(connection, _MORE, more)
+    if new := [term_row(word, added[word]) for word in words if word not in known]:
+        execute_many(connection, _NEW, new)
