@@ -12,6 +12,8 @@ from funchost.servicebus.broker.hosting import open_broker
 from funchost.servicebus.broker.interface import Broker
 from funchost.servicebus.broker.namespace import EntitySettings, Namespace
 from funchost.servicebus.loops import LoopThread
+from funchost.servicebus.wire.frames import GREETING
+from funchost.servicebus.wire.serving import WireServer
 
 
 def connection_string(port: int) -> str:
@@ -37,12 +39,14 @@ async def running_bus(folder: Path, namespace: Namespace) -> AsyncIterator[Bus]:
     thread = LoopThread("bus")
     thread.start()
     broker = await thread.call(lambda: open_broker(folder, namespace, AmqpMessageCodec()))
-    server = AmqpServer(broker)
+    wire = WireServer(broker)
+    server = AmqpServer(broker, others={GREETING: wire.welcome})
     await thread.call(server.start)
     try:
         yield Bus(broker, thread, server.port)
     finally:
         await thread.call(server.close)
+        await thread.call(wire.close)
         await thread.call(broker.stop)
         await thread.close()
 
