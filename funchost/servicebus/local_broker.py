@@ -131,9 +131,7 @@ class LocalBroker:
         ports = set()
         for listening in sockets:
             ports.add(listening.getsockname()[1])
-            server = AmqpServer(
-                broker, listening=listening, others={GREETING: wire.welcome}
-            )
+            server = AmqpServer(broker, listening=listening, others={GREETING: wire.welcome})
             self._servers.append(server)
             await thread.call(server.start)
         write_private(folder / _PORT_FILE, str(min(ports)))

@@ -34,7 +34,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _REMEMBERED = 10_000
-"""Of messages that a function neither completes nor abandons nobody says when they are done with."""
+"""Nobody says when messages are done with that a function neither completes nor abandons."""
 _OUTCOMES: dict[str, Outcome] = {
     "complete": Complete(),
     "abandon": Abandon(),

@@ -99,9 +99,7 @@ def restored(value: Any) -> Any:
         return value
     try:
         encoded, number, first, at, deliveries, state, *rest = value.value
-        return StoredMessage(
-            encoded, number, first, at, deliveries, MessageState(state), *rest
-        )
+        return StoredMessage(encoded, number, first, at, deliveries, MessageState(state), *rest)
     except (TypeError, ValueError) as error:
         raise DecodeError(f"a message is not what it should be: {error}") from error
 
