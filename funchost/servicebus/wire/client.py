@@ -26,17 +26,19 @@ class WireCalls:
     under way fails, and the next call makes another: by then another process may have the broker.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, patience: float = _PATIENCE_SECONDS) -> None:
         self._port = port
+        self._patience = patience
         self._wire: _Wire | None = None
         self._connecting = asyncio.Lock()
 
     async def connect(self) -> bool:
         """False where somebody listens who does not know the protocol. Raises BrokerUnavailable
-        where nobody does, after some seconds in which another process might have taken over."""
+        where nobody does, after `patience` seconds in which another process might have taken
+        over."""
         async with self._connecting:
             if self._wire is None or self._wire.is_closing:
-                self._wire = await _connected(self._port)
+                self._wire = await _connected(self._port, self._patience)
             return self._wire is not None
 
     def call(
@@ -111,15 +113,15 @@ class _Wire(FrameProtocol):
             future.set_exception(_ERRORS.get(condition, BrokerError)(result))
 
 
-async def _connected(port: int) -> "_Wire | None":
+async def _connected(port: int, patience: float) -> "_Wire | None":
     loop = asyncio.get_running_loop()
-    last = loop.time() + _PATIENCE_SECONDS
+    last = loop.time() + patience
     while True:
         try:
             _, wire = await loop.create_connection(_Wire, "127.0.0.1", port)
             break
         except OSError as error:
-            if loop.time() > last:
+            if loop.time() >= last:
                 raise BrokerUnavailable(f"Nobody listens at port {port}: {error}") from error
         await asyncio.sleep(_ATTEMPT_SECONDS)
     try:
