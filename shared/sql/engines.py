@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-from shared.sql.sqlite_file import LOCK_WAIT_SECONDS, prepare
+from shared.sql.sqlite_file import LOCK_WAIT_SECONDS, begin_writing, prepare
 
 _POOL_SIZE = 4
 _POOL_WAIT_SECONDS = 2
@@ -27,10 +27,11 @@ def sqlite_reader(url: URL, *, fsync_full: bool) -> Engine:
 def sqlite_writer(url: URL, *, fsync_full: bool) -> Engine:
     """One connection: the threads of a process queue for it in order, instead of polling the file.
 
-    Other processes are waited for with SQLite's own busy time-out.
+    Other processes are waited for by looking often.
     """
     engine = _sqlite(url, fsync_full, pool_size=1, wait=LOCK_WAIT_SECONDS)
     event.listen(engine, "connect", _hold_what_is_written)
+    event.listen(engine, "connect", _wait_by_itself)
     event.listen(engine, "begin", _begin_immediate)
     return engine
 
@@ -83,12 +84,21 @@ def _hold_what_is_written(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute(f"PRAGMA cache_size=-{_WRITERS_CACHE_KIBIBYTES}")
 
 
+def _wait_by_itself(connection: sqlite3.Connection, _record: Any) -> None:
+    """See `begin_writing`. Once it has begun, a writer waits for nobody."""
+    connection.execute("PRAGMA busy_timeout=0")
+
+
 def _begin_deferred(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    raw: Any = connection.connection.driver_connection
+    try:
+        begin_writing(raw)
+    except sqlite3.OperationalError:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises the same, in SQLAlchemy's words
 
 
 def _limit_waits(connection: Any, _record: Any) -> None:
