@@ -96,16 +96,19 @@ class LocalBroker:
 
     async def _end(self) -> None:
         if self._thread is not None:
-            for server in self._servers:
-                await self._thread.call(server.close)
-            if self._wire is not None:
-                await self._thread.call(self._wire.close)
+            await self._thread.call(self._stop_listening)
             if self._broker is not None:
                 await self._thread.call(self._broker.stop)
             await self._thread.close()
         self._servers.clear()
         self._thread = self._broker = self._wire = None
         self._lock.release()
+
+    async def _stop_listening(self) -> None:
+        closing = [server.close() for server in self._servers]
+        if self._wire is not None:
+            closing.append(self._wire.close())
+        await asyncio.gather(*closing)
 
     async def _take_over(self) -> None:
         while True:

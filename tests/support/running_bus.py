@@ -1,5 +1,6 @@
 """A broker with its listener on a thread of its own, as the host has it, and ways to reach it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -45,8 +46,7 @@ async def running_bus(folder: Path, namespace: Namespace) -> AsyncIterator[Bus]:
     try:
         yield Bus(broker, thread, server.port)
     finally:
-        await thread.call(server.close)
-        await thread.call(wire.close)
+        await thread.call(lambda: asyncio.gather(server.close(), wire.close()))
         await thread.call(broker.stop)
         await thread.close()
 

@@ -1,6 +1,7 @@
 """The end of a process that has no broker of its own."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -66,8 +67,8 @@ class WireCalls:
 class _Wire(FrameProtocol):
     def __init__(self) -> None:
         super().__init__()
-        self.greeted: asyncio.Future[bool] = self._loop.create_future()
         self._greeting = b""
+        self._is_greeted = asyncio.Event()
         self._numbers = itertools.count()
         self._asked: dict[int, asyncio.Future[Any]] = {}
 
@@ -76,22 +77,27 @@ class _Wire(FrameProtocol):
         self._transport.write(GREETING)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.greeted.done():
-            self.greeted.set_result(False)
+        self._is_greeted.set()
         asked, self._asked = self._asked, {}
         for future in asked.values():
             if not future.done():
                 future.set_exception(BrokerUnavailable("The process with the broker has ended."))
 
     def data_received(self, data: bytes) -> None:
-        if not self.greeted.done():
-            self._greeting += data
-            if len(self._greeting) < len(GREETING):
-                return
-            data = self._greeting[len(GREETING) :]
-            self.greeted.set_result(self._greeting.startswith(GREETING))
-        if self.greeted.result():
+        if not self._is_greeted.is_set():
+            data = self._greeting + data
+            self._greeting, data = data[: len(GREETING)], data[len(GREETING) :]
+            if len(self._greeting) == len(GREETING):
+                self._is_greeted.set()
+        if data and self._greeting == GREETING:
             super().data_received(data)
+
+    async def greeting(self) -> bytes:
+        """By which the other side begins; less than that when it hangs up or is silent."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GREETING_SECONDS):
+                await self._is_greeted.wait()
+        return self._greeting
 
     def ask(self, name: str, arguments: Sequence[Any]) -> "asyncio.Future[Any]":
         future: asyncio.Future[Any] = self._loop.create_future()
@@ -119,19 +125,18 @@ async def _connected(port: int, patience: float) -> "_Wire | None":
     while True:
         try:
             _, wire = await loop.create_connection(_Wire, "127.0.0.1", port)
-            break
         except OSError as error:
             if loop.time() >= last:
                 raise BrokerUnavailable(f"Nobody listens at port {port}: {error}") from error
-        await asyncio.sleep(_ATTEMPT_SECONDS)
-    try:
-        async with asyncio.timeout(_GREETING_SECONDS):
-            if await wire.greeted:
+        else:
+            greeting = await wire.greeting()
+            if greeting == GREETING:
                 return wire
-    except TimeoutError:
-        pass
-    wire.close()
-    return None
+            wire.close()
+            # One that hangs up without a word may just be ending.
+            if greeting or loop.time() >= last:
+                return None
+        await asyncio.sleep(_ATTEMPT_SECONDS)
 
 
 _ERRORS: dict[str, type[BrokerError]] = {

@@ -48,7 +48,8 @@ class WireServer:
 
     async def close(self) -> None:
         """Lets what is being stored be stored and answered, then ends all connections. What the
-        clients have in hand stays theirs: they settle it at the next broker."""
+        clients have in hand stays theirs: they settle it at the next broker. To be called together
+        with the listener's own `close`, which returns when its last connection has gone."""
         await asyncio.gather(*(client.end() for client in list(self._clients)))
 
 

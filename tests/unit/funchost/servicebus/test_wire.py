@@ -84,8 +84,7 @@ async def serve(folder, namespace, port):
     await server.start()
 
     async def end():
-        await server.close()
-        await wire.close()
+        await asyncio.gather(server.close(), wire.close())
         await broker.stop()
 
     return broker, server.port, end
@@ -217,3 +216,21 @@ async def test_two_processes_share_sessions_and_keep_each_in_order(bus):
     assert set(by) == set(providers)
     for provider in providers.values():
         await provider.close()
+
+
+async def test_one_that_hangs_up_without_a_word_is_tried_again():
+    """As a listener does that ends just now."""
+    tries = itertools.count()
+
+    async def answer(_reader, writer):
+        if next(tries):
+            writer.write(GREETING)
+        else:
+            writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    calls = WireCalls(server.sockets[0].getsockname()[1])
+    assert await calls.connect()
+    assert next(tries) == 2
+    await calls.close()
+    server.close()
