@@ -220,17 +220,26 @@ async def test_two_processes_share_sessions_and_keep_each_in_order(bus):
 
 async def test_one_that_hangs_up_without_a_word_is_tried_again():
     """As a listener does that ends just now."""
-    tries = itertools.count()
+    tries = 0
+    has_ended = asyncio.Event()
 
-    async def answer(_reader, writer):
-        if next(tries):
+    async def answer(reader, writer):
+        nonlocal tries
+        tries += 1
+        if tries > 1:
             writer.write(GREETING)
-        else:
-            writer.close()
+            while await reader.read(1000):
+                continue
+        writer.close()
+        await writer.wait_closed()
+        if tries > 1:
+            has_ended.set()
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     calls = WireCalls(server.sockets[0].getsockname()[1])
     assert await calls.connect()
-    assert next(tries) == 2
+    assert tries == 2
     await calls.close()
+    await has_ended.wait()
     server.close()
+    await server.wait_closed()
