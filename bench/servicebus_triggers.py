@@ -3,7 +3,8 @@
 A queue is filled through the SDK, then a host with an empty asynchronous function works it off. The
 rate is from the first invocation to the last; each one is a delivery, an invocation and a durable
 settlement. Beside the rate stands what a second of CPU time does, which a busy machine changes
-less. Sessions are as many as run side by side.
+less. Sessions are as many as run side by side. The rows `beside` have the broker in another host of
+the same state folder, with the CPU time of both processes for a message.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.servicebus_crash import ROOT, connection_string, free_port, run_with_kills
+from bench.shop import process_cpu_seconds
 
 __all__ = ["run"]
 
@@ -82,6 +84,8 @@ def run(quick: bool) -> list[dict[str, Any]]:
         rows.append(_measured("plain", "async function", calls, count if calls > 1 else count // 4))
     rows.append(_measured("threads", "function in a thread", 16, count))
     rows.append(_measured("ordered", "sessions", 16, count))
+    rows.append(_beside("plain", "async function", count))
+    rows.append(_beside("ordered", "sessions", count))
     with tempfile.TemporaryDirectory() as folder:
         report = run_with_kills(Path(folder), kills=10 if quick else 50, seed=1)
     rows.append(
@@ -105,21 +109,48 @@ def _measured(queue: str, what: str, concurrency: int, count: int) -> dict[str, 
         with _host(folder, port, off):
             _fill(port, queue, count, concurrency if queue == "ordered" else 0)
         del off[f"AzureWebJobs.{queue}.Disabled"]
-        with _host(folder, port, off) as address:
-            deadline = time.monotonic() + _PATIENCE_SECONDS
-            while True:
-                seen, seconds, cpu_seconds = _get(address, "/api/count")
-                if seen >= count:
-                    break
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"only {seen} of {count} messages were handled")
-                time.sleep(0.2)
+        with _host(folder, port, off) as (address, _):
+            seconds, cpu_seconds = _wait_for(address, count)
     return {
         "what": f"{what}, {concurrency} at a time",
         "messages": count,
         "per second": round((count - 1) / seconds),
         "per CPU second": round((count - 1) / cpu_seconds),
     }
+
+
+def _beside(queue: str, what: str, count: int) -> dict[str, Any]:
+    concurrency = 16
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        port = free_port()
+        _write_app(folder, concurrency)
+        off = {f"AzureWebJobs.{other}.Disabled": "1" for other in ("plain", "threads", "ordered")}
+        with _host(folder, port, off) as (_, broker):
+            _fill(port, queue, count, concurrency if queue == "ordered" else 0)
+            del off[f"AzureWebJobs.{queue}.Disabled"]
+            before = process_cpu_seconds(broker)
+            with _host(folder, port, off, "host2.log") as (address, _):
+                _, cpu_seconds = _wait_for(address, count)
+                used = process_cpu_seconds(broker) - before
+    return {
+        "what": f"{what}, {concurrency} at a time, beside",
+        "messages": count,
+        "broker, CPU µs a message": round(used / count * 1e6),
+        "function, CPU µs a message": round(cpu_seconds / count * 1e6),
+    }
+
+
+def _wait_for(address: int, count: int) -> tuple[float, float]:
+    """The seconds from the first message to the last, and the CPU seconds."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        seen, seconds, cpu_seconds = _get(address, "/api/count")
+        if seen >= count:
+            return seconds, cpu_seconds
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"only {seen} of {count} messages were handled")
+        time.sleep(0.2)
 
 
 def _write_app(folder: Path, concurrency: int) -> None:
@@ -135,9 +166,11 @@ def _write_app(folder: Path, concurrency: int) -> None:
 
 
 @contextlib.contextmanager
-def _host(folder: Path, port: int, settings: dict[str, str]) -> Iterator[int]:
-    """The HTTP port of a host, which ends in order."""
-    log = folder / "host.log"
+def _host(
+    folder: Path, port: int, settings: dict[str, str], log_name: str = "host.log"
+) -> Iterator[tuple[int, int]]:
+    """The HTTP port and the process id of a host, which ends in order."""
+    log = folder / log_name
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "funchost", "start", "--app-dir", str(folder), "--port", "0"],
@@ -157,7 +190,7 @@ def _host(folder: Path, port: int, settings: dict[str, str]) -> Iterator[int]:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the host does not start:\n{log.read_text('utf-8')}")
             time.sleep(0.05)
-        yield int(found[1])
+        yield int(found[1]), process.pid
     finally:
         process.terminate()
         process.wait(_PATIENCE_SECONDS)

@@ -52,7 +52,7 @@ class Shop:
         """So far, of the host with the app in all its workers, and of the sandbox."""
         used = {"host": 0.0, "sandbox": 0.0}
         for pid in _family(self.process.pid):
-            used["sandbox" if _is_sandbox(pid) else "host"] += cpu_seconds(pid)
+            used["sandbox" if _is_sandbox(pid) else "host"] += process_cpu_seconds(pid)
         return used
 
     def peak_megabytes(self) -> dict[str, int]:
@@ -189,7 +189,7 @@ def _is_sandbox(pid: int) -> bool:
     return b"sandbox" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
-def cpu_seconds(pid: int) -> float:
+def process_cpu_seconds(pid: int) -> float:
     """In user and system mode, of all threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

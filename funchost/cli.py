@@ -16,7 +16,13 @@ from funchost.hostjson import read_host_json
 from funchost.logs import Console, HostLog
 from funchost.settings import LocalSettings, SettingsError, read_local_settings, setting
 from funchost.state import default_state_dir
-from funchost.workers import BAD_SETTINGS, run_here, supervise
+from funchost.workers import (
+    BAD_SETTINGS,
+    DEALS_OUT_CONNECTIONS,
+    bind_beside,
+    run_here,
+    supervise,
+)
 
 __all__ = ["main"]
 
@@ -165,6 +171,11 @@ def _start(given: argparse.Namespace) -> int:
         )
     if command.workers == 1:
         return run_here(command, listening, log)
+    if DEALS_OUT_CONNECTIONS:
+        # Only now: with the option, the check whether the port is free would pass for one that
+        # another host with several workers has.
+        listening.close()
+        listening = bind_beside(command.address, command.port)
     return supervise(command, listening, console)
 
 

@@ -1,4 +1,4 @@
-"""Runs the host in this process, or supervises several that share the listening socket."""
+"""Runs the host in this process, or supervises several that listen at one address."""
 
 import asyncio
 import multiprocessing
@@ -23,10 +23,14 @@ from funchost.settings import SettingsError
 if TYPE_CHECKING:
     from funchost.serving import Ending
 
-__all__ = ["BAD_SETTINGS", "run_here", "supervise"]
+__all__ = ["BAD_SETTINGS", "DEALS_OUT_CONNECTIONS", "bind_beside", "run_here", "supervise"]
 
 BAD_SETTINGS = 2
 """The exit code of a host whose settings are wrong; to start it again would change nothing."""
+
+DEALS_OUT_CONNECTIONS = sys.platform == "linux"
+"""Whether the kernel deals connections out among sockets at one address. Of processes that share
+one socket, the first that wakes takes all connections that wait; elsewhere that has to do."""
 
 _SWITCH_SECONDS = 0.001
 _SHORT_LIFE_SECONDS = 10.0
@@ -58,8 +62,20 @@ def run_here(
         )
 
 
+def bind_beside(address: str, port: int) -> socket.socket:
+    """A socket at an address that others of this host have too. Raises OSError."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind((address, port))
+    bound.setblocking(False)
+    return bound
+
+
 def supervise(command: Command, listening: socket.socket, console: Console) -> int:
-    """Keeps `command.workers` processes alive until a signal comes; a second one kills them."""
+    """Keeps `command.workers` processes alive until a signal comes; a second one kills them.
+    `listening` only keeps the address where connections are dealt out."""
     if command.checks_keys:
         # Before there are several that would each make their own. The durable client hands out the
         # key of its web hook, which any of them must then accept.
@@ -198,6 +214,9 @@ def _run_worker(
 
         threading.Thread(target=wait_for_parent, name="funchost-parent", daemon=True).start()
 
+    if DEALS_OUT_CONNECTIONS:
+        # It gets no connection before the app is loaded, when the server listens.
+        listening = bind_beside(command.address, command.port)
     console = Console.take_over_stdout()
     log = HostLog(
         console,

@@ -426,10 +426,14 @@ class Engine:
     # Work that others left
 
     async def _collect(self) -> None:
-        await self._writer.submit(self._catch_up)
-        await self._claim_instances()
-        await self._activities.claim()
-        self._delayed.plan(await self._writer.submit(work.next_due))
+        # At once, for they are committed together then.
+        *_, due = await asyncio.gather(
+            self._writer.submit(self._catch_up),
+            self._claim_instances(),
+            self._activities.claim(),
+            self._writer.submit(work.next_due),
+        )
+        self._delayed.plan(due)
         self._on_change("")
 
     def _catch_up(self, transaction: Transaction) -> None:

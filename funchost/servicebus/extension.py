@@ -64,7 +64,8 @@ class ServiceBusExtension:
         messages = [OutgoingMessage(body, uuid.uuid4().hex) for body in outgoing_bodies(data)]
         if messages:
             connection = find_connection(use.connection)
-            await self._providers.sender(connection, use.path).send(messages)
+            sender = await self._providers.sender(connection, use.path)
+            await sender.send(messages)
 
     def check(self, hosted: HostedFunction) -> None:
         """See kinds.Extension."""
@@ -96,8 +97,10 @@ class ServiceBusExtension:
 
     def _serve_directly(self, broker: Broker, thread: LoopThread, ports: frozenset[int]) -> None:
         from funchost.servicebus.sources.direct import DirectProvider
+        from funchost.servicebus.sources.links import ThreadCalls
 
-        self._providers.serve_directly(DirectProvider(broker, thread), ports)
+        provider = DirectProvider(ThreadCalls(broker, thread))
+        self._providers.serve_directly(provider, ports)
 
 
 def _is_local(use: EntityUse) -> bool:

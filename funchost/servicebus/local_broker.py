@@ -15,6 +15,8 @@ from funchost.servicebus.broker.instance_lock import InstanceLock
 from funchost.servicebus.broker.interface import Broker
 from funchost.servicebus.broker.namespace import Namespace
 from funchost.servicebus.loops import LoopThread
+from funchost.servicebus.wire.frames import GREETING
+from funchost.servicebus.wire.serving import WireServer
 from funchost.state import write_private
 
 __all__ = ["LocalBroker", "broker_folder", "broker_lock", "is_listening", "listening_port"]
@@ -69,6 +71,7 @@ class LocalBroker:
         self._thread: LoopThread | None = None
         self._broker: Broker | None = None
         self._servers: list[AmqpServer] = []
+        self._wire: WireServer | None = None
         self._contending: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -93,14 +96,19 @@ class LocalBroker:
 
     async def _end(self) -> None:
         if self._thread is not None:
-            for server in self._servers:
-                await self._thread.call(server.close)
+            await self._thread.call(self._stop_listening)
             if self._broker is not None:
                 await self._thread.call(self._broker.stop)
             await self._thread.close()
         self._servers.clear()
-        self._thread = self._broker = None
+        self._thread = self._broker = self._wire = None
         self._lock.release()
+
+    async def _stop_listening(self) -> None:
+        closing = [server.close() for server in self._servers]
+        if self._wire is not None:
+            closing.append(self._wire.close())
+        await asyncio.gather(*closing)
 
     async def _take_over(self) -> None:
         while True:
@@ -122,10 +130,11 @@ class LocalBroker:
         folder, namespace = self._folder, self._namespace
         broker = await thread.call(lambda: open_broker(folder, namespace, AmqpMessageCodec()))
         self._broker = broker
+        wire = self._wire = WireServer(broker)
         ports = set()
         for listening in sockets:
             ports.add(listening.getsockname()[1])
-            server = AmqpServer(broker, listening=listening)
+            server = AmqpServer(broker, listening=listening, others={GREETING: wire.welcome})
             self._servers.append(server)
             await thread.call(server.start)
         write_private(folder / _PORT_FILE, str(min(ports)))

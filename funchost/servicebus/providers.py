@@ -1,11 +1,12 @@
-"""Who serves a connection: the broker in this process, or whoever listens at its address."""
+"""Who serves a connection: the broker in this process, the one of another process of this host's
+kind, or whoever listens at its address."""
 
 import asyncio
 from dataclasses import dataclass, field
 
 from funchost.servicebus.connections import Connection
 from funchost.servicebus.options import ServiceBusOptions
-from funchost.servicebus.sources.port import MessageSource, SourceProvider
+from funchost.servicebus.sources.port import MessageSource, SourceError, SourceProvider
 
 __all__ = ["Providers"]
 
@@ -17,6 +18,7 @@ class _Served:
     provider: SourceProvider | None = None
     senders: dict[str, MessageSource] = field(default_factory=dict)
     moved: asyncio.Event = field(default_factory=asyncio.Event)
+    choosing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Providers:
@@ -27,29 +29,21 @@ class Providers:
         self._served: dict[Connection, _Served] = {}
         self._replaced: list[_Served] = []
 
-    def provider(self, connection: Connection) -> SourceProvider:
-        """Raises SourceError for a connection string that the SDK refuses."""
-        served = self._served.setdefault(connection, _Served())
-        if served.provider is None:
-            if self._direct is not None and connection.local_port in self._direct_ports:
-                served.provider = self._direct
-            else:
-                # Its import takes half a second, and an app that the host serves itself needs none.
-                from funchost.servicebus.sources.client import ClientProvider
+    async def provider(self, connection: Connection) -> SourceProvider:
+        """Raises SourceError for a connection string that the SDK refuses, and where nobody listens
+        at a local address."""
+        return await self._provider(connection, self._of(connection))
 
-                served.provider = ClientProvider(connection, self._options)
-        return served.provider
-
-    def sender(self, connection: Connection, entity: str) -> MessageSource:
+    async def sender(self, connection: Connection, entity: str) -> MessageSource:
         """The same one each time, to send with. Raises as `provider`."""
-        provider = self.provider(connection)
-        senders = self._served[connection].senders
-        if entity not in senders:
-            senders[entity] = provider.source(entity)
-        return senders[entity]
+        served = self._of(connection)
+        provider = await self._provider(connection, served)
+        if entity not in served.senders:
+            served.senders[entity] = provider.source(entity)
+        return served.senders[entity]
 
     def moved(self, connection: Connection) -> asyncio.Event:
-        return self._served.setdefault(connection, _Served()).moved
+        return self._of(connection).moved
 
     def serve_directly(self, provider: SourceProvider, ports: frozenset[int]) -> None:
         """From now on, for connections to these ports. What began over the wire ends there."""
@@ -69,3 +63,37 @@ class Providers:
                 await served.provider.close()
         self._served.clear()
         self._replaced.clear()
+
+    def _of(self, connection: Connection) -> _Served:
+        return self._served.setdefault(connection, _Served())
+
+    async def _provider(self, connection: Connection, served: _Served) -> SourceProvider:
+        async with served.choosing:
+            if served.provider is None:
+                served.provider = await self._chosen(connection)
+        return served.provider
+
+    async def _chosen(self, connection: Connection) -> SourceProvider:
+        if self._direct is not None and connection.local_port in self._direct_ports:
+            return self._direct
+        if connection.local_port is not None and (
+            provider := await _by_wire(connection.local_port)
+        ):
+            return provider
+        # Its import takes half a second, and an app that this host's kind serves needs none.
+        from funchost.servicebus.sources.client import ClientProvider
+
+        return ClientProvider(connection, self._options)
+
+
+async def _by_wire(port: int) -> SourceProvider | None:
+    """None where somebody listens who speaks AMQP alone."""
+    from funchost.servicebus.broker.errors import BrokerError
+    from funchost.servicebus.sources.direct import DirectProvider
+    from funchost.servicebus.wire.client import WireCalls
+
+    calls = WireCalls(port)
+    try:
+        return DirectProvider(calls) if await calls.connect() else None
+    except BrokerError as error:
+        raise SourceError(str(error)) from error

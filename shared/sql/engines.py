@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
-from shared.sql.sqlite_file import LOCK_WAIT_SECONDS, prepare
+from shared.sql.sqlite_file import LOCK_WAIT_SECONDS, begin_writing, prepare
 
 _POOL_SIZE = 4
 _POOL_WAIT_SECONDS = 2
@@ -28,11 +28,12 @@ def sqlite_reader(url: URL, *, fsync_full: bool) -> Engine:
 def sqlite_writer(url: URL, *, fsync_full: bool, in_bulk: bool = False) -> Engine:
     """One connection: the threads of a process queue for it in order, instead of polling the file.
 
-    Other processes are waited for with SQLite's own busy time-out. `in_bulk`: nobody waits for a
-    single commit, so the log may grow before it is brought into the file.
+    Other processes are waited for by looking often. `in_bulk`: nobody waits for a single commit, so
+    the log may grow before it is brought into the file.
     """
     engine = _sqlite(url, fsync_full, pool_size=1, wait=LOCK_WAIT_SECONDS)
     event.listen(engine, "connect", _hold_what_is_written)
+    event.listen(engine, "connect", _wait_by_itself)
     if in_bulk:
         event.listen(engine, "connect", _let_the_log_grow)
     event.listen(engine, "begin", _begin_immediate)
@@ -94,12 +95,21 @@ def _let_the_log_grow(connection: sqlite3.Connection, _record: Any) -> None:
     connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_OF_LOG_IN_BULK}")
 
 
+def _wait_by_itself(connection: sqlite3.Connection, _record: Any) -> None:
+    """See `begin_writing`. Once it has begun, a writer waits for nobody."""
+    connection.execute("PRAGMA busy_timeout=0")
+
+
 def _begin_deferred(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    raw: Any = connection.connection.driver_connection
+    try:
+        begin_writing(raw)
+    except sqlite3.OperationalError:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises the same, in SQLAlchemy's words
 
 
 def _limit_waits(connection: Any, _record: Any) -> None:

@@ -4,6 +4,7 @@ import sqlite3
 import time
 
 LOCK_WAIT_SECONDS = 10
+_LOOK_EVERY_SECONDS = 0.002
 
 
 def prepare(connection: sqlite3.Connection, *, fsync_full: bool) -> None:
@@ -22,6 +23,25 @@ def prepare(connection: sqlite3.Connection, *, fsync_full: bool) -> None:
         "journal_size_limit=67108864",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def begin_writing(connection: sqlite3.Connection, seconds: float = LOCK_WAIT_SECONDS) -> None:
+    """Takes the write lock, of a connection whose own `busy_timeout` is 0.
+
+    SQLite looks ever less often for a lock that another process holds, up to ten times a second: of
+    two busy processes, one then waits while the other takes the lock again and again. Raises
+    `sqlite3.OperationalError` after so many seconds.
+    """
+    last = time.monotonic() + seconds
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > last:
+                raise
+        time.sleep(_LOOK_EVERY_SECONDS)
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:

@@ -1,4 +1,5 @@
-"""What every message source promises, on both: in the broker's process, and as a client of it."""
+"""What every message source promises, wherever it is: in the broker's process, in another one of
+this host, and as a client of the SDK."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -18,7 +19,9 @@ from funchost.servicebus.messages import OutgoingMessage
 from funchost.servicebus.options import ServiceBusOptions
 from funchost.servicebus.sources.client import ClientProvider
 from funchost.servicebus.sources.direct import DirectProvider
+from funchost.servicebus.sources.links import ThreadCalls
 from funchost.servicebus.sources.port import EntityError, LockLostError, SourceError
+from funchost.servicebus.wire.client import WireCalls
 from tests.support.brisk_sdk import brisk_sdk
 from tests.support.running_bus import queues, running_bus
 
@@ -53,10 +56,12 @@ async def bus(tmp_path, namespace):
         yield running
 
 
-@pytest.fixture(params=["direct", "client"])
+@pytest.fixture(params=["direct", "wire", "client"])
 async def provider(request, bus):
     if request.param == "direct":
-        made = DirectProvider(bus.broker, bus.thread)
+        made = DirectProvider(ThreadCalls(bus.broker, bus.thread))
+    elif request.param == "wire":
+        made = DirectProvider(WireCalls(bus.port))
     else:
         made = ClientProvider(parse_connection_string("SB", bus.connection_string), OPTIONS)
     yield made

@@ -1,4 +1,4 @@
-"""Signals, draining, and worker processes that share one socket."""
+"""Signals, draining, and worker processes that share one port."""
 
 import os
 import re
@@ -159,7 +159,6 @@ def test_a_worker_that_is_killed_is_replaced_and_timers_run_in_one_process(hosts
         assert answer.status == 200
         pids.add(int(answer.text))
         if len(pids) == 1:
-            # Both accept from one socket; whoever is busy leaves it to the other.
             calls = [Call(host, "/api/pid") for _ in range(8)]
             for call in calls:
                 call.join()
@@ -168,13 +167,26 @@ def test_a_worker_that_is_killed_is_replaced_and_timers_run_in_one_process(hosts
     assert host.stop() == 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux deals connections out")
+def test_connections_that_come_at_once_are_dealt_out_among_the_workers(hosts, release):
+    host = start(hosts, release, "--workers", "2")
+    host.wait_for_log("a line printed at import", 2)
+    pids = {int(host.get("/api/pid").text)}
+    while len(pids) < 2:  # until the second one listens as well
+        pids.add(int(host.get("/api/pid").text))
+    calls = [Call(host, "/api/pid") for _ in range(32)]
+    for call in calls:
+        call.join()
+    assert {int(call.answer.text) for call in calls} == pids
+
+
 def test_workers_end_when_their_parent_is_killed(hosts, release):
     host = start(hosts, release, "--workers", "2")
     host.wait_for_log("a line printed at import", 2)
     worker = int(host.get("/api/pid").text)
     host.process.kill()
     host.process.wait(30)
-    # The worker's end closes the last copy of the listening socket.
+    # The workers' end closes the last listening socket.
     while is_listening(host.port):
         pass
     while is_alive(worker):

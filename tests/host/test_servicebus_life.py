@@ -16,13 +16,15 @@ from tests.host.service_bus import (
 from tests.support.ports import free_ports
 
 APP = """
-import asyncio, json, os
+import asyncio, json, os, sys
 app = func.FunctionApp(http_auth_level="ANONYMOUS")
 
 @app.service_bus_queue_trigger(arg_name="m", queue_name="work", connection="SB")
 async def work(m: func.ServiceBusMessage) -> None:
     seconds = float(m.get_body())
-    logging.info("begun %s", json.dumps({"pid": os.getpid(), "count": m.delivery_count}))
+    logging.info("begun %s", json.dumps(
+        {"pid": os.getpid(), "count": m.delivery_count, "sdk": "azure.servicebus" in sys.modules}
+    ))
     await asyncio.sleep(seconds)
     logging.info("done %s", json.dumps({"pid": os.getpid(), "number": m.message_id}))
 
@@ -109,6 +111,7 @@ def test_several_workers_share_the_work_and_survive_the_loss_of_any(hosts):
         begun = told(host, "begun", 4)
     pids = {each["pid"] for each in begun}
     assert len(pids) == 2
+    assert not any(each["sdk"] for each in begun)
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
     host.wait_for_log(r"Worker process \d+ ended", 2)

@@ -1,5 +1,6 @@
 """A broker with its listener on a thread of its own, as the host has it, and ways to reach it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from funchost.servicebus.broker.hosting import open_broker
 from funchost.servicebus.broker.interface import Broker
 from funchost.servicebus.broker.namespace import EntitySettings, Namespace
 from funchost.servicebus.loops import LoopThread
+from funchost.servicebus.wire.frames import GREETING
+from funchost.servicebus.wire.serving import WireServer
 
 
 def connection_string(port: int) -> str:
@@ -37,12 +40,13 @@ async def running_bus(folder: Path, namespace: Namespace) -> AsyncIterator[Bus]:
     thread = LoopThread("bus")
     thread.start()
     broker = await thread.call(lambda: open_broker(folder, namespace, AmqpMessageCodec()))
-    server = AmqpServer(broker)
+    wire = WireServer(broker)
+    server = AmqpServer(broker, others={GREETING: wire.welcome})
     await thread.call(server.start)
     try:
         yield Bus(broker, thread, server.port)
     finally:
-        await thread.call(server.close)
+        await thread.call(lambda: asyncio.gather(server.close(), wire.close()))
         await thread.call(broker.stop)
         await thread.close()
 

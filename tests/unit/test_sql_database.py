@@ -3,6 +3,8 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.sql.database import Database
 from shared.sql.faults import DatabaseBusy, is_busy, is_deadlock, is_transient
+from shared.sql.sqlite_file import begin_writing
 
 
 @pytest.fixture
@@ -95,6 +98,26 @@ def test_writers_of_one_process_queue_and_lose_nothing(database: Database) -> No
         thread.join()
     with database.primary() as connection:
         assert count(connection) == 400
+
+
+def test_another_process_that_writes_is_waited_for_and_given_up_in_the_end(
+    database: Database, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "some.db", check_same_thread=False)) as other:
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        with (
+            closing(sqlite3.connect(tmp_path / "some.db", timeout=0)) as impatient,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            begin_writing(impatient, seconds=0.0)
+        with ThreadPoolExecutor(1) as pool:
+            writing = pool.submit(database.run, add)
+            assert not writing.done()
+            other.execute("COMMIT")
+            writing.result()
+    with database.read() as connection:
+        assert count(connection) == 1
 
 
 def test_reads_go_to_the_replica_and_decisions_to_the_primary(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ Moments are microseconds of business time; only `owners.expires` is machine time
 """
 
 import sqlite3
+import time
 from pathlib import Path
 
-__all__ = ["BUSY_SECONDS", "connect", "connect_for_reading", "hub_file"]
+__all__ = ["BUSY_SECONDS", "begin_writing", "connect", "connect_for_reading", "hub_file"]
 
 BUSY_SECONDS = 10
+_LOOK_EVERY_SECONDS = 0.002
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE instances (
@@ -109,8 +111,9 @@ def connect(file: Path, *, is_synchronous_full: bool = False) -> sqlite3.Connect
     connection = _open(file)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA busy_timeout = 0")
         connection.execute(f"PRAGMA synchronous = {'FULL' if is_synchronous_full else 'NORMAL'}")
-        connection.execute("BEGIN IMMEDIATE")
+        begin_writing(connection)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             for statement in _SCHEMA.split(";\n"):
@@ -126,6 +129,22 @@ def connect(file: Path, *, is_synchronous_full: bool = False) -> sqlite3.Connect
         connection.close()
         raise
     return connection
+
+
+def begin_writing(connection: sqlite3.Connection) -> None:
+    """Takes the write lock, of a connection from `connect`. SQLite itself looks ever less often for
+    a lock that another process holds, up to ten times a second, and so may miss it for long. Raises
+    sqlite3.OperationalError after BUSY_SECONDS."""
+    last = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not is_busy or time.monotonic() > last:
+                raise
+        time.sleep(_LOOK_EVERY_SECONDS)
 
 
 def connect_for_reading(file: Path) -> sqlite3.Connection:

@@ -15,7 +15,7 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from funchost.durable.store.schema import connect
+from funchost.durable.store.schema import begin_writing, connect
 
 __all__ = ["Transaction", "Writer"]
 
@@ -119,7 +119,7 @@ class Writer:
 
     def _commit(self, group: list[_Operation]) -> None:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            begin_writing(self._connection)
         except sqlite3.Error as error:
             # Others have held the database for longer than we wait.
             self._done.extend((future, error, None, []) for future, _ in group)

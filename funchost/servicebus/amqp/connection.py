@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from funchost.servicebus.amqp import frames
@@ -30,7 +30,10 @@ from funchost.servicebus.broker.interface import Broker
 if TYPE_CHECKING:
     from funchost.servicebus.amqp.nodes import Nodes
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "OtherProtocol"]
+
+OtherProtocol = Callable[[asyncio.Transport, bytes], None]
+"""Takes a connection whose client has sent another header, with what came behind that."""
 
 _LOG: Final = logging.getLogger(__name__)
 _MECHANISMS: Final = ["ANONYMOUS", "PLAIN", "MSSBCBS"]
@@ -59,6 +62,7 @@ class Connection(asyncio.Protocol):
         nodes: "Nodes",
         container: str,
         on_end: Callable[["Connection"], None],
+        others: "Mapping[bytes, OtherProtocol]",
     ) -> None:
         self.broker = broker
         self.nodes = nodes
@@ -68,6 +72,7 @@ class Connection(asyncio.Protocol):
         """What the client takes."""
         self._container = container
         self._on_end = on_end
+        self._others = others
         self._sessions: dict[int, Session] = {}
         self._past_channels: set[int] = set()
         self._rest = b""
@@ -267,12 +272,23 @@ class Connection(asyncio.Protocol):
             self._is_authenticated = True
             self._on_frame = self._on_amqp_frame
             self.write(AMQP_HEADER)
+        elif header in self._others:
+            self._hand_over(self._others[header], data[offset + 8 :])
+            return len(data)
         else:
             self.write(AMQP_HEADER if self._is_authenticated else SASL_HEADER)
             self.close()
             return offset
         self._read = self._read_frame
         return offset + 8
+
+    def _hand_over(self, other: "OtherProtocol", rest: bytes) -> None:
+        """The client speaks another protocol: from here on the connection is not ours."""
+        self._is_closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._on_end(self)
+        other(self._transport, rest)
 
     def _read_frame(self, data: bytes, offset: int) -> int:
         """Handles one whole frame, if there is one, and gives the offset behind it."""

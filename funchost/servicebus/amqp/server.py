@@ -2,11 +2,12 @@
 
 import asyncio
 import socket
+from collections.abc import Mapping
 from typing import Final
 from uuid import uuid4
 
 from funchost.servicebus.amqp.cbs import ClaimsNode
-from funchost.servicebus.amqp.connection import Connection
+from funchost.servicebus.amqp.connection import Connection, OtherProtocol
 from funchost.servicebus.amqp.management import ManagementNode
 from funchost.servicebus.amqp.nodes import Nodes
 from funchost.servicebus.broker.interface import Broker
@@ -28,11 +29,14 @@ class AmqpServer:
         port: int = 0,
         *,
         listening: socket.socket | None = None,
+        others: Mapping[bytes, OtherProtocol] | None = None,
     ) -> None:
+        """`others` are spoken at the same address, by the eight bytes that they begin with."""
         self._broker = broker
         self._host = host
         self._port = port
         self._socket = listening
+        self._others = others or {}
         self._nodes = Nodes(ClaimsNode(), ManagementNode(broker))
         self._container = f"funchost-{uuid4()}"
         self._connections: set[Connection] = set()
@@ -74,7 +78,9 @@ class AmqpServer:
         await server.wait_closed()
 
     def _connection(self) -> Connection:
-        connection = Connection(self._broker, self._nodes, self._container, self._gone)
+        connection = Connection(
+            self._broker, self._nodes, self._container, self._gone, self._others
+        )
         self._connections.add(connection)
         return connection
 

@@ -90,7 +90,8 @@ class ServiceBusTrigger:
 
     async def _run_until(self, moved: asyncio.Event, connection: Connection) -> None:
         """Raises SourceError; returns when the provider of the connection is another one."""
-        source = self._providers.provider(connection).source(self._use.path)
+        provider = await self._providers.provider(connection)
+        source = provider.source(self._use.path)
         running = asyncio.create_task(self._dispatcher.run(source))
         moving = asyncio.create_task(moved.wait())
         try:

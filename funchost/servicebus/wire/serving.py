@@ -1,0 +1,119 @@
+"""The end of the process that runs the broker."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from funchost.servicebus.broker.errors import BrokerError
+from funchost.servicebus.broker.interface import MAX_MESSAGE_BYTES, Broker
+from funchost.servicebus.sources.links import Links
+from funchost.servicebus.wire.frames import GREETING, FrameProtocol
+
+__all__ = ["WireServer"]
+
+_LOG: Final = logging.getLogger(__name__)
+_METHODS: Final = {
+    method.__name__: method
+    for method in (
+        Links.open,
+        Links.open_session,
+        Links.take,
+        Links.interrupt,
+        Links.settle,
+        Links.renew,
+        Links.renew_session,
+        Links.close,
+        Links.send,
+    )
+}
+_STORING: Final = ("settle", "send")
+"""Calls that are not broken off when their client has gone, or is sent away."""
+
+
+class WireServer:
+    """Takes clients from a listener that has read their greeting, on the broker's loop."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._clients: set[_Client] = set()
+
+    def welcome(self, transport: asyncio.Transport, rest: bytes) -> None:
+        """`rest` is what came behind the greeting."""
+        client = _Client(self._broker, self._clients)
+        transport.set_protocol(client)
+        client.connection_made(transport)
+        if rest:
+            client.data_received(rest)
+
+    async def close(self) -> None:
+        """Lets what is being stored be stored and answered, then ends all connections. What the
+        clients have in hand stays theirs: they settle it at the next broker. To be called together
+        with the listener's own `close`, which returns when its last connection has gone."""
+        await asyncio.gather(*(client.end() for client in list(self._clients)))
+
+
+class _Client(FrameProtocol):
+    longest_frame = 2 * MAX_MESSAGE_BYTES
+
+    def __init__(self, broker: Broker, clients: "set[_Client]") -> None:
+        super().__init__()
+        self._links = Links(broker)
+        self._clients = clients
+        self._answering: dict[asyncio.Task[None], Any] = {}
+        """With the names of their calls."""
+        self._ends = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._clients.add(self)
+        self._transport.write(GREETING)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._clients.discard(self)
+        self._break_off()
+        if not self._ends:
+            self._begin("", self._links.abandon_all())
+
+    def pause_writing(self) -> None:
+        """It asks for more than it reads of the answers."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def on_frame(self, frame: list[Any]) -> None:
+        if not self._ends:
+            number, name, arguments = frame
+            self._begin(name, self._answer(number, name, arguments))
+
+    async def end(self) -> None:
+        self._ends = True
+        self._break_off()
+        if self._answering:
+            await asyncio.wait(list(self._answering))
+        self.close()
+
+    def _begin(self, name: Any, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._answering[task] = name
+        task.add_done_callback(self._answering.pop)
+
+    def _break_off(self) -> None:
+        for task, name in self._answering.items():
+            if name not in _STORING:
+                task.cancel()
+
+    async def _answer(self, number: Any, name: Any, arguments: Any) -> None:
+        try:
+            method: Any = _METHODS[name]
+            result = await method(self._links, *arguments)
+        except BrokerError as error:
+            self.send(number, error.condition, str(error))
+        except Exception:
+            # Whatever it is, the other calls of this client must not wait for it.
+            _LOG.exception("The broker failed over the call '%s' of another process", name)
+            self.send(number, BrokerError.condition, "The broker failed; its log says how.")
+        else:
+            self.send(number, None, result)
