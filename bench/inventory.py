@@ -25,7 +25,7 @@ from bench import catalogue
 from bench.http_overhead import wait_for_port
 from bench.load import Figures, measure
 from bench.servicebus_crash import connection_string, free_port
-from bench.shop import cpu_seconds
+from bench.shop import process_cpu_seconds
 from functions.inventory.read_model import BookQuery
 from functions.inventory.service.browse import Browse
 from functions.inventory.store.search_sqlite import SqliteSearch
@@ -342,7 +342,7 @@ def _servers(file: Path, cache: str) -> Iterator[tuple[int, int, "subprocess.Pop
 def _cpu_seconds(pid: int) -> float:
     """0 where the system has no /proc."""
     with contextlib.suppress(OSError):
-        return cpu_seconds(pid)
+        return process_cpu_seconds(pid)
     return 0.0
 
 
