@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.kit.provider import Provider
+from shared.sql.connections import Connections
 from shared.sql.engines import sql_server, sqlite_reader, sqlite_writer
 from shared.sql.faults import DatabaseBusy, is_busy, is_deadlock, is_transient
 
@@ -48,8 +49,8 @@ class Database:
         self._pause = pause
         self._count = itertools.count(1)
         self._commits = 0
-        self._primary: Provider[Engine]
-        self._writer: Provider[Engine]
+        self._primary: Provider[Connections]
+        self._writer: Provider[Connections]
         if primary.get_backend_name() == "sqlite":
             self._primary = Provider(lambda: sqlite_reader(primary, fsync_full=fsync_full))
             self._writer = Provider(
@@ -106,7 +107,7 @@ class Database:
         while True:
             tries += 1
             try:
-                with self._writer().begin() as connection:
+                with self._writer().connect() as connection, connection.begin():
                     result = work(connection)
                 self._commits = next(self._count)
                 return result
@@ -126,13 +127,13 @@ class Database:
 
     def dispose(self) -> None:
         """Closes the idle connections; the next block opens new ones."""
-        for engine in {self._primary(), self._writer(), self._replica()}:
-            engine.dispose()
+        for connections in {self._primary(), self._writer(), self._replica()}:
+            connections.dispose()
 
     @contextmanager
-    def _block(self, engine: Provider[Engine]) -> Iterator[Connection]:
+    def _block(self, connections: Provider[Connections]) -> Iterator[Connection]:
         try:
-            with engine().connect() as connection:
+            with connections().connect() as connection:
                 yield connection
         except (DBAPIError, PoolTimeout) as error:
             if is_busy(error):

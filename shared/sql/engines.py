@@ -3,9 +3,13 @@
 import sqlite3
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.engine.interfaces import PoolProxiedConnection
 from sqlalchemy.pool import QueuePool
 
+from shared.sql.connections import Connections, KeptConnections
 from shared.sql.sqlite_file import LOCK_WAIT_SECONDS, begin_writing, prepare
 
 _POOL_SIZE = 4
@@ -18,29 +22,51 @@ _TOKEN_SAFE_SECONDS = 1800
 """A pooled connection is dropped at this age, well within the life of its sign-in token."""
 
 
-def sqlite_reader(url: URL, *, fsync_full: bool) -> Engine:
+class ReadingDialect(SQLiteDialect_pysqlite):
+    """Begins by itself: a listener for it would have SQLAlchemy look for listeners four times in
+    each statement."""
+
+    driver = "reading"
+    supports_statement_cache = True
+
+    def do_begin(self, dbapi_connection: PoolProxiedConnection) -> None:
+        _raw(dbapi_connection).execute("BEGIN")
+
+
+class WritingDialect(SQLiteDialect_pysqlite):
+    driver = "writing"
+    supports_statement_cache = True
+
+    def do_begin(self, dbapi_connection: PoolProxiedConnection) -> None:
+        begin_writing(_raw(dbapi_connection))
+
+
+registry.register("sqlite.reading", __name__, ReadingDialect.__name__)
+registry.register("sqlite.writing", __name__, WritingDialect.__name__)
+
+
+def sqlite_reader(url: URL, *, fsync_full: bool) -> Connections:
     """Each block of reads sees one snapshot."""
-    engine = _sqlite(url, fsync_full, pool_size=_POOL_SIZE, wait=_POOL_WAIT_SECONDS)
-    event.listen(engine, "begin", _begin_deferred)
-    return engine
+    engine = _sqlite(url, "reading", fsync_full, _POOL_SIZE)
+    return KeptConnections(engine, _POOL_SIZE, _POOL_WAIT_SECONDS)
 
 
-def sqlite_writer(url: URL, *, fsync_full: bool, in_bulk: bool = False) -> Engine:
+def sqlite_writer(url: URL, *, fsync_full: bool, in_bulk: bool = False) -> Connections:
     """One connection: the threads of a process queue for it in order, instead of polling the file.
 
     Other processes are waited for by looking often. `in_bulk`: nobody waits for a single commit, so
     the log may grow before it is brought into the file.
     """
-    engine = _sqlite(url, fsync_full, pool_size=1, wait=LOCK_WAIT_SECONDS)
+    engine = _sqlite(url, "writing", fsync_full, 1)
     event.listen(engine, "connect", _hold_what_is_written)
     event.listen(engine, "connect", _wait_by_itself)
     if in_bulk:
         event.listen(engine, "connect", _let_the_log_grow)
-    event.listen(engine, "begin", _begin_immediate)
-    return engine
+    return KeptConnections(engine, 1, LOCK_WAIT_SECONDS)
 
 
 def sql_server(url: URL) -> Engine:
+    """The engine's own pool looks at each connection's age and health."""
     # The ODBC driver manager would share a connection between identities: its pool does not look at
     # the token. It must be off before the first connection.
     import pyodbc
@@ -61,16 +87,15 @@ def sql_server(url: URL) -> Engine:
     return engine
 
 
-def _sqlite(url: URL, fsync_full: bool, *, pool_size: int, wait: int) -> Engine:
+def _sqlite(url: URL, driver: str, fsync_full: bool, size: int) -> Engine:
     if url.database in (None, "", ":memory:"):
         raise ValueError("an SQLite database must be a file, since several processes share it")
     engine = create_engine(
-        url,
+        url.set(drivername=f"sqlite+{driver}"),
         hide_parameters=True,
         poolclass=QueuePool,
-        pool_size=pool_size,
+        pool_size=size,
         max_overflow=0,
-        pool_timeout=wait,
         connect_args={"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False},
     )
 
@@ -79,6 +104,10 @@ def _sqlite(url: URL, fsync_full: bool, *, pool_size: int, wait: int) -> Engine:
 
     event.listen(engine, "connect", opened)
     return engine
+
+
+def _raw(connection: PoolProxiedConnection) -> Any:
+    return connection.driver_connection
 
 
 def _hold_what_is_written(connection: sqlite3.Connection, _record: Any) -> None:
@@ -98,18 +127,6 @@ def _let_the_log_grow(connection: sqlite3.Connection, _record: Any) -> None:
 def _wait_by_itself(connection: sqlite3.Connection, _record: Any) -> None:
     """See `begin_writing`. Once it has begun, a writer waits for nobody."""
     connection.execute("PRAGMA busy_timeout=0")
-
-
-def _begin_deferred(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
-def _begin_immediate(connection: Connection) -> None:
-    raw: Any = connection.connection.driver_connection
-    try:
-        begin_writing(raw)
-    except sqlite3.OperationalError:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises the same, in SQLAlchemy's words
 
 
 def _limit_waits(connection: Any, _record: Any) -> None:
