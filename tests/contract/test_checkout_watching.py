@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions.checkout.model import Order
-from functions.checkout.service.watching import Bell, Watching
+from functions.checkout.service.watching import Bell, Seen, Watching
 from functions.checkout.store.transactions import SqlTransactions
 from tests.support.buying import Buying, open_buying
 from tests.support.inventory import Shelves, a_book
@@ -141,3 +141,49 @@ async def test_an_order_that_was_seen_otherwise_is_given_at_once(bench: Bench) -
     watching = Noted(bench.ours, bench.bell, StandingClock())
     changed = await watching.watched(bench.hashed(order), order.version, FOR_LONG)
     assert (changed.version, watching.found) == (order.version + 1, [order.id])
+
+
+async def test_who_asks_again_at_once_is_not_read_to_before_something_happens(bench: Bench) -> None:
+    order = bench.buying.start(1).order
+    clock = StandingClock()
+    watching = Noted(bench.ours, bench.bell, clock)
+    first = await watching.watched(bench.hashed(order), None, 0.0)
+    again = asyncio.create_task(watching.watched(bench.hashed(order), first.version, FOR_LONG))
+    while not bench.bell.listened_for():
+        await asyncio.sleep(0)
+    await asyncio.to_thread(bench.change, order, bench.ours)
+    assert (await again).version == first.version + 1
+    assert watching.found == [order.id] * 2, "once for the first answer, once after the change"
+
+
+@pytest.mark.parametrize("ours", [True, False])
+async def test_who_asks_again_after_a_change_is_answered_at_once(bench: Bench, ours: bool) -> None:
+    """Another process's is noticed where somebody comes back after a while."""
+    order = bench.buying.start(1).order
+    clock = StandingClock()
+    watching = Noted(bench.ours, bench.bell, clock)
+    first = await watching.watched(bench.hashed(order), None, 0.0)
+    bench.change(order, bench.ours if ours else bench.buying.transactions)
+    clock.seconds = 0.0 if ours else 0.2
+    again = await watching.watched(bench.hashed(order), first.version, FOR_LONG)
+    assert (again.version, watching.looks) == (first.version + 1, [])
+
+
+async def test_what_was_read_while_a_commit_went_on_is_not_remembered(bench: Bench) -> None:
+    order = bench.buying.start(1).order
+    watching = Noted(
+        bench.ours,
+        bench.bell,
+        StandingClock(),
+        after_first=lambda: bench.change(order, bench.ours),
+    )
+    await watching.watched(bench.hashed(order), None, 0.0)
+    assert bench.bell.last_seen(bench.hashed(order)) is None
+
+
+async def test_no_more_than_a_thousand_are_remembered(bench: Bench) -> None:
+    with bench.bell.listen() as listener:
+        for number in range(1_001):
+            bench.bell.remember(listener, f"hash {number}", Seen(f"order {number}", 1, 0.0))
+    assert bench.bell.last_seen("hash 0") is None
+    assert bench.bell.last_seen("hash 1") == Seen("order 1", 1, 0.0)
