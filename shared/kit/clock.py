@@ -47,6 +47,7 @@ class SharedOffsetClock(MachineClock):
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._name = os.fspath(file)
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
         self._reported: tuple[int, int] | None = None
@@ -57,7 +58,7 @@ class SharedOffsetClock(MachineClock):
 
     def _current_offset(self) -> timedelta:
         try:
-            status = os.stat(self._file)
+            status = os.stat(self._name)  # which a Path would build anew each time
         except FileNotFoundError:
             return timedelta()
         seen = (status.st_mtime_ns, status.st_ino)

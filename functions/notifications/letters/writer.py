@@ -9,6 +9,7 @@ and perhaps `details` (lines of a label and, behind a bar, a value), `shows` (wh
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,8 @@ class JinjaLetters:
             "shop": self._shop,
             "facts": facts,
             "receipt": receipt,
-            "money": lambda amount, currency: money(amount, currency, where),
+            # The text and the HTML say the same sums.
+            "money": cache(lambda amount, currency: money(amount, currency, where)),
             "day": lambda when: day(when, where),
             "country": lambda code: where.territories.get(code, code),
             "has_parcel": receipt is not None

@@ -5,15 +5,32 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from functions.notifications.model import ARRIVED, Kind, Mail, MailId, Planned, State, Subscriber
 from functions.notifications.store.tables import mails
 from shared.kit.texts import shortened
+from shared.sql.many import inserting
 
 _BEYOND_THE_LEASE = timedelta(seconds=10)
 _LONGEST_REASON = 100
+
+# Statements of every mail are built once: to build one takes longer than SQLite needs to run it.
+_THE: BindParameter[Any] = bindparam("the_mail")
+_FIND = select(mails).where(mails.c.id == _THE)
+_CLAIM = (
+    update(mails)
+    .where(
+        mails.c.id == _THE,
+        mails.c.state.in_(("waiting", "failed")),
+        mails.c.due_at <= bindparam("now", type_=mails.c.due_at.type),
+    )
+    .values(state="waiting", tries=mails.c.tries + 1)
+)
+_CHANGE = update(mails).where(
+    mails.c.id == _THE, mails.c.tries == bindparam("claim"), mails.c.state == "waiting"
+)
 
 
 class SqlMails:
@@ -41,29 +58,17 @@ class SqlMails:
             "look_at": look_at,
         }
         try:
-            self._connection.execute(insert(mails).values(row))
+            self._connection.execute(inserting(mails), row)
         except IntegrityError:
             return False
         return True
 
     def claim(self, mail_id: MailId, until: datetime) -> Mail | None:
-        claimed = self._connection.execute(
-            update(mails)
-            .where(
-                mails.c.id == mail_id,
-                mails.c.state.in_(("waiting", "failed")),
-                mails.c.due_at <= self._machine_now,
-            )
-            .values(
-                state="waiting",
-                tries=mails.c.tries + 1,
-                due_at=until,
-                look_at=until + _BEYOND_THE_LEASE,
-            )
-        )
-        if claimed.rowcount != 1:
+        claim = {"the_mail": mail_id, "now": self._machine_now}
+        lease = {"due_at": until, "look_at": until + _BEYOND_THE_LEASE}
+        if self._connection.execute(_CLAIM, {**claim, **lease}).rowcount != 1:
             return None
-        return _mail(self._connection.execute(select(mails).where(mails.c.id == mail_id)).one())
+        return _mail(self._connection.execute(_FIND, {"the_mail": mail_id}).one())
 
     def settle(
         self,
@@ -131,8 +136,8 @@ class SqlMails:
         ).rowcount
 
     def _change(self, mail: Mail, **values: Any) -> None:
-        mine = mails.c.id == mail.id, mails.c.tries == mail.tries, mails.c.state == "waiting"
-        self._connection.execute(update(mails).where(*mine).values(**values))
+        mine = {"the_mail": mail.id, "claim": mail.tries}
+        self._connection.execute(_CHANGE, {**mine, **values})
 
 
 def _mail(row: Row[Any]) -> Mail:

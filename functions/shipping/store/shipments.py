@@ -40,20 +40,21 @@ _THEM: BindParameter[Any] = bindparam("the_values", expanding=True)
 _OWNER: BindParameter[Any] = bindparam("owner")
 _ADD, _ADD_CONTENTS, _ADD_SCANS = insert(shipments), insert(shipment_contents), insert(scans)
 _SHIPMENTS = (
-    select(shipments, shipped_orders.c.voided_at)
+    select(
+        shipments,
+        shipped_orders.c.voided_at,
+        *(column.label(f"content_{column.name}") for column in shipment_contents.c),
+    )
     .join_from(shipments, shipped_orders)
-    .order_by(shipments.c.order_id, shipments.c.number)
+    .join(shipment_contents, shipment_contents.c.shipment_id == shipments.c.id)
+    .order_by(shipments.c.order_id, shipments.c.number, shipment_contents.c.line)
 )
+"""A consignment, in a row for each line of its contents; it has one at least."""
 _FIND = {
     column.name: _SHIPMENTS.where(column == _THE)
     for column in (shipments.c.id, shipments.c.carrier_id, shipments.c.order_id)
 }
 _CLAIMED = _SHIPMENTS.where(shipments.c.id.in_(_THEM), shipments.c.claimed_by == _OWNER)
-_CONTENTS = (
-    select(shipment_contents)
-    .where(shipment_contents.c.shipment_id.in_(_THEM))
-    .order_by(shipment_contents.c.shipment_id, shipment_contents.c.line)
-)
 _SCANS = (
     select(scans)
     .where(scans.c.shipment_id.in_(_THEM))
@@ -213,17 +214,19 @@ class SqlShipments:
             self._connection.execute(_LET_GO, {"the_values": list(ids), "owner": owner, **free})
 
     def _found(self, statement: Select[Any], **values: Any) -> Sequence[Shipment]:
-        rows = self._connection.execute(statement, values).all()
-        contents: dict[str, list[Content]] = {row.id: [] for row in rows}
-        if rows:
-            for one in self._connection.execute(_CONTENTS, {"the_values": list(contents)}):
-                contents[one.shipment_id].append(_content(one))
-        return [_shipment(row, tuple(contents[row.id])) for row in rows]
+        found: dict[str, list[Row[Any]]] = {}
+        for row in self._connection.execute(statement, values):
+            found.setdefault(row.id, []).append(row)
+        return [_shipment(rows[0], tuple(map(_content, rows))) for rows in found.values()]
 
 
 def _content(row: Row[Any]) -> Content:
     return Content(
-        row.line, Isbn(f"{row.isbn:013d}"), row.quantity, row.unit_price, row.weight_grams
+        row.content_line,
+        Isbn(f"{row.content_isbn:013d}"),
+        row.content_quantity,
+        row.content_unit_price,
+        row.content_weight_grams,
     )
 
 
