@@ -7,11 +7,13 @@ from typing import Protocol
 
 from shared.cache.changes import Changes
 from shared.cache.port import Cache, Entry
+from shared.telemetry.metrics import CACHE_LOOKUPS
 
 Build = Callable[[bool], Entry]
 """Builds an answer; True asks for the primary instead of a replica."""
 
 _PATIENCE_SECONDS = 15
+_HIT, _MISS, _SHARED = ({"outcome": outcome} for outcome in ("hit", "miss", "shared"))
 _TOLERATED_SECONDS = 0.7
 """With the time between two looks at the log, less than the second within which writes are seen."""
 
@@ -45,6 +47,7 @@ class CachedAnswers:
         """Raises what `build` raises, to all who wait for it."""
         self._changes.follow()
         entry = self._cache.get(key)
+        waited = False
         while entry is None or not self._is_new_enough(entry):
             with self._lock:
                 flight = self._flights.get(key)
@@ -52,9 +55,12 @@ class CachedAnswers:
                 if flight is None:
                     flight = self._flights[key] = _Flight()
             if leads:
+                CACHE_LOOKUPS.record(1, _MISS)
                 return self._lead(flight, key, lifetime_seconds, build)
             # One that took off before the last change was read may bring too little.
             entry = flight.wait()
+            waited = True
+        CACHE_LOOKUPS.record(1, _SHARED if waited else _HIT)
         return entry
 
     def _is_new_enough(self, entry: Entry) -> bool:

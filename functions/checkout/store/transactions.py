@@ -12,6 +12,7 @@ from functions.checkout.store.orders import SqlOrders
 from functions.checkout.store.tables import idempotency_keys, inbox, outbox
 from shared.kit.clock import Clock
 from shared.messaging.outbox import Inbox, Outbox
+from shared.messaging.telling import Told, untold
 from shared.sql.database import Database
 from shared.sql.idempotency import SqlDeliveries
 
@@ -28,7 +29,7 @@ class SqlTransaction:
 
 
 class SqlTransactions:
-    """`announce` is called after each commit that left something in the outbox; `changed`, with
+    """`announce` and `told` are called after each commit that left something in the outbox; `changed`, with
     their ids, after each that gave orders another version."""
 
     def __init__(
@@ -37,11 +38,13 @@ class SqlTransactions:
         clock: Clock,
         announce: Callable[[], None],
         changed: Callable[[Collection[str]], None],
+        told: Told = untold,
     ) -> None:
         self._database = database
         self._clock = clock
         self._announce = announce
         self._changed = changed
+        self._told = told
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         last: list[SqlTransaction] = []
@@ -51,8 +54,9 @@ class SqlTransactions:
             return work(last[0])
 
         result = self._database.run(once)
-        if last[0].outbox.holds_new:
+        if announced := last[0].outbox.announced:
             self._announce()
+            self._told(announced)
         if last[0].orders.changed:
             self._changed(last[0].orders.changed)
         return result
