@@ -27,9 +27,7 @@ class Payments:
     `views` is what checkout asks (`shared.contracts.payments.Payments`).
     """
 
-    def __init__(
-        self, settings: Settings, clock: Clock, events: "Provider[DomainEvents]"
-    ) -> None:
+    def __init__(self, settings: Settings, clock: Clock, events: "Provider[DomainEvents]") -> None:
         from functions.payments.service.reports import TelemetryReports
 
         self._settings = settings

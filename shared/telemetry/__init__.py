@@ -1,8 +1,8 @@
 """What a running shop says about itself: structured logs, W3C trace context, spans, metrics, domain
 events.
 
-Importing this costs nothing but the standard library. Spans, metrics and logs leave the process only
-after `configure` found where to; ids, log lines and propagation work the same without that.
+Importing this costs nothing but the standard library. Spans, metrics and logs leave the process
+only after `configure` found where to; ids, log lines and propagation work the same without that.
 """
 
 from shared.telemetry.domain_events import DomainEvents, domain_events

@@ -165,4 +165,3 @@ def _azure_event_handler(insights: ApplicationInsights, spool: Path | None) -> l
 
 def _name_the_role(envelope: Any) -> None:
     envelope.tags["ai.cloud.role"] = "bookstore"
-

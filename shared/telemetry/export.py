@@ -1,5 +1,5 @@
-"""Sends spans, metrics and logs through the OpenTelemetry SDK: to an OTLP/HTTP collector (Honeycomb,
-or any other), to Azure Monitor, or to both.
+"""Sends spans, metrics and logs through the OpenTelemetry SDK: to an OTLP/HTTP collector, such as
+Honeycomb's, to Azure Monitor, or to both.
 
 The SDK is imported only once one of them is configured, for it takes longer than the whole shop.
 """

@@ -98,7 +98,11 @@ def test_a_process_sends_its_events_before_it_ends(sink: LocalServer, tmp_path: 
     subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        env={**os.environ, "TO": insights(sink).connection_string, "SPOOL": str(tmp_path / "spool")},
+        env={
+            **os.environ,
+            "TO": insights(sink).connection_string,
+            "SPOOL": str(tmp_path / "spool"),
+        },
         timeout=60,
         check=True,
     )

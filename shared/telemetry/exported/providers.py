@@ -72,19 +72,18 @@ _Exporters = tuple[list[SpanExporter], list[MetricExporter], list[LogRecordExpor
 
 
 def _exporters(otlp: str | None, insights: ApplicationInsights | None) -> _Exporters:
-    spans: list[SpanExporter] = []
-    metrics: list[MetricExporter] = []
-    logs: list[LogRecordExporter] = []
-    for made in (_otlp(otlp), _azure_monitor(insights)):
-        for exporters, make, signal in zip(
-            (spans, metrics, logs), made, ("TRACES", "METRICS", "LOGS"), strict=False
-        ):
-            if os.environ.get(f"OTEL_{signal}_EXPORTER", "").strip().lower() != "none":
-                exporters.append(make())
-    return spans, metrics, logs
+    made = (*_otlp(otlp), *_azure_monitor(insights))
+
+    def of(signal: str, place: int) -> list[Any]:
+        if os.environ.get(f"OTEL_{signal}_EXPORTER", "").strip().lower() == "none":
+            return []
+        return [make() for make in made[place::3]]
+
+    return of("TRACES", 0), of("METRICS", 1), of("LOGS", 2)
 
 
 _Makers = tuple[Callable[[], Any], ...]
+"""Of exporters for spans, metrics and logs, in this order."""
 
 
 def _otlp(endpoint: str | None) -> _Makers:
