@@ -40,8 +40,9 @@ class Shop:
         return subprocess.check_output(command, cwd=ROOT, text=True).strip()
 
 
-def serve(state: Path, *options: str) -> Shop:
-    """Starts a shop and waits until it is ready; the caller ends its process."""
+def serve(state: Path, *options: str, **settings: str) -> Shop:
+    """Starts a shop and waits until it is ready; the caller ends its process. `settings` are set
+    for it alone."""
     port = free_ports(3)
     log = state.parent / f"{state.name}.log"
     sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))
@@ -50,7 +51,7 @@ def serve(state: Path, *options: str) -> Shop:
         process = subprocess.Popen(
             [sys.executable, "-m", "local.serve", f"--port={port}", f"--state={state}", *options],
             cwd=ROOT,
-            env=environment,
+            env={**environment, **settings},
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -216,8 +216,9 @@ class DurableClient(Protocol):
         version: str | None = None,
         traceparent: str | None = None,
     ) -> str:
-        """Returns the id. `traceparent` is the span of who starts it. Raises ArgumentError, UnknownFunctionError, or InstanceExistsError when
-        host.json's `overridableExistingInstanceStates` protects the instance of that id."""
+        """Returns the id. `traceparent` is the span of who starts it. Raises ArgumentError,
+        UnknownFunctionError, or InstanceExistsError when host.json's
+        `overridableExistingInstanceStates` protects the instance of that id."""
         ...
 
     async def status(self, instance_id: str) -> InstanceStatus | None:

@@ -5,6 +5,7 @@ Importing this costs nothing but the standard library. Spans, metrics and logs l
 only after `configure` found where to; ids, log lines and propagation work the same without that.
 """
 
+from shared.telemetry.calls import http_call
 from shared.telemetry.domain_events import DomainEvents, domain_events
 from shared.telemetry.export import application_insights, configure
 from shared.telemetry.logs import (
@@ -40,6 +41,7 @@ __all__ = [
     "domain_events",
     "get_correlation_id",
     "get_logger",
+    "http_call",
     "is_measuring",
     "is_recording",
     "redact_text",

@@ -78,8 +78,8 @@ def record_with(recorder: Recorder | None) -> None:
 
 
 def is_recording() -> bool:
-    """Whether spans go anywhere; for what is worth its cost only then."""
-    return _recorder is not None
+    """Whether this is part of a trace that goes somewhere; for spans worth their cost only then."""
+    return _recorder is not None and _current.get() is not None
 
 
 class Span:

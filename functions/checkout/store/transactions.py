@@ -29,8 +29,8 @@ class SqlTransaction:
 
 
 class SqlTransactions:
-    """`announce` and `told` are called after each commit that left something in the outbox; `changed`, with
-    their ids, after each that gave orders another version."""
+    """`announce` and `told` are called after each commit that left something in the outbox;
+    `changed`, with their ids, after each that gave orders another version."""
 
     def __init__(
         self,

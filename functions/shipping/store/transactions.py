@@ -37,8 +37,8 @@ def _leave_it_to_the_timer() -> None:
 
 
 class SqlTransactions:
-    """`nudge` and `told` are called after a commit that announced something. Who has no relay leaves
-    what was announced to the timer's."""
+    """`nudge` and `told` are called after a commit that announced something. Who has no relay
+    leaves what was announced to the timer's."""
 
     def __init__(
         self,

@@ -4,9 +4,11 @@ Sampler, headers, timeouts, resource attributes and batch sizes are OpenTelemetr
 variables, which the SDK reads by itself.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExporter
@@ -49,6 +51,8 @@ class Providers:
         resource = Resource.create()
         if str(resource.attributes[SERVICE_NAME]).startswith("unknown_service"):
             resource = resource.merge(Resource({SERVICE_NAME: service_name}))
+        # Of several processes, each counts for itself.
+        resource = Resource({"service.instance.id": uuid4().hex}).merge(resource)
         spans, metrics, logs = _exporters(otlp, insights)
         self._tracers = TracerProvider(resource=resource)
         for span_exporter in spans:
@@ -111,6 +115,9 @@ def _azure_monitor(insights: ApplicationInsights | None) -> _Makers:
     # Usage statistics about us, and settings by remote control, for the library's makers.
     for name in ("STATSBEAT_DISABLED_ALL", "SDKSTATS_DISABLED", "CONTROLPLANE_DISABLED"):
         os.environ.setdefault(f"APPLICATIONINSIGHTS_{name}", "true")
+    # They tell of every batch that they send, at the level at which the shop tells of orders.
+    for name in ("azure.monitor.opentelemetry", "azure.core.pipeline.policies.http_logging_policy"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     from azure.monitor.opentelemetry.exporter import (
         AzureMonitorLogExporter,
         AzureMonitorMetricExporter,
