@@ -107,9 +107,9 @@ def purchase(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Purchase]:
             mailed = any(point.name == "bookstore.cache.lookups" for point in kept.points)
             return SPANS.keys() <= found and mailed and bool(kept.events())
 
-        assert collector.kept.wait_for(is_whole, PATIENCE_SECONDS), (
-            SPANS.keys() - {span.name for span in collector.kept.spans}
-        )
+        assert collector.kept.wait_for(is_whole, PATIENCE_SECONDS), SPANS.keys() - {
+            span.name for span in collector.kept.spans
+        }
         leaving.pop_all().close()
         yield Purchase(
             collector.kept, shop, checkout, trace_of(collector.kept, "POST /api/v1/checkouts")
