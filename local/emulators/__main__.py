@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -65,14 +65,9 @@ def start(running: ExitStack, options: argparse.Namespace) -> list[str]:
     for place in (BLOBS, COSMOS, COSMOS_BEHIND, REDIS, COLLECTOR):
         if serve.taken(port + place):
             raise EmulatorError(f"port {port + place} is taken by another program")
-    for name, begin in (
-        ("blobs", lambda: _start_blobs(running, logs, port)),
-        ("carts", lambda: _start_cosmos(running, logs, port)),
-        ("cache", lambda: _start_redis(running, logs, port)),
-        ("telemetry", lambda: _start_collector(running, logs, port)),
-    ):
+    for name, begin in _STARTS.items():
         try:
-            said.append(f"  {name:10} {begin()}")
+            said.append(f"  {name:10} {begin(running, logs, port)}")
         except EmulatorError as error:
             said.append(f"  {name:10} NOT STARTED: {error}")
     return [
@@ -131,7 +126,7 @@ def _start_redis(running: ExitStack, logs: Path, port: int) -> str:
     return f"{Path(program).name}, {url}"
 
 
-def _start_collector(running: ExitStack, logs: Path, port: int) -> str:
+def _start_collector(_: ExitStack, logs: Path, port: int) -> str:
     """It ends when its standard input does, so after this process and what that sends last."""
     command = [sys.executable, "-m", "local.collector", "--port", str(port + COLLECTOR)]
     with (logs / "collector.log").open("wb") as output:
@@ -152,6 +147,14 @@ def _start_collector(running: ExitStack, logs: Path, port: int) -> str:
         f"InstrumentationKey={_INSIGHTS_KEY};IngestionEndpoint={url}/"
     )
     return f"a collector, {url}/ lists traces and domain events"
+
+
+_STARTS: dict[str, Callable[[ExitStack, Path, int], str]] = {
+    "blobs": _start_blobs,
+    "carts": _start_cosmos,
+    "cache": _start_redis,
+    "telemetry": _start_collector,
+}
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
