@@ -19,6 +19,7 @@ from functions.inventory.media_model import PUBLIC
 from local.emulators.__main__ import BLOBS, COLLECTOR, COSMOS
 from local.emulators.npm import ACCOUNT, ACCOUNT_KEY
 from local.emulators.redis import redis_program
+from local.serve import taken
 from tests.conftest import ROOT, Shop, until_ready
 from tests.journeys.test_media import a_picture, fetched
 from tests.support.backstage import Staff
@@ -51,6 +52,8 @@ def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     yield shop
     process.terminate()
     assert process.wait(60) == 0
+    # The collector ends last, by itself: it takes what the shop sends at its end.
+    until(lambda: [place for place in range(8) if taken(port + place)], lambda left: not left)
 
 
 def beside(shop: Shop, place: int) -> str:
