@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"There is no command {name}.")
     print(__doc__)
     for known, (_, what) in (PROGRAMS | CHECK).items():
-        print(f"    {known:8} {what}")
+        print(f"    {known:9} {what}")
     return 0 if name in ("help", "-h", "--help") else 2
 
 
@@ -57,6 +57,10 @@ PROGRAMS = {
     "test": ("pytest", "pass the tests; arguments go on to pytest"),
     "bench": ("bench", "run the benchmarks and print a table (--full: every size)"),
     "import": ("local.importer", "load a CSV or ONIX file (--map, --set, --report)"),
+    "emulators": (
+        "local.emulators",
+        "serve the shop on its cloud adapters against emulators (--port, --state DIR)",
+    ),
     "token": ("local.token", "print a bearer token (--role ROLE, --subject NAME)"),
     "tour": ("local.tour", "buy a book from the running shop, call by call (--port, --state DIR)"),
     "migrate": ("local.migrate", "bring the databases of the settings to the newest schema"),

@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING
 
+from shared import telemetry
 from shared.auth import TokenVerifier
 from shared.config import Settings
 from shared.kit.clock import Clock, MachineClock, SharedOffsetClock
 from shared.kit.errors import NotConfigured
+from shared.kit.provider import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from shared.blobs.port import BlobStore
     from shared.messaging.dead_letters import ServiceBusDeadLetters
     from shared.messaging.publisher import Publisher
+    from shared.telemetry import DomainEvents
 
 
 def blob_container(settings: Settings, name: str) -> "BlobStore":
@@ -68,6 +71,10 @@ def business_clock(settings: Settings) -> Clock:
     """Time can be moved on a developer's machine alone; there a file holds the offset."""
     file = settings.SHOP_CLOCK_FILE
     return MachineClock() if file is None else SharedOffsetClock(file)
+
+
+def domain_events(settings: Settings) -> "Provider[DomainEvents]":
+    return Provider(lambda: telemetry.domain_events(telemetry.application_insights(settings)))
 
 
 def token_verifier(settings: Settings, clock: Clock) -> TokenVerifier:

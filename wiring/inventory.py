@@ -9,6 +9,7 @@ from shared.http.edge import Edge
 from shared.kit.clock import Clock
 from shared.kit.provider import Provider
 from shared.kit.threads import Threads
+from shared.messaging.telling import Told
 from wiring.common import blob_container, service_bus, storage_account
 
 if TYPE_CHECKING:
@@ -37,9 +38,10 @@ class Inventory:
     Other services ask `quotes` for what decides, `shown_quotes` for what is shown, and `holds`.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, told: Told) -> None:
         self._settings = settings
         self._clock = clock
+        self._told = told
         self.database = Provider(self._database)
         self.relay = Provider(self._relay)
         self.transactions = Provider(self._transactions)
@@ -94,7 +96,9 @@ class Inventory:
     def _transactions(self) -> "Transactions":
         from functions.inventory.store.transactions import SqlTransactions
 
-        return SqlTransactions(self.database(), self._clock, lambda: self.relay().nudge())
+        return SqlTransactions(
+            self.database(), self._clock, lambda: self.relay().nudge(), self._told
+        )
 
     def _browse(self) -> "Browse":
         from functions.inventory.service.browse import Browse

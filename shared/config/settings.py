@@ -275,6 +275,7 @@ class Settings(BaseModel):
     SHOP_FSYNC: Literal["normal", "full"] = "normal"
     OTEL_EXPORTER_OTLP_ENDPOINT: WebAddress | None = None
     APPLICATIONINSIGHTS_CONNECTION_STRING: SecretStr | None = None
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: str | None = None
     in_azure: Annotated[bool, Field(exclude=True)] = False
 
     @classmethod

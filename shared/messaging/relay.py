@@ -25,6 +25,7 @@ from shared.kit.clock import Clock
 from shared.messaging.publisher import Message, Publisher, PublishFailed
 from shared.sql.database import Database
 from shared.telemetry import get_logger
+from shared.telemetry.metrics import OUTBOX_LAG, OUTBOX_WAITING
 
 log = get_logger("messaging")
 
@@ -114,6 +115,15 @@ class Relay:
                 select(func.count(), func.min(table.c.created_at)).where(table.c.sent_at.is_(None))
             ).one()
         return count, oldest
+
+    def measure(self, service: str) -> None:
+        """Records how far behind it is."""
+        count, oldest = self.waiting()
+        lag = 0.0
+        if oldest is not None:
+            lag = (self._clock.business_now() - oldest).total_seconds()
+        OUTBOX_WAITING.record(count, {"service": service})
+        OUTBOX_LAG.record(max(lag, 0.0), {"service": service})
 
     def _serve(self) -> None:
         while self._nudged.wait() and not self._is_ending:

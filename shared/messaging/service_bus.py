@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from shared.contracts.envelope import CONTENT_TYPE
 from shared.messaging.publisher import Message, PublishFailed
+from shared.telemetry import Span, span
 
 if TYPE_CHECKING:
     from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
@@ -25,7 +26,7 @@ class ServiceBusPublisher:
         from azure.core.exceptions import AzureError
 
         sender = self._sender(destination)
-        with sender.lock:
+        with sender.lock, _observed(destination, messages):
             try:
                 _send(sender.link, messages, patience)
             # The SDK also lets errors of the socket and of its own state through.
@@ -58,6 +59,25 @@ class ServiceBusPublisher:
             if self._senders.get(destination) is sender:
                 del self._senders[destination]
         _close(sender.link)
+
+
+def _observed(destination: str, messages: Sequence[Message]) -> Span:
+    """Messages of one trace are sent within it; a span of many is linked to each."""
+    parents = list(dict.fromkeys(one.traceparent for one in messages if one.traceparent))
+    is_one_trace = len({parent[3:35] for parent in parents}) == 1
+    return span(
+        f"send {destination}",
+        kind="producer",
+        traceparent=parents[0] if is_one_trace else None,
+        links=parents[1:] if is_one_trace else parents,
+        attributes={
+            "messaging.system": "servicebus",
+            "messaging.destination.name": destination,
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.batch.message_count": len(messages),
+        },
+    )
 
 
 class _Sender:

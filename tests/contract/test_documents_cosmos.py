@@ -1,6 +1,6 @@
 """How the SDK of Cosmos DB is used: what it sends, what its errors become."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import pytest
 
@@ -47,6 +47,7 @@ class Spans:
         kind: Kind,
         remote_parent: TraceContext | None,
         attributes: Mapping[str, object],
+        links: Sequence[TraceContext] = (),
     ) -> "SpanOf":
         return SpanOf(self.attributes.setdefault(name, dict(attributes)))
 
