@@ -14,7 +14,7 @@ import pytest
 from sandbox.files import locked
 from tests.support.ports import free_ports
 
-_FOLDER = Path(__file__).resolve().parents[2] / ".emulators"
+FOLDER = Path(__file__).resolve().parents[2] / ".emulators"
 _PATIENCE_SECONDS = 60
 AZURITE = "azurite@3.35.0"
 """The newest that Node 20 runs; it knows older versions of the protocol than the SDK speaks."""
@@ -85,7 +85,7 @@ def _node() -> str:
 
 def _package(name: str) -> Path:
     """Its folder. Processes that need it at once install it one after the other."""
-    folder = _FOLDER / name.strip("@").replace("/", "-")
+    folder = FOLDER / name.strip("@").replace("/", "-")
     done = folder / "installed"
     if done.exists():
         return folder
