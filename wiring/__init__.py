@@ -15,6 +15,7 @@ from shared.telemetry import configure
 from wiring.cart import Cart
 from wiring.checkout import Checkout
 from wiring.common import business_clock, every_setting_is_there, token_verifier
+from wiring.health import bus_check, optional_checks
 from wiring.inventory import Inventory
 from wiring.notifications import Notifications
 from wiring.payments import Payments
@@ -63,5 +64,7 @@ def create_app(settings: Settings) -> func.FunctionApp:
         if name in settings.SERVICES:
             checks[f"{name} {kept}"] = parts.check
             app.register_functions(parts.blueprint(edge))
-    app.register_functions(ops_triggers.blueprint(edge, Readiness(checks)))
+    checks["service bus"] = bus_check(settings)
+    readiness = Readiness(checks, optional_checks(settings, inventory))
+    app.register_functions(ops_triggers.blueprint(edge, readiness))
     return app

@@ -10,7 +10,7 @@ from shared.kit.errors import NotConfigured
 if TYPE_CHECKING:
     from shared.blobs.azure import AzureStorage
     from shared.blobs.port import BlobStore
-    from shared.messaging.publisher import Publisher
+    from shared.messaging.service_bus import ServiceBusPublisher
 
 
 def blob_container(settings: Settings, name: str) -> "BlobStore":
@@ -36,7 +36,7 @@ def storage_account(settings: Settings) -> "AzureStorage":
     return AzureStorage(StorageAccount(endpoint, connection))
 
 
-def service_bus(settings: Settings) -> "Publisher":
+def service_bus(settings: Settings) -> "ServiceBusPublisher":
     """By connection string, or by the app's own identity to a namespace."""
     from shared.messaging.service_bus import ServiceBusPublisher, service_bus_client
 
@@ -44,7 +44,10 @@ def service_bus(settings: Settings) -> "Publisher":
     namespace = settings.optional("ServiceBusConnection__fullyQualifiedNamespace")
     if connection is None and namespace is None:
         raise NotConfigured("The setting ServiceBusConnection is missing.")
-    return ServiceBusPublisher(lambda: service_bus_client(connection, namespace))
+    web = settings.ServiceBusConnection__transportType == "amqpWebSockets"
+    return ServiceBusPublisher(
+        lambda: service_bus_client(connection, namespace, over_web_sockets=web)
+    )
 
 
 def business_clock(settings: Settings) -> Clock:
@@ -63,5 +66,7 @@ def token_verifier(settings: Settings, clock: Clock) -> TokenVerifier:
 
 
 def every_setting_is_there(settings: Settings) -> None:
+    for name in settings.unresolved:
+        settings.require(name)
     if missing := settings.missing():
         raise NotConfigured(f"Missing: {', '.join(missing)}.")

@@ -207,10 +207,12 @@ def in_order(rows: Iterable[Row[Any]]) -> Iterator[Batch]:
 
 def _message(row: Row[Any]) -> Message:
     body = bytes(row.body)
+    envelope = Envelope.parse(body)
     return Message(
         id=row.id,
         type=row.type,
         session=row.session,
         body=body,
-        traceparent=Envelope.parse(body).traceparent,
+        traceparent=envelope.traceparent,
+        tracestate=envelope.tracestate,
     )

@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
 
 
+RETRIES = 2
+BACKOFF_SECONDS = 0.2
+TRY_SECONDS = 5.0
+"""For one try to open a link or to send."""
+
+
 class ServiceBusPublisher:
     """Keeps a sender open for each destination; a sender is used by one thread at a time."""
 
@@ -33,6 +39,16 @@ class ServiceBusPublisher:
                 self._drop(destination, sender)
                 raise PublishFailed(f"{destination}: {error}") from error
 
+    def check(self, destination: str) -> None:
+        """That we are taken in, and `destination` is there. Raises PublishFailed."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            with self._connected().get_queue_sender(destination) as link:
+                link.create_message_batch()
+        except (AzureError, OSError, ValueError, RuntimeError) as error:
+            raise PublishFailed(f"{destination}: {error}") from error
+
     def close(self) -> None:
         with self._lock:
             senders, self._senders = list(self._senders.values()), {}
@@ -43,12 +59,17 @@ class ServiceBusPublisher:
         if client is not None:
             _close(client)
 
+    def _connected(self) -> "ServiceBusClient":
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
     def _sender(self, destination: str) -> "_Sender":
+        client = self._connected()
         with self._lock:
             if destination not in self._senders:
-                if self._client is None:
-                    self._client = self._connect()
-                link = self._client.get_queue_sender(destination)  # a topic's is the same
+                link = client.get_queue_sender(destination)  # a topic's is the same
                 self._senders[destination] = _Sender(link)
             return self._senders[destination]
 
@@ -66,11 +87,27 @@ class _Sender:
         self.lock = threading.Lock()
 
 
-def service_bus_client(connection_string: str | None, namespace: str | None) -> Any:
-    """By connection string, or by the app's own identity in Entra to `namespace`."""
-    from azure.servicebus import ServiceBusClient
+def service_bus_client(
+    connection_string: str | None,
+    namespace: str | None,
+    *,
+    over_web_sockets: bool = False,
+    **more: Any,
+) -> Any:
+    """By connection string, or by the app's own identity in Entra to `namespace`.
 
-    options: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.2}
+    Over WebSockets AMQP needs port 443 alone. `more` are options of the SDK's.
+    """
+    from azure.servicebus import ServiceBusClient, TransportType
+
+    transport = TransportType.AmqpOverWebsocket if over_web_sockets else TransportType.Amqp
+    options: dict[str, Any] = {
+        "retry_total": RETRIES,
+        "retry_backoff_factor": BACKOFF_SECONDS,
+        "try_timeout": TRY_SECONDS,
+        "transport_type": transport,
+        **more,
+    }
     if connection_string:
         return ServiceBusClient.from_connection_string(connection_string, **options)
     from azure.identity import DefaultAzureCredential
@@ -105,6 +142,8 @@ def _as_sent(message: Message) -> "ServiceBusMessage":
     if message.traceparent is not None:
         # What Azure's SDKs and hosts tie spans together by.
         properties["Diagnostic-Id"] = properties["traceparent"] = message.traceparent
+        if message.tracestate is not None:
+            properties["tracestate"] = message.tracestate
     return ServiceBusMessage(
         message.body,
         message_id=message.id,
