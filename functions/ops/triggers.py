@@ -50,7 +50,7 @@ def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
     def ready(call: Plain) -> Answer:
         """Names each dependency and each setting that is missing. Asked anew once a second."""
         report = readiness.report()
-        status = 200 if report.status == "ready" else 503
+        status = 503 if report.status == "not-ready" else 200
         return Answer(report, status=status, cache="no-store")
 
     @api.route(
