@@ -38,6 +38,11 @@ with Database(sys.argv[1]).write() as connection:
 """
 
 
+@pytest.fixture
+def sql() -> None:
+    """Here other processes open the file."""
+
+
 @contextmanager
 def cached(shelves: Shelves, folder: Path, cache: Cache) -> Iterator[Browse]:
     """As a worker has it: its own connections, its own look at the log."""
