@@ -71,9 +71,18 @@ class CosmosAccount:
 class CosmosDocuments:
     """A client belongs to the event loop that opened it: each loop gets one, when it first asks."""
 
-    def __init__(self, account: CosmosAccount, container: str) -> None:
+    def __init__(
+        self,
+        account: CosmosAccount,
+        container: str,
+        *,
+        read_seconds: float = READ_SECONDS,
+        operation_seconds: float = OPERATION_SECONDS,
+    ) -> None:
         self._account = account
         self._container = container
+        self._read_seconds = read_seconds
+        self._operation_seconds = operation_seconds
         self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, _Connection]
         self._opened = WeakKeyDictionary()
 
@@ -89,7 +98,7 @@ class CosmosDocuments:
         try:
             async with self._call("create_item") as (container, observed):
                 item: Mapping[str, Any] = await container.create_item(
-                    body, timeout=OPERATION_SECONDS, response_hook=observed
+                    body, timeout=self._operation_seconds, response_hook=observed
                 )
         except DocumentConflict:
             own = await self._own(body)
@@ -111,7 +120,7 @@ class CosmosDocuments:
                     body,
                     etag=etag,
                     match_condition=MatchConditions.IfNotModified,
-                    timeout=OPERATION_SECONDS,
+                    timeout=self._operation_seconds,
                     response_hook=observed,
                 )
         except DocumentPreconditionFailed:
@@ -131,7 +140,7 @@ class CosmosDocuments:
                 document_id,
                 etag=etag,
                 match_condition=MatchConditions.IfNotModified,
-                timeout=OPERATION_SECONDS,
+                timeout=self._operation_seconds,
                 response_hook=observed,
             )
 
@@ -141,7 +150,7 @@ class CosmosDocuments:
     async def _item(self, document_id: str) -> Mapping[str, Any]:
         async with self._call("read_item") as (container, observed):
             item: Mapping[str, Any] = await container.read_item(
-                document_id, document_id, timeout=OPERATION_SECONDS, response_hook=observed
+                document_id, document_id, timeout=self._operation_seconds, response_hook=observed
             )
             return item
 
@@ -175,7 +184,9 @@ class CosmosDocuments:
             loop = asyncio.get_running_loop()
             connection = self._opened.get(loop)
             if connection is None:
-                connection = self._opened[loop] = _Connection(self._account, self._container)
+                connection = self._opened[loop] = _Connection(
+                    self._account, self._container, self._read_seconds
+                )
             counting = _observing.set(observed)
             try:
                 with _port_errors(observed):
@@ -186,9 +197,10 @@ class CosmosDocuments:
 
 
 class _Connection:
-    def __init__(self, account: CosmosAccount, container: str) -> None:
+    def __init__(self, account: CosmosAccount, container: str, read_seconds: float) -> None:
         self._account = account
         self._name = container
+        self._read_seconds = read_seconds
         self._opening = asyncio.Lock()
         self._client: CosmosClient | None = None
         self._credential: AsyncTokenCredential | None = None
@@ -203,7 +215,7 @@ class _Connection:
         return self._container
 
     async def _open(self) -> "ContainerProxy":
-        client, credential = _client_of(self._account)
+        client, credential = _client_of(self._account, self._read_seconds)
         try:
             # Reads the account, and with it the addresses of its regions.
             await client.__aenter__()
@@ -219,7 +231,9 @@ class _Connection:
         self._client = self._credential = self._container = None
 
 
-def _client_of(account: CosmosAccount) -> "tuple[CosmosClient, AsyncTokenCredential | None]":
+def _client_of(
+    account: CosmosAccount, read_seconds: float
+) -> "tuple[CosmosClient, AsyncTokenCredential | None]":
     from azure.cosmos.aio import CosmosClient
 
     endpoint = account.endpoint
@@ -240,7 +254,7 @@ def _client_of(account: CosmosAccount) -> "tuple[CosmosClient, AsyncTokenCredent
         preferred_locations=list(account.regions) if discover else [],
         enable_endpoint_discovery=discover,
         connection_timeout=CONNECT_SECONDS,
-        read_timeout=READ_SECONDS,
+        read_timeout=read_seconds,
         retry_total=RETRIES,
         retry_throttle_total=THROTTLED_RETRIES,
         retry_throttle_backoff_max=THROTTLED_SECONDS,

@@ -30,8 +30,8 @@ log = get_logger("messaging")
 
 _AT_ONCE = 200
 _CLAIM = timedelta(seconds=30)
-_PATIENCE_SECONDS = 10.0
-_PATIENCE_AFTER_COMMIT_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
+PATIENCE_AFTER_COMMIT_SECONDS = 1.0
 
 Batch = tuple[str, list["Row[Any]"]]
 """A destination, and rows for it."""
@@ -55,7 +55,7 @@ class Relay:
         self._thread: threading.Thread | None = None
         self._is_ending = False
 
-    def send_due(self, patience: float = _PATIENCE_SECONDS) -> int:
+    def send_due(self, patience: float = PATIENCE_SECONDS) -> int:
         """Sends all that no other relay has claimed and returns how many; one at a time in a
         process. Raises PublishFailed; what was not sent is free again for the next call."""
         sent = 0
@@ -119,7 +119,7 @@ class Relay:
         while self._nudged.wait() and not self._is_ending:
             self._nudged.clear()
             try:
-                self.send_due(_PATIENCE_AFTER_COMMIT_SECONDS)
+                self.send_due(PATIENCE_AFTER_COMMIT_SECONDS)
             except PublishFailed as error:
                 log.warning("outbox.not_sent", reason=str(error))
             except Exception as error:  # the thread must outlive whatever a database may raise

@@ -1,90 +1,149 @@
-"""Publishing to Azure Service Bus, by its own SDK wherever we run."""
+"""Publishing to Azure Service Bus, by its own SDK wherever we run.
 
+By the SDK's asynchronous half, on a thread of its own: the other half waits for ever where a
+namespace takes a connection and then says nothing, since it negotiates on a blocking socket
+(azure-servicebus 7.15), and a thread that waits in a socket cannot be called back.
+"""
+
+import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.contracts.envelope import CONTENT_TYPE
 from shared.messaging.publisher import Message, PublishFailed
 
 if TYPE_CHECKING:
-    from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
+    from azure.servicebus import ServiceBusMessage
+    from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
 
-
+OPEN_SECONDS = 10.0
+"""To open a link, with all tries: name, connection, TLS, sign-in."""
 RETRIES = 2
 BACKOFF_SECONDS = 0.2
-TRY_SECONDS = 5.0
-"""For one try to open a link or to send."""
+_CLOSE_SECONDS = 2.0
 
 
 class ServiceBusPublisher:
-    """Keeps a sender open for each destination; a sender is used by one thread at a time."""
+    """Keeps a sender open for each destination; a sender sends one batch at a time."""
 
-    def __init__(self, connect: "Callable[[], ServiceBusClient]") -> None:
+    def __init__(
+        self, connect: "Callable[[], ServiceBusClient]", *, open_seconds: float = OPEN_SECONDS
+    ) -> None:
         self._connect = connect
-        self._lock = threading.Lock()
+        self._open_seconds = open_seconds
+        self._starting = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        # What follows belongs to the loop.
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, _Sender] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def publish(self, destination: str, messages: Sequence[Message], patience: float) -> None:
-        from azure.core.exceptions import AzureError
-
-        sender = self._sender(destination)
-        with sender.lock:
-            try:
-                _send(sender.link, messages, patience)
-            # The SDK also lets errors of the socket and of its own state through.
-            except (AzureError, OSError, ValueError, RuntimeError) as error:
-                self._drop(destination, sender)
-                raise PublishFailed(f"{destination}: {error}") from error
+        """`patience` is for each batch; opening a link has its own."""
+        self._call(self._publish(destination, messages, patience))
 
     def check(self, destination: str) -> None:
         """That we are taken in, and `destination` is there. Raises PublishFailed."""
-        from azure.core.exceptions import AzureError
-
-        try:
-            with self._connected().get_queue_sender(destination) as link:
-                link.create_message_batch()
-        except (AzureError, OSError, ValueError, RuntimeError) as error:
-            raise PublishFailed(f"{destination}: {error}") from error
+        self._call(self._check(destination))
 
     def close(self) -> None:
-        with self._lock:
-            senders, self._senders = list(self._senders.values()), {}
-            client, self._client = self._client, None
-        for sender in senders:
-            with sender.lock:
-                _close(sender.link)
-        if client is not None:
-            _close(client)
+        with self._starting:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._close(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
-    def _connected(self) -> "ServiceBusClient":
-        with self._lock:
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="service-bus", daemon=True
+                )
+                self._thread.start()
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
-    def _sender(self, destination: str) -> "_Sender":
-        client = self._connected()
-        with self._lock:
-            if destination not in self._senders:
-                link = client.get_queue_sender(destination)  # a topic's is the same
-                self._senders[destination] = _Sender(link)
-            return self._senders[destination]
+    async def _publish(
+        self, destination: str, messages: Sequence[Message], patience: float
+    ) -> None:
+        with _failures(destination):
+            sender = self._senders.get(destination)
+            if sender is None:
+                sender = self._senders[destination] = _Sender(self._link(destination))
+            async with sender.lock:
+                try:
+                    await self._send(sender.link, messages, patience)
+                except BaseException:
+                    self._drop(destination, sender)
+                    raise
+
+    async def _send(
+        self, link: "ServiceBusSender", messages: Sequence[Message], patience: float
+    ) -> None:
+        from azure.servicebus.exceptions import MessageSizeExceededError
+
+        waiting = [_as_sent(message) for message in messages]
+        while waiting:
+            batch = await asyncio.wait_for(link.create_message_batch(), self._open_seconds)
+            taken = 0
+            for message in waiting:
+                try:
+                    batch.add_message(message)
+                except MessageSizeExceededError:
+                    if not taken:
+                        raise
+                    break
+                taken += 1
+            await asyncio.wait_for(link.send_messages(batch), patience)
+            del waiting[:taken]
+
+    async def _check(self, destination: str) -> None:
+        with _failures(destination):
+            link = self._link(destination)
+            try:
+                await asyncio.wait_for(link.create_message_batch(), self._open_seconds)
+            finally:
+                self._let_go(link)
+
+    def _link(self, destination: str) -> "ServiceBusSender":
+        if self._client is None:
+            self._client = self._connect()
+        return self._client.get_queue_sender(destination)  # a topic's is the same
 
     def _drop(self, destination: str, sender: "_Sender") -> None:
         """A link that failed once is not trusted again."""
-        with self._lock:
-            if self._senders.get(destination) is sender:
-                del self._senders[destination]
-        _close(sender.link)
+        if self._senders.get(destination) is sender:
+            del self._senders[destination]
+        self._let_go(sender.link)
+
+    def _let_go(self, link: Any) -> None:
+        """Nobody waits for its good-bye."""
+        task = asyncio.get_running_loop().create_task(_closed(link))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _close(self) -> None:
+        for sender in self._senders.values():
+            async with sender.lock:
+                self._let_go(sender.link)
+        self._senders.clear()
+        await asyncio.gather(*self._closing)
+        if self._client is not None:
+            await _closed(self._client)
+        self._client = None
 
 
 class _Sender:
     def __init__(self, link: "ServiceBusSender") -> None:
         self.link = link
-        self.lock = threading.Lock()
+        self.lock = asyncio.Lock()
 
 
 def service_bus_client(
@@ -98,41 +157,34 @@ def service_bus_client(
 
     Over WebSockets AMQP needs port 443 alone. `more` are options of the SDK's.
     """
-    from azure.servicebus import ServiceBusClient, TransportType
+    from azure.servicebus import TransportType
+    from azure.servicebus.aio import ServiceBusClient
 
     transport = TransportType.AmqpOverWebsocket if over_web_sockets else TransportType.Amqp
     options: dict[str, Any] = {
         "retry_total": RETRIES,
         "retry_backoff_factor": BACKOFF_SECONDS,
-        "try_timeout": TRY_SECONDS,
         "transport_type": transport,
         **more,
     }
     if connection_string:
         return ServiceBusClient.from_connection_string(connection_string, **options)
-    from azure.identity import DefaultAzureCredential
+    from azure.identity.aio import DefaultAzureCredential
 
     assert namespace is not None
     return ServiceBusClient(namespace, DefaultAzureCredential(), **options)
 
 
-def _send(link: "ServiceBusSender", messages: Sequence[Message], patience: float) -> None:
-    from azure.servicebus.exceptions import MessageSizeExceededError
+@contextlib.contextmanager
+def _failures(destination: str) -> Iterator[None]:
+    from azure.core.exceptions import AzureError
 
-    waiting = [_as_sent(message) for message in messages]
-    while waiting:
-        batch = link.create_message_batch()
-        taken = 0
-        for message in waiting:
-            try:
-                batch.add_message(message)
-            except MessageSizeExceededError:
-                if not taken:
-                    raise
-                break
-            taken += 1
-        link.send_messages(batch, timeout=patience)
-        del waiting[:taken]
+    try:
+        yield
+    # The SDK also lets errors of the socket and of its own state through.
+    except (AzureError, OSError, ValueError, RuntimeError) as error:
+        said = str(error) or type(error).__name__
+        raise PublishFailed(f"{destination}: {said}") from error
 
 
 def _as_sent(message: Message) -> "ServiceBusMessage":
@@ -154,7 +206,7 @@ def _as_sent(message: Message) -> "ServiceBusMessage":
     )
 
 
-def _close(link: Any) -> None:
+async def _closed(link: Any) -> None:
     # A broken link cannot say good-bye, and nobody waits for it.
     with contextlib.suppress(Exception):
-        link.close()
+        await asyncio.wait_for(link.close(), _CLOSE_SECONDS)

@@ -33,6 +33,9 @@ PLAIN, QUEUE, SESSIONS, POISON, TOPIC = (
 )  # fmt: skip
 NAMESPACE = os.environ.get("TEST_SERVICEBUS")
 PATIENCE = 10.0
+
+# Of the SDK, where it is told not to use TLS.
+pytestmark = pytest.mark.filterwarnings("ignore:ssl=None is deprecated:DeprecationWarning")
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 

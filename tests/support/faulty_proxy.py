@@ -85,9 +85,8 @@ class FaultyProxy:
 
     async def _close(self) -> None:
         await self._refuse()
+        # They end by themselves, now that their connections are broken, and say so.
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -95,6 +94,9 @@ class FaultyProxy:
         self._open.add(writer)
         far: asyncio.StreamWriter | None = None
         try:
+            while self.is_silent:
+                if not await reader.read(_CHUNK):
+                    return
             back, far = await asyncio.open_connection("127.0.0.1", self.target)
             self._open.add(far)
             async with asyncio.TaskGroup() as both:
