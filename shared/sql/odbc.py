@@ -9,7 +9,7 @@ import importlib.util
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Dialect, Engine, event
 from sqlalchemy.exc import DisconnectionError
@@ -85,7 +85,7 @@ def identity() -> Token:
     from azure.identity import DefaultAzureCredential
 
     credential = DefaultAzureCredential()
-    return lambda: cast("AccessToken", credential.get_token(_SCOPE))
+    return lambda: credential.get_token(_SCOPE)
 
 
 def _packed(token: str) -> bytes:
