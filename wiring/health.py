@@ -78,6 +78,7 @@ def _answers(url: str) -> Callable[[], None]:
             # Not by httpx, which reads all certificates of authorities even for plain http.
             urllib.request.urlopen(url, timeout=_PATIENCE_SECONDS).close()  # noqa: S310
         except urllib.error.HTTPError as answer:
+            answer.close()
             if answer.code >= 500:
                 raise NoAnswer(f"It answers {answer.code}.") from None
         except (OSError, http.client.HTTPException) as error:
