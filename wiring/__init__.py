@@ -23,6 +23,7 @@ from wiring.common import (
     every_setting_is_there,
     token_verifier,
 )
+from wiring.health import bus_check, optional_checks
 from wiring.inventory import Inventory
 from wiring.notifications import Notifications
 from wiring.payments import Payments
@@ -75,10 +76,10 @@ def create_app(settings: Settings) -> func.FunctionApp:
         if name in settings.SERVICES:
             checks[f"{name} {kept}"] = parts.check
             app.register_functions(parts.blueprint(edge))
+    checks["service bus"] = bus_check(settings)
+    readiness = Readiness(checks, optional_checks(settings, inventory))
     letters = Provider(lambda: dead_letters(settings))
-    app.register_functions(
-        ops_triggers.blueprint(edge, Readiness(checks), _facts(settings), letters)
-    )
+    app.register_functions(ops_triggers.blueprint(edge, readiness, _facts(settings), letters))
     return app
 
 

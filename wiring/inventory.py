@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from functions.inventory.service.stocktaking import Stocktaking
     from shared.blobs.uploads import Uploads
     from shared.cache.answers import Answers
+    from shared.cache.redis import RedisCache
     from shared.contracts.catalogue import Holds, Quotes
     from shared.messaging.relay import Relay
     from shared.sql.database import Database
@@ -56,6 +57,7 @@ class Inventory:
         self.quotes = Provider(lambda: self._quotes(primary=True))
         self.shown_quotes = Provider(lambda: self._quotes(primary=False))
         self.holds = Provider(self._holds)
+        self.redis = Provider(self._redis)
 
     def blueprint(self, edge: Edge) -> func.Blueprint:
         return triggers.blueprint(
@@ -146,7 +148,6 @@ class Inventory:
         from shared.cache.answers import CachedAnswers, UncachedAnswers
         from shared.cache.changes import Changes
         from shared.cache.memory import MemoryCache
-        from shared.cache.redis import RedisCache
 
         if self._settings.INVENTORY_CACHE == "off":
             return UncachedAnswers(threads)
@@ -155,8 +156,13 @@ class Inventory:
         database = self.database()
         # Seldom, because a look lets go of the interpreter's lock, and a busy server waits for it.
         changes = Changes(SqlChangeLog(database, watch), 0.25, own_commits=lambda: database.commits)
-        redis = self._settings.optional("REDIS_URL")
-        return CachedAnswers(RedisCache(redis) if redis else MemoryCache(), changes, threads)
+        return CachedAnswers(self.redis() or MemoryCache(), changes, threads)
+
+    def _redis(self) -> "RedisCache | None":
+        from shared.cache.redis import RedisCache
+
+        url = self._settings.optional("REDIS_URL")
+        return None if url is None else RedisCache(url)
 
     def _catalogue(self) -> "Catalogue":
         from functions.inventory.service.catalogue import Catalogue

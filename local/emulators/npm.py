@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sandbox.files import locked
 
-_FOLDER = Path(__file__).resolve().parents[2] / ".emulators"
+FOLDER = Path(__file__).resolve().parents[2] / ".emulators"
 _PATIENCE_SECONDS = 60
 _INSTALL_SECONDS = 600
 AZURITE = "azurite@3.35.0"
@@ -88,7 +88,7 @@ def running_process(command: Sequence[str], log: Path) -> "Iterator[subprocess.P
 def package(name: str) -> Path:
     """Its folder. Processes that need it at once install it one after the other. Raises
     EmulatorError."""
-    folder = _FOLDER / name.strip("@").replace("/", "-")
+    folder = FOLDER / name.strip("@").replace("/", "-")
     done = folder / "installed"
     if done.exists():
         return folder

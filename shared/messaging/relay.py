@@ -31,8 +31,8 @@ log = get_logger("messaging")
 
 _AT_ONCE = 200
 _CLAIM = timedelta(seconds=30)
-_PATIENCE_SECONDS = 10.0
-_PATIENCE_AFTER_COMMIT_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
+PATIENCE_AFTER_COMMIT_SECONDS = 1.0
 
 Batch = tuple[str, list["Row[Any]"]]
 """A destination, and rows for it."""
@@ -56,7 +56,7 @@ class Relay:
         self._thread: threading.Thread | None = None
         self._is_ending = False
 
-    def send_due(self, patience: float = _PATIENCE_SECONDS) -> int:
+    def send_due(self, patience: float = PATIENCE_SECONDS) -> int:
         """Sends all that no other relay has claimed and returns how many; one at a time in a
         process. Raises PublishFailed; what was not sent is free again for the next call."""
         sent = 0
@@ -129,7 +129,7 @@ class Relay:
         while self._nudged.wait() and not self._is_ending:
             self._nudged.clear()
             try:
-                self.send_due(_PATIENCE_AFTER_COMMIT_SECONDS)
+                self.send_due(PATIENCE_AFTER_COMMIT_SECONDS)
             except PublishFailed as error:
                 log.warning("outbox.not_sent", reason=str(error))
             except Exception as error:  # the thread must outlive whatever a database may raise
@@ -219,10 +219,12 @@ def in_order(rows: Iterable[Row[Any]]) -> Iterator[Batch]:
 
 def _message(row: Row[Any]) -> Message:
     body = bytes(row.body)
+    envelope = Envelope.parse(body)
     return Message(
         id=row.id,
         type=row.type,
         session=row.session,
         body=body,
-        traceparent=Envelope.parse(body).traceparent,
+        traceparent=envelope.traceparent,
+        tracestate=envelope.tracestate,
     )

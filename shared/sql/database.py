@@ -68,8 +68,8 @@ class Database:
             self._replica = Provider(lambda: sqlite_reader(replica, fsync_full=fsync_full))
         else:
             self._primary = self._writer = Provider(lambda: sql_server(primary))
-            self._replica = Provider(lambda: sql_server(replica))
-        if replica == primary:
+            self._replica = Provider(lambda: sql_server(replica, read_only=True))
+        if not read_url or (replica == primary and primary.get_backend_name() == "sqlite"):
             self._replica = self._primary
 
     @contextmanager

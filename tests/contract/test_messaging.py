@@ -24,6 +24,7 @@ from shared.messaging.tables import inbox_table, outbox_table
 from shared.sql.database import Database
 from shared.telemetry import Instrument, current_trace_id, span
 from shared.telemetry.metrics import Attributes, measure_with
+from tests.support.databases import database_url
 
 metadata = MetaData()
 outbox = outbox_table(metadata)
@@ -78,8 +79,8 @@ class Mail:
 
 
 @pytest.fixture
-def mail(tmp_path: Path) -> Iterator[Mail]:
-    database = Database(f"sqlite:///{(tmp_path / 'mail.db').as_posix()}")
+def mail(sql: None, tmp_path: Path) -> Iterator[Mail]:
+    database = Database(database_url(tmp_path, "mail"))
     with database.write() as connection:
         metadata.create_all(connection)
     opened = Mail(database, ManualClock(), Recorder())

@@ -27,9 +27,9 @@ API_VERSION = "2026-10-28.endive"
 dashboard must have the same."""
 
 SIGNATURE_TOLERANCE_SECONDS = 300
-_CONNECT_SECONDS = 3.0
-_READ_SECONDS = 10.0
-_RETRIES = 2
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
+RETRIES = 2
 """By the SDK, with the same idempotency key, after 409, 5xx and lost connections."""
 _CLOCKS_APART = timedelta(minutes=5)
 """How far our clock may be ahead of Stripe's when intents are looked for by their time."""
@@ -45,8 +45,8 @@ class SdkGateway:
         webhook_secret: str,
         api_base: str | None = None,
         *,
-        read_seconds: float = _READ_SECONDS,
-        retries: int = _RETRIES,
+        read_seconds: float = READ_SECONDS,
+        retries: int = RETRIES,
     ) -> None:
         # Else each request would carry figures of the one before, and an id of this machine.
         stripe.enable_telemetry = False
@@ -55,7 +55,7 @@ class SdkGateway:
             stripe_version=API_VERSION,
             max_network_retries=retries,
             http_client=stripe.RequestsClient(
-                timeout=(_CONNECT_SECONDS, read_seconds),
+                timeout=(CONNECT_SECONDS, read_seconds),
                 session=None if api_base is None else _session_without_proxies(),
             ),
             base_addresses={"api": api_base} if api_base else {},

@@ -35,7 +35,7 @@ from shared.config.settings import Sender
 from shared.telemetry import http_call
 
 _EASYPOST = "https://api.easypost.com/v2"
-_TIMEOUT_SECONDS = 15
+TIMEOUT_SECONDS = 15
 _GRAMS_PER_OUNCE = 28.349523125
 _BOX_INCHES = (9.5, 6.5)
 _GRAMS_PER_INCH = 650
@@ -59,7 +59,7 @@ class SdkCarrier:
         sender: Sender,
         api_base: str | None = None,
         *,
-        timeout_seconds: int = _TIMEOUT_SECONDS,
+        timeout_seconds: int = TIMEOUT_SECONDS,
     ) -> None:
         self._client = EasyPostClient(api_key, api_base or _EASYPOST, timeout_seconds)
         if api_base is not None:
