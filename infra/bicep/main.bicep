@@ -61,10 +61,8 @@ var chosen = sizes[size]
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
 var frontOrigin = empty(publicBaseUrl) ? frontDoor.outputs.origin : publicBaseUrl
-var secrets = union(
-  ['shop-secret', 'stripe-secret-key', 'stripe-webhook-secret', 'easypost-api-key', 'easypost-webhook-secret'],
-  empty(otlpEndpoint) ? [] : ['otlp-headers']
-)
+var knownSecrets = ['shop-secret', 'stripe-secret-key', 'stripe-webhook-secret', 'easypost-api-key', 'easypost-webhook-secret']
+var secrets = empty(otlpEndpoint) ? knownSecrets : concat(knownSecrets, ['otlp-headers'])
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
@@ -125,7 +123,7 @@ module vault 'modules/key-vault.bicep' = {
     location: location
     name: 'kv-${token}'
     tags: tags
-    isPrivate: chosen.private
+    publicNetworkAccess: chosen.private ? 'Disabled' : 'Enabled'
     subnetIds: chosen.private ? [] : [network.outputs.appSubnetId]
     deployerAddress: chosen.private ? '' : deployerAddress
     workspaceId: monitoring.outputs.workspaceId
@@ -314,6 +312,22 @@ module routes 'modules/front-door-routes.bicep' = {
   }
 }
 
+var everyWay = [
+  { name: 'app', id: app.outputs.id, group: 'sites' }
+  { name: 'host-blob', id: storage.outputs.hostId, group: 'blob' }
+  { name: 'host-queue', id: storage.outputs.hostId, group: 'queue' }
+  { name: 'host-table', id: storage.outputs.hostId, group: 'table' }
+  { name: 'media', id: storage.outputs.mediaId, group: 'blob' }
+  { name: 'sql', id: sql.outputs.id, group: 'sqlServer' }
+  { name: 'cosmos', id: cosmos.outputs.id, group: 'Sql' }
+  { name: 'service-bus', id: serviceBus.outputs.id, group: 'namespace' }
+  { name: 'vault', id: vault.outputs.id, group: 'vault' }
+  { name: 'runner-vault', id: runnerVault!.outputs.id, group: 'vault' }
+  { name: 'redis', id: redis!.outputs.id, group: 'redisEnterprise' }
+  { name: 'scheduler', id: scheduler!.outputs.id, group: 'scheduler' }
+]
+var secondWay = [{ name: 'sql-2', id: sql.outputs.partnerId, group: 'sqlServer' }]
+
 module ways 'modules/private-endpoints.bicep' = if (chosen.private) {
   scope: group
   name: 'private-endpoints'
@@ -321,24 +335,8 @@ module ways 'modules/private-endpoints.bicep' = if (chosen.private) {
     location: location
     tags: tags
     subnetId: network.outputs.endpointSubnetId
-    zoneNames: network.outputs.zoneNames
-    endpoints: concat(
-      [
-        { name: 'app', id: app.outputs.id, group: 'sites' }
-        { name: 'host-blob', id: storage.outputs.hostId, group: 'blob' }
-        { name: 'host-queue', id: storage.outputs.hostId, group: 'queue' }
-        { name: 'host-table', id: storage.outputs.hostId, group: 'table' }
-        { name: 'media', id: storage.outputs.mediaId, group: 'blob' }
-        { name: 'sql', id: sql.outputs.id, group: 'sqlServer' }
-        { name: 'cosmos', id: cosmos.outputs.id, group: 'Sql' }
-        { name: 'service-bus', id: serviceBus.outputs.id, group: 'namespace' }
-        { name: 'vault', id: vault.outputs.id, group: 'vault' }
-        { name: 'runner-vault', id: runnerVault!.outputs.id, group: 'vault' }
-        { name: 'redis', id: redis!.outputs.id, group: 'redisEnterprise' }
-        { name: 'scheduler', id: scheduler!.outputs.id, group: 'scheduler' }
-      ],
-      chosen.sql.failover ? [{ name: 'sql-2', id: sql.outputs.partnerId, group: 'sqlServer' }] : []
-    )
+    networkId: network.outputs.id
+    endpoints: concat(everyWay, chosen.sql.failover ? secondWay : [])
   }
 }
 
@@ -349,7 +347,7 @@ module runnerVault 'modules/key-vault.bicep' = if (chosen.private) {
     location: location
     name: 'kvr-${token}'
     tags: tags
-    isPrivate: true
+    publicNetworkAccess: 'Disabled'
     subnetIds: []
     deployerAddress: ''
     workspaceId: monitoring.outputs.workspaceId

@@ -12,17 +12,18 @@ param sizes object
 param appSubnetId string
 param deployerAddress string
 
-var first = { locationName: location, failoverPriority: 0, isZoneRedundant: zones }
-var second = { locationName: secondLocation, failoverPriority: 1, isZoneRedundant: false }
+var home = { locationName: location, failoverPriority: 0, isZoneRedundant: zones }
+var away = { locationName: secondLocation, failoverPriority: 1, isZoneRedundant: false }
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2025-04-15' = {
+  // checkov:skip=CKV_AZURE_101:Disabled in the private sizes; in dev a firewall lets in the app and the deployer
   name: 'cosmos-${token}'
   location: location
   tags: tags
   kind: 'GlobalDocumentDB'
   properties: {
     databaseAccountOfferType: 'Standard'
-    locations: sizes.serverless ? [first] : [first, second]
+    locations: sizes.serverless ? [home] : [home, away]
     enableMultipleWriteLocations: false
     enableAutomaticFailover: !sizes.serverless
     consistencyPolicy: { defaultConsistencyLevel: 'Session' }

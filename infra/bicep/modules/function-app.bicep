@@ -120,6 +120,7 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
 resource app 'Microsoft.Web/sites@2025-03-01' = {
   // checkov:skip=CKV_AZURE_17:API Management signs in by network or key; a client certificate ends HTTP/2
   // checkov:skip=CKV_AZURE_212:Flex Consumption adds instances by itself and has no number of workers
+  // checkov:skip=CKV_AZURE_222:Disabled in the private sizes; in dev a host key keeps others out
   name: 'func-${token}'
   location: location
   tags: union(tags, { 'azd-service-name': 'shop' })
@@ -168,14 +169,12 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
       ftpsState: 'Disabled'
       remoteDebuggingEnabled: false
       healthCheckPath: '/api/health/live'
+      appSettings: [for setting in items(union(settings, replica, cache, collector, sagas)): {
+        name: setting.key
+        value: setting.value
+      }]
     }
   }
-}
-
-resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
-  parent: app
-  name: 'appsettings'
-  properties: union(settings, replica, cache, collector, sagas)
 }
 
 resource noFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {

@@ -3,12 +3,15 @@
 param location string
 param name string
 param tags object
-param isPrivate bool
+
+@allowed(['Enabled', 'Disabled'])
+param publicNetworkAccess string
 param subnetIds array
 param deployerAddress string
 param workspaceId string
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+  // checkov:skip=CKV_AZURE_189:main.bicep says Disabled in the private sizes; dev has a firewall
   name: name
   location: location
   tags: tags
@@ -19,7 +22,7 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
     enablePurgeProtection: true
     enableSoftDelete: true
     softDeleteRetentionInDays: 90
-    publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
     networkAcls: {
       defaultAction: 'Deny'
       bypass: 'None'

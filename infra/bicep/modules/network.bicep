@@ -12,18 +12,6 @@ var endpoints = [
   { service: 'Microsoft.AzureCosmosDB' }
   { service: 'Microsoft.KeyVault' }
 ]
-var zoneNames = {
-  blob: 'privatelink.blob.${environment().suffixes.storage}'
-  queue: 'privatelink.queue.${environment().suffixes.storage}'
-  table: 'privatelink.table.${environment().suffixes.storage}'
-  sqlServer: 'privatelink${environment().suffixes.sqlServerHostname}'
-  Sql: 'privatelink.documents.azure.com'
-  namespace: 'privatelink.servicebus.windows.net'
-  redisEnterprise: 'privatelink.redis.azure.net'
-  vault: 'privatelink.vaultcore.azure.net'
-  scheduler: 'privatelink.durabletask.io'
-  sites: 'privatelink.azurewebsites.net'
-}
 
 resource inward 'Microsoft.Network/networkSecurityGroups@2025-05-01' = {
   name: 'nsg-inward-${token}'
@@ -129,26 +117,8 @@ resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   }
 }
 
-resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for zone in items(zoneNames): if (isPrivate) {
-  name: zone.value
-  location: 'global'
-  tags: tags
-}]
-
-resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (zone, i) in items(zoneNames): if (isPrivate) {
-  parent: zones[i]
-  name: 'shop'
-  location: 'global'
-  properties: {
-    registrationEnabled: false
-    virtualNetwork: { id: network.id }
-  }
-}]
-
 output appSubnetId string = '${network.id}/subnets/app'
 output gatewaySubnetId string = '${network.id}/subnets/gateway'
 output endpointSubnetId string = '${network.id}/subnets/endpoints'
 output runnerSubnetId string = '${network.id}/subnets/runner'
-
-@description('The private DNS zone of each private-link group.')
-output zoneNames object = zoneNames
+output id string = network.id

@@ -1,13 +1,42 @@
-// The ways in from the network, each with its name in the zone of its kind.
+// The ways from the network to what is private, each with its name in the zone of its kind.
 param location string
 param tags object
+param networkId string
 param subnetId string
 
 @description('For each endpoint: name, the id of what it leads to, and the private-link group.')
 param endpoints array
 
-@description('The private DNS zone of each group.')
-param zoneNames object
+var zoneNames = {
+  blob: 'privatelink.blob.${environment().suffixes.storage}'
+  queue: 'privatelink.queue.${environment().suffixes.storage}'
+  table: 'privatelink.table.${environment().suffixes.storage}'
+  sqlServer: 'privatelink${environment().suffixes.sqlServerHostname}'
+  Sql: 'privatelink.documents.azure.com'
+  namespace: 'privatelink.servicebus.windows.net'
+  redisEnterprise: 'privatelink.redis.azure.net'
+  vault: 'privatelink.vaultcore.azure.net'
+  scheduler: 'privatelink.durabletask.io'
+  sites: 'privatelink.azurewebsites.net'
+}
+
+var groups = ['blob', 'queue', 'table', 'sqlServer', 'Sql', 'namespace', 'redisEnterprise', 'vault', 'scheduler', 'sites']
+
+resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for group in groups: {
+  name: zoneNames[group]
+  location: 'global'
+  tags: tags
+}]
+
+resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01' = [for (group, i) in groups: {
+  parent: zones[i]
+  name: 'shop'
+  location: 'global'
+  properties: {
+    registrationEnabled: false
+    virtualNetwork: { id: networkId }
+  }
+}]
 
 resource endpoint 'Microsoft.Network/privateEndpoints@2025-05-01' = [for way in endpoints: {
   name: 'pe-${way.name}'
@@ -30,6 +59,7 @@ resource endpoint 'Microsoft.Network/privateEndpoints@2025-05-01' = [for way in 
 resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-01' = [for (way, i) in endpoints: {
   parent: endpoint[i]
   name: 'default'
+  dependsOn: [zones]
   properties: {
     privateDnsZoneConfigs: [
       {
