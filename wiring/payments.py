@@ -32,7 +32,8 @@ class Payments:
         self._settings = settings
         self._clock = clock
         insights = settings.optional("APPLICATIONINSIGHTS_CONNECTION_STRING")
-        self._reports = TelemetryReports(Provider(lambda: domain_events(insights)))
+        sign_in = settings.APPLICATIONINSIGHTS_AUTHENTICATION_STRING
+        self._reports = TelemetryReports(Provider(lambda: domain_events(insights, sign_in)))
         self.database = Provider(self._database)
         self.relay = Provider(self._relay)
         self.transactions = Provider(self._transactions)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from shared.cache.entra import sign_in
 from shared.cache.port import Entry
 from shared.kit.provider import Provider
 from shared.telemetry import get_logger
@@ -96,8 +97,10 @@ def _connect(url: str) -> "Redis":
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
+    address, provider = sign_in(url)
     return Redis.from_url(
-        url,
+        address,
+        credential_provider=provider,
         socket_timeout=_PATIENCE_SECONDS,
         socket_connect_timeout=_PATIENCE_SECONDS,
         retry=Retry(NoBackoff(), 0),

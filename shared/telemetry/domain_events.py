@@ -37,9 +37,15 @@ class DomainEvents(Protocol):
         ...
 
 
-def domain_events(connection_string: str | None) -> DomainEvents:
-    """`connection_string` is `APPLICATIONINSIGHTS_CONNECTION_STRING`."""
-    return ApplicationInsightsEvents(connection_string) if connection_string else LoggedEvents()
+def domain_events(connection_string: str | None, sign_in: str | None = None) -> DomainEvents:
+    """`connection_string` is `APPLICATIONINSIGHTS_CONNECTION_STRING`, and `sign_in` the host's
+    `APPLICATIONINSIGHTS_AUTHENTICATION_STRING`; `Authorization=AAD` in it asks for the app's own
+    identity.
+    """
+    if not connection_string:
+        return LoggedEvents()
+    by_identity = "Authorization=AAD" in (sign_in or "").split(";")
+    return ApplicationInsightsEvents(connection_string, by_identity=by_identity)
 
 
 class LoggedEvents:
@@ -66,12 +72,15 @@ class ApplicationInsightsEvents:
     """Sends in batches on a thread of its own; the library is imported at the first event.
 
     `spool` is the folder where events wait while Application Insights cannot be reached; by default
-    one under the system's temporary folder.
+    one under the system's temporary folder. `by_identity`, it signs in with a token of Entra.
     """
 
-    def __init__(self, connection_string: str, spool: Path | None = None) -> None:
+    def __init__(
+        self, connection_string: str, spool: Path | None = None, *, by_identity: bool = False
+    ) -> None:
         self._connection_string = connection_string
         self._spool = spool
+        self.by_identity = by_identity
         self._lock = threading.Lock()
         self._handler: logging.Handler | None = None
         self._broken = False
@@ -114,7 +123,9 @@ class ApplicationInsightsEvents:
             with self._lock:
                 if self._handler is None and not self._broken:
                     try:
-                        self._handler = _azure_event_handler(self._connection_string, self._spool)
+                        self._handler = _azure_event_handler(
+                            self._connection_string, self._spool, by_identity=self.by_identity
+                        )
                     except Exception as error:  # a bad setting costs charts, not orders
                         self._broken = True
                         log.error("telemetry.application_insights_unusable", exc_info=error)
@@ -126,7 +137,9 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _azure_event_handler(connection_string: str, spool: Path | None) -> logging.Handler:
+def _azure_event_handler(
+    connection_string: str, spool: Path | None, *, by_identity: bool
+) -> logging.Handler:
     with warnings.catch_warnings():
         # It calls locale.getdefaultlocale at import, deprecated until Python 3.15 removes it.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -154,12 +167,19 @@ def _azure_event_handler(connection_string: str, spool: Path | None) -> logging.
     handler = EventHandler(
         connection_string=_normalised(connection_string),
         storage_path=None if spool is None else str(spool),
+        credential=_identity() if by_identity else None,
         timeout=_NETWORK_TIMEOUT_SECONDS,
         grace_period=_LONGEST_FLUSH_SECONDS,
     )
     handler.built = True
     handler.add_telemetry_processor(_name_the_role)
     return handler
+
+
+def _identity() -> Any:
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential()
 
 
 def _name_the_role(envelope: Any) -> None:

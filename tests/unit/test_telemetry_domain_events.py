@@ -137,3 +137,13 @@ def test_without_application_insights_events_are_logged(caplog: pytest.LogCaptur
     entry = json.loads(caplog.messages[0])
     assert (entry["name"], entry["properties"]) == ("order.placed", {"order_id": "o-1"})
     assert entry["measurements"] == {"lines": 2}
+
+
+def test_asked_to_it_signs_in_by_identity(sink: LocalServer, tmp_path: Path) -> None:
+    """There is none here, so nothing is sent; without being asked, nothing signs in."""
+    asked = domain_events(connection_string(sink), "ClientId=0000;Authorization=AAD")
+    assert isinstance(asked, ApplicationInsightsEvents)
+    assert asked.by_identity
+    plain = domain_events(connection_string(sink), None)
+    assert isinstance(plain, ApplicationInsightsEvents)
+    assert not plain.by_identity

@@ -143,7 +143,7 @@ resource everywhere 'Microsoft.ApiManagement/service/policies@2024-05-01' = {
   name: 'policy'
   dependsOn: [values]
   properties: {
-    format: 'rawxml'
+    format: 'xml'
     value: loadTextContent('../../apim/policies/all.xml')
   }
 }
@@ -167,7 +167,7 @@ resource policies 'Microsoft.ApiManagement/service/apis/policies@2024-05-01' = [
   name: 'policy'
   dependsOn: [values, backends]
   properties: {
-    format: 'rawxml'
+    format: 'xml'
     value: api.policy
   }
 }]
