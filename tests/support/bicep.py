@@ -66,9 +66,9 @@ class Template:
 
     def uses(self, name: str) -> bool:
         """Whether the name stands anywhere but in its declaration and in comments."""
-        code = re.sub(r"(?m)^\s*//.*$", "", self.text)
+        code = re.sub(r"(?m)^\s*//.*$|'[^'$\n]*'", "", self.text)
         code = re.sub(rf"(?m)^(param|var) {name}\b", "", code)
-        return re.search(rf"(?<![\w.]){name}\b(?!:)", code) is not None
+        return re.search(rf"(?<![\w.]){name}\b(?!:)|\bin {name}:", code) is not None
 
 
 def load(texts: Mapping[str, str] | None = None) -> dict[str, Template]:
@@ -78,6 +78,12 @@ def load(texts: Mapping[str, str] | None = None) -> dict[str, Template]:
         for file in sorted(FOLDER.rglob("*.bicep"))
     }
     return {file: _read(file, text) for file, text in {**found, **(texts or {})}.items()}
+
+
+def objects_in(expression: str) -> list[dict[str, Any]]:
+    """The objects that an expression chooses from."""
+    root = _PARSER.parse(f"var chosen = {expression}\n".encode()).root_node
+    return [_value(node) for node in _bodies(root)]
 
 
 def _read(file: str, text: str) -> Template:
