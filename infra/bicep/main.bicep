@@ -44,7 +44,9 @@ param otlpEndpoint string = ''
 
 @description('In the subscription\'s currency, a month.')
 param budget int
-param budgetStart string = utcNow('yyyy-MM-01')
+
+@description('The first day of the month in which the budget is made, such as 2026-12-01; it stays.')
+param budgetStart string
 
 @allowed(['Enabled', 'Disabled'])
 @description('Set to Disabled, by a hook, once Front Door\'s private endpoint is approved.')
@@ -220,6 +222,15 @@ module events 'modules/events.bicep' = {
     token: token
     tags: tags
     mediaId: storage.outputs.mediaId
+  }
+}
+
+module mediaEvents 'modules/media-events.bicep' = {
+  scope: group
+  name: 'media-events'
+  dependsOn: [roles]
+  params: {
+    topicName: events.outputs.name
     queueId: serviceBus.outputs.mediaQueueId
   }
 }
@@ -235,9 +246,11 @@ module frontDoor 'modules/front-door.bicep' = {
   }
 }
 
+// After the roles, since a host that may not read its storage does not start.
 module app 'modules/function-app.bicep' = {
   scope: group
   name: 'app'
+  dependsOn: [roles]
   params: {
     location: location
     token: token
@@ -282,6 +295,8 @@ module gateway 'modules/api-management.bicep' = {
     sizes: chosen.gateway
     publicNetworkAccess: gatewayPublicAccess
     subnetId: network.outputs.gatewaySubnetId
+    identityId: identities.outputs.gatewayId
+    identityClientId: identities.outputs.gatewayClientId
     publisherName: 'Bookstore'
     publisherAddress: operatorAddresses[0]
     appName: app.outputs.name
@@ -377,7 +392,7 @@ module roles 'modules/roles.bicep' = {
     appPrincipalId: identities.outputs.appPrincipalId
     frontDoorPrincipalId: frontDoor.outputs.principalId
     eventsPrincipalId: events.outputs.principalId
-    gatewayPrincipalId: gateway.outputs.principalId
+    gatewayPrincipalId: identities.outputs.gatewayPrincipalId
     deployerId: administratorId
     deployerType: administratorType
     runnerPrincipalId: chosen.private ? runner!.outputs.principalId : ''

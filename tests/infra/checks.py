@@ -127,6 +127,31 @@ def files(templates: Templates) -> list[str]:
     return wrong
 
 
+def order(templates: Templates) -> list[str]:
+    """Modules of main.bicep do not wait for each other in a circle; the app waits for its roles."""
+    main = templates["main.bicep"]
+    waits = {module.symbol: _waits_for(main, module.text, set()) for module in main.modules}
+    wrong = [] if "roles" in waits["app"] else ["the app may start before it has its roles"]
+    done: set[str] = set()
+    while ready := {name for name, others in waits.items() if others <= done} - done:
+        done |= ready
+    if stuck := waits.keys() - done:
+        wrong.append(f"they wait for each other: {sorted(stuck)}")
+    return wrong
+
+
+def _waits_for(main: Template, text: str, seen: set[str]) -> set[str]:
+    """Modules whose outputs the text reads, by itself or through variables, or that it names."""
+    listed = re.findall(r"dependsOn: \[([^\]]*)\]", text)
+    found = {symbol for symbol, _ in _OUTPUT.findall(text)}
+    found |= {name.strip() for names_ in listed for name in names_.split(",")}
+    for name, declared in main.declarations.items():
+        if name not in seen and re.search(rf"(?<![\w.]){name}\b", text):
+            seen.add(name)
+            found |= _waits_for(main, declared, seen)
+    return found
+
+
 def secrets(templates: Templates) -> list[str]:
     """No output opens anything; a secure parameter has no default; nothing is written in plain."""
     wrong = []
@@ -226,6 +251,6 @@ def _properties(templates: Templates, wanted: Mapping[str, Mapping[str, Any]]) -
 
 
 STRUCTURE: tuple[Check, ...] = (
-    syntax, types, modules, names, files, secrets, local_auth, transport, network, sizes,
+    syntax, types, modules, names, order, files, secrets, local_auth, transport, network, sizes,
     deployment_parameters,
 )  # fmt: skip

@@ -15,6 +15,8 @@ BREAKS = [
     ("modules", "main.bicep", "'modules/workbook.bicep'", "'modules/workboook.bicep'"),
     ("names", "modules/redis.bicep", "param sku string", "param sku string\nparam size string"),
     ("names", "main.bicep", "sql.outputs.host", "sql.outputs.address"),
+    ("order", "main.bicep", "  dependsOn: [roles]\n  params: {\n    loc", "  params: {\n    loc"),
+    ("order", "main.bicep", "identities.outputs.gatewayPrincipalId", "gateway.outputs.id"),
     ("files", "modules/workbook.bicep", "workbook.json", "workbooks.json"),
     (
         "secrets",

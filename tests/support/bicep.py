@@ -39,6 +39,7 @@ class Module:
     symbol: str
     file: str
     params: dict[str, Any]
+    text: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Template:
     modules: list[Module] = field(default_factory=list)
     params: dict[str, Parameter] = field(default_factory=dict)
     variables: dict[str, Any] = field(default_factory=dict)
+    declarations: dict[str, str] = field(default_factory=dict)
+    """Of each variable, what it is set to, as it is written."""
     outputs: dict[str, str] = field(default_factory=dict)
 
     def path(self, relative: str) -> Path:
@@ -127,7 +130,7 @@ def _declare(template: Template, node: tree_sitter.Node, decorators: str) -> Non
         assert found_file is not None
         body = next(_bodies(node))
         file = (Path(template.file).parent / found_file[1]).as_posix()
-        template.modules.append(Module(_name(node), file, _value(body).get("params", {})))
+        template.modules.append(Module(_name(node), file, _value(body).get("params", {}), text))
     elif node.type == "parameter_declaration":
         allowed = re.search(r"@allowed\(\[([^\]]*)\]", decorators)
         template.params[_name(node)] = Parameter(
@@ -136,6 +139,7 @@ def _declare(template: Template, node: tree_sitter.Node, decorators: str) -> Non
             tuple(re.findall(r"'([^']*)'", allowed[1])) if allowed else (),
         )
     elif node.type == "variable_declaration":
+        template.declarations[_name(node)] = text.partition("=")[2]
         template.variables[_name(node)] = _value(node.named_children[-1])
     elif node.type == "output_declaration":
         template.outputs[_name(node)] = text.partition("=")[2].strip()

@@ -25,7 +25,7 @@ def report(folder: Path) -> tuple[dict[str, Any], str]:
     # Colours, telemetry and the look for a newer version are all that it asks the environment for.
     environment = {**os.environ, "LOG_LEVEL": "WARNING", "ANSI_COLORS_DISABLED": "1"}
     ended = subprocess.run(
-        [*command, "--output", "json", "--compact", "--quiet"],
+        [*command, "--output", "json", "--compact"],
         env=environment,
         capture_output=True,
         text=True,
@@ -38,13 +38,13 @@ def report(folder: Path) -> tuple[dict[str, Any], str]:
 
 def complaints(found: dict[str, Any], errors: str) -> list[str]:
     """Whatever is not a check that passed or that was skipped with a reason."""
-    results = found.get("results", {})
+    results = found["results"]
     wrong = [
-        f"{failed['check_id']} {failed['resource']} {failed['check_name']}"
+        f"{failed['file_path']}: {failed['check_id']} {failed['resource']} {failed['check_name']}"
         for failed in results.get("failed_checks", [])
     ]
-    wrong += [f"not parsed: {file}" for file in results.get("parsing_errors", [])]
-    if found.get("summary", found)["parsing_errors"] != len(results.get("parsing_errors", [])):
+    wrong += [f"{file}: not parsed" for file in results.get("parsing_errors", [])]
+    if found["summary"]["parsing_errors"] != len(results.get("parsing_errors", [])):
         wrong.append("files that were not parsed are not named")
     wrong += [line for line in errors.splitlines() if "[ERROR" in line or "[WARNI" in line]
     return wrong

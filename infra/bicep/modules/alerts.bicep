@@ -119,6 +119,8 @@ resource searchAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for
     displayName: alert.title
     severity: alert.severity
     enabled: true
+    // Tables that nothing has been written to yet are not known.
+    skipQueryValidation: true
     scopes: [workspaceId]
     evaluationFrequency: 'PT5M'
     windowSize: alert.window

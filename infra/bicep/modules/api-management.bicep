@@ -13,6 +13,8 @@ param sizes object
 @allowed(['Enabled', 'Disabled'])
 param publicNetworkAccess string
 param subnetId string
+param identityId string
+param identityClientId string
 param publisherName string
 param publisherAddress string
 param appName string
@@ -70,7 +72,10 @@ resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
   location: location
   tags: tags
   sku: { name: sizes.sku, capacity: sizes.units }
-  identity: { type: 'SystemAssigned' }
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
   properties: {
     publisherName: publisherName
     publisherEmail: publisherAddress
@@ -195,7 +200,7 @@ resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
   properties: {
     loggerType: 'applicationInsights'
     resourceId: insightsId
-    credentials: { connectionString: insightsConnection, identityClientId: 'SystemAssigned' }
+    credentials: { connectionString: insightsConnection, identityClientId: identityClientId }
   }
 }
 
@@ -225,4 +230,3 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 output id string = service.id
 output name string = service.name
 output host string = replace(service.properties.gatewayUrl, 'https://', '')
-output principalId string = service.identity.principalId

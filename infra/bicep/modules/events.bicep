@@ -1,10 +1,9 @@
-// Event Grid tells the queue `media-uploads` of each cover that was sent in, by its own identity.
-// The app announces them too: whichever comes first does the work, and the other finds it done.
+// Where Event Grid hears of files in media. media-events.bicep says whom it tells, once roles.bicep
+// lets it.
 param location string
 param token string
 param tags object
 param mediaId string
-param queueId string
 
 resource uploads 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
   name: 'evgt-media-${token}'
@@ -17,25 +16,5 @@ resource uploads 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
   }
 }
 
-// Its first deliveries may come before roles.bicep's role works; Event Grid tries for a day.
-resource covers 'Microsoft.EventGrid/systemTopics/eventSubscriptions@2025-02-15' = {
-  parent: uploads
-  name: 'covers'
-  properties: {
-    eventDeliverySchema: 'CloudEventSchemaV1_0'
-    deliveryWithResourceIdentity: {
-      identity: { type: 'SystemAssigned' }
-      destination: {
-        endpointType: 'ServiceBusQueue'
-        properties: { resourceId: queueId }
-      }
-    }
-    filter: {
-      includedEventTypes: ['Microsoft.Storage.BlobCreated']
-      subjectBeginsWith: '/blobServices/default/containers/uploads/blobs/covers/'
-    }
-    retryPolicy: { maxDeliveryAttempts: 30, eventTimeToLiveInMinutes: 1440 }
-  }
-}
-
+output name string = uploads.name
 output principalId string = uploads.identity.principalId

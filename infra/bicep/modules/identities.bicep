@@ -1,5 +1,5 @@
-// Who the shop is: one identity for everything, and one for each database, so that a service's
-// sign-in opens its own database alone.
+// Who the shop is: one identity for everything, one for each database, so that a service's sign-in
+// opens its own database alone, and one for API Management.
 param location string
 param token string
 param tags object
@@ -8,6 +8,12 @@ var databases = ['inventory', 'payments', 'shipping', 'orders', 'notifications']
 
 resource app 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
   name: 'id-shop-${token}'
+  location: location
+  tags: tags
+}
+
+resource gateway 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {
+  name: 'id-gateway-${token}'
   location: location
   tags: tags
 }
@@ -21,6 +27,9 @@ resource logins 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = 
 output appId string = app.id
 output appClientId string = app.properties.clientId
 output appPrincipalId string = app.properties.principalId
+output gatewayId string = gateway.id
+output gatewayClientId string = gateway.properties.clientId
+output gatewayPrincipalId string = gateway.properties.principalId
 output databases array = databases
 
 @description('Of each database: the identity, by resource id, client id and name.')

@@ -14,9 +14,9 @@ param workspaceId string
 
 var pooled = !empty(poolId)
 
-resource database 'Microsoft.Sql/servers/databases@2025-01-01' = {
-  // checkov:skip=CKV_AZURE_26:it looks for a child in the resource, as ARM has it; `watched` below is that child
-  // checkov:skip=CKV_AZURE_27:it looks for a child in the resource, as ARM has it; `watched` below is that child
+resource sqlDatabase 'Microsoft.Sql/servers/databases@2025-01-01' = {
+  // checkov:skip=CKV_AZURE_26:it looks for a child in the resource, as ARM has it; `databaseWatched` below is that child
+  // checkov:skip=CKV_AZURE_27:it looks for a child in the resource, as ARM has it; `databaseWatched` below is that child
   // checkov:skip=CKV_AZURE_224:a ledger that cannot be emptied would keep customers who asked to be forgotten
   // checkov:skip=CKV_AZURE_229:true in the private sizes; the DTU sizes of dev know no zones
   name: '${serverName}/${name}'
@@ -32,8 +32,8 @@ resource database 'Microsoft.Sql/servers/databases@2025-01-01' = {
   }
 }
 
-resource audited 'Microsoft.Sql/servers/databases/auditingSettings@2025-01-01' = {
-  parent: database
+resource databaseAudited 'Microsoft.Sql/servers/databases/auditingSettings@2025-01-01' = {
+  parent: sqlDatabase
   name: 'default'
   properties: {
     state: 'Enabled'
@@ -42,8 +42,8 @@ resource audited 'Microsoft.Sql/servers/databases/auditingSettings@2025-01-01' =
   }
 }
 
-resource watched 'Microsoft.Sql/servers/databases/securityAlertPolicies@2025-01-01' = {
-  parent: database
+resource databaseWatched 'Microsoft.Sql/servers/databases/securityAlertPolicies@2025-01-01' = {
+  parent: sqlDatabase
   name: 'Default'
   properties: {
     state: 'Enabled'
@@ -52,13 +52,13 @@ resource watched 'Microsoft.Sql/servers/databases/securityAlertPolicies@2025-01-
 }
 
 resource kept 'Microsoft.Sql/servers/databases/backupShortTermRetentionPolicies@2025-01-01' = {
-  parent: database
+  parent: sqlDatabase
   name: 'default'
   properties: { retentionDays: zones ? 35 : 7 }
 }
 
 resource auditLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
-  scope: database
+  scope: sqlDatabase
   name: 'audit'
   properties: {
     workspaceId: workspaceId
@@ -67,4 +67,4 @@ resource auditLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = 
   }
 }
 
-output id string = database.id
+output id string = sqlDatabase.id

@@ -1,4 +1,5 @@
 // A server of Azure SQL, signed in to by Entra alone.
+// Its symbols are like no other file's: checkov knows them by name alone, whatever file they are in.
 param location string
 param name string
 param tags object
@@ -9,7 +10,7 @@ param administratorType string
 param appSubnetId string
 param deployerAddress string
 
-resource server 'Microsoft.Sql/servers@2025-01-01' = {
+resource sqlServer 'Microsoft.Sql/servers@2025-01-01' = {
   // checkov:skip=CKV_AZURE_113:Disabled in the private sizes; in dev a firewall lets in the app and the deployer
   name: name
   location: location
@@ -28,8 +29,8 @@ resource server 'Microsoft.Sql/servers@2025-01-01' = {
   }
 }
 
-resource audited 'Microsoft.Sql/servers/auditingSettings@2025-01-01' = {
-  parent: server
+resource serverAudited 'Microsoft.Sql/servers/auditingSettings@2025-01-01' = {
+  parent: sqlServer
   name: 'default'
   properties: {
     state: 'Enabled'
@@ -38,8 +39,8 @@ resource audited 'Microsoft.Sql/servers/auditingSettings@2025-01-01' = {
   }
 }
 
-resource watched 'Microsoft.Sql/servers/securityAlertPolicies@2025-01-01' = {
-  parent: server
+resource serverWatched 'Microsoft.Sql/servers/securityAlertPolicies@2025-01-01' = {
+  parent: sqlServer
   name: 'Default'
   properties: {
     state: 'Enabled'
@@ -48,13 +49,13 @@ resource watched 'Microsoft.Sql/servers/securityAlertPolicies@2025-01-01' = {
 }
 
 resource fromApp 'Microsoft.Sql/servers/virtualNetworkRules@2025-01-01' = if (!isPrivate) {
-  parent: server
+  parent: sqlServer
   name: 'app'
   properties: { virtualNetworkSubnetId: appSubnetId }
 }
 
 resource fromDeployer 'Microsoft.Sql/servers/firewallRules@2025-01-01' = if (!isPrivate && !empty(deployerAddress)) {
-  parent: server
+  parent: sqlServer
   name: 'deployer'
   properties: {
     startIpAddress: deployerAddress
@@ -62,6 +63,6 @@ resource fromDeployer 'Microsoft.Sql/servers/firewallRules@2025-01-01' = if (!is
   }
 }
 
-output id string = server.id
-output name string = server.name
-output host string = server.properties.fullyQualifiedDomainName
+output id string = sqlServer.id
+output name string = sqlServer.name
+output host string = sqlServer.properties.fullyQualifiedDomainName

@@ -19,7 +19,7 @@ param workspaceId string
 
 var pooled = sizes.pool != null
 
-// Names of children are written out: checkov takes an `existing` server for one without auditing.
+// Written out in children's names: checkov takes an `existing` server for one without auditing.
 var serverName = 'sql-${token}'
 var groupName = 'sql-${token}-shop'
 
