@@ -186,7 +186,6 @@ resource apiRoute 'Microsoft.Cdn/profiles/afdEndpoints/routes@2025-12-01' = {
 }
 
 resource firewall 'Microsoft.Network/FrontDoorWebApplicationFirewallPolicies@2025-03-01' = {
-  // checkov:skip=CKV_AZURE_133:managed rules are Premium's; the Standard of dev has limits of its own
   name: 'waf${token}'
   location: 'global'
   tags: tags

@@ -17,7 +17,6 @@ var pooled = !empty(poolId)
 resource sqlDatabase 'Microsoft.Sql/servers/databases@2025-01-01' = {
   // checkov:skip=CKV_AZURE_26:it looks for a child in the resource, as ARM has it; `databaseWatched` below is that child
   // checkov:skip=CKV_AZURE_27:it looks for a child in the resource, as ARM has it; `databaseWatched` below is that child
-  // checkov:skip=CKV_AZURE_224:a ledger that cannot be emptied would keep customers who asked to be forgotten
   // checkov:skip=CKV_AZURE_229:true in the private sizes; the DTU sizes of dev know no zones
   name: '${serverName}/${name}'
   location: location
