@@ -63,6 +63,7 @@ PROGRAMS = {
     ),
     "token": ("local.token", "print a bearer token (--role ROLE, --subject NAME)"),
     "tour": ("local.tour", "buy a book from the running shop, call by call (--port, --state DIR)"),
+    "openapi": ("local.api_document", "write the API documents that API Management imports"),
     "migrate": ("local.migrate", "bring the databases of the settings to the newest schema"),
 }
 ALL_TESTS = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile"]

@@ -35,7 +35,8 @@ __all__ = ["create_app"]
 def create_app(settings: Settings) -> func.FunctionApp:
     configure(settings)
     clock = business_clock(settings)
-    edge = Edge(Provider(lambda: token_verifier(settings, clock)))
+    keys = settings.SHOP_FUNCTION_KEYS == "required"
+    edge = Edge(Provider(lambda: token_verifier(settings, clock)), keys)
     checks: dict[str, Check] = {"settings": lambda: every_setting_is_there(settings)}
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     events = domain_events(settings)

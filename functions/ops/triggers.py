@@ -52,7 +52,9 @@ def blueprint(
     page_etag = Provider(lambda: _etag(page().html))
     addresses = Provider(lambda: _Addresses(edge.operations))
 
-    @api.route("GET", "health/live", summary="Is the app running?", answers={200: Alive})
+    @api.route(
+        "GET", "health/live", summary="Is the app running?", answers={200: Alive}, open_to_all=True
+    )
     async def live(call: Plain) -> Answer:
         """Touches no dependency: a restart would not mend any."""
         # Async, so that it answers while every thread is busy with other calls.

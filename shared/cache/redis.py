@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from shared.cache.entra import sign_in
 from shared.cache.port import Entry
 from shared.kit.errors import AppError
 from shared.kit.provider import Provider
@@ -128,8 +129,10 @@ def _connect(url: str) -> "Redis":
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
+    address, provider = sign_in(url)
     return Redis.from_url(
-        url,
+        address,
+        credential_provider=provider,
         socket_timeout=PATIENCE_SECONDS,
         socket_connect_timeout=PATIENCE_SECONDS,
         retry=Retry(NoBackoff(), 0),

@@ -115,6 +115,8 @@ PREFIXES = (
     "MAIL_",
     "EASYPOST_",
 )
+HOSTS_OWN = frozenset({"ServiceBusConnection__credential", "ServiceBusConnection__clientId"})
+"""Names under our prefixes that the host reads, to sign in by a user-assigned identity."""
 _AZURITE = "UseDevelopmentStorage=true"
 _THIRD_PARTIES = {"STRIPE_API_BASE": "api.stripe.com", "EASYPOST_API_BASE": "api.easypost.com"}
 _UNRESOLVED = "@Microsoft.KeyVault("
@@ -279,6 +281,7 @@ class Settings(BaseModel):
     BlobConnection__blobServiceUri: WebAddress | None = None
     INVENTORY_CACHE: Literal["on", "off"] = "on"
     INVENTORY_LOW_STOCK: Annotated[int, Field(ge=0, le=1_000_000)] = 3
+    SHOP_FUNCTION_KEYS: Literal["off", "required"] = "off"
     SHOP_CLOCK_FILE: Path | None = None
     SHOP_FSYNC: Literal["normal", "full"] = "normal"
     OTEL_EXPORTER_OTLP_ENDPOINT: WebAddress | None = None
@@ -361,7 +364,7 @@ class Settings(BaseModel):
 
 def _warn_of_unknown(environment: Mapping[str, str], known: list[str]) -> None:
     for name in sorted(environment):
-        if name.startswith(PREFIXES) and name not in known:
+        if name.startswith(PREFIXES) and name not in known and name not in HOSTS_OWN:
             nearest = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {nearest[0]}?" if nearest else "."
             logging.getLogger(__name__).warning("The setting %s is not known%s", name, hint)
