@@ -72,14 +72,8 @@ class ServiceBusDeadLetters:
         """The oldest of each entity, at most so many of one. Raises Unavailable."""
         with _limited():
             async with asyncio.timeout(_LOOK_SECONDS), self._connect() as client:
-                found = []
-                for entity in ENTITIES:
-                    async with _receiver(client, entity) as receiver:
-                        found += [
-                            _shown(entity, message)
-                            for message in await receiver.peek_messages(most, sequence_number=1)
-                        ]
-                return found
+                found = await asyncio.gather(*(_peeked(client, one, most) for one in ENTITIES))
+                return [letter for letters in found for letter in letters]
 
     async def replay(self, entity: str, sequence_number: int) -> bool:
         """Sends it with a fresh message id, its body unchanged, and takes the dead letter away only
@@ -109,6 +103,12 @@ class ServiceBusDeadLetters:
                 finally:
                     for message in passed_over:
                         await receiver.abandon_message(message)
+
+
+async def _peeked(client: "ServiceBusClient", entity: str, most: int) -> list[DeadLetter]:
+    async with _receiver(client, entity) as receiver:
+        messages = await receiver.peek_messages(most, sequence_number=1)
+        return [_shown(entity, message) for message in messages]
 
 
 @contextmanager

@@ -83,6 +83,7 @@ ROLES = {
     "azure.cosmos": {"appAtCarts"},
     "azure.communication": {"appSendsMail"},
     "redis": {"appAtCache"},
+    "azure.monitor": {"telemetry"},
     "opencensus": {"telemetry"},
     "azure.functions": {"appAtHost"},
     "azure.durable_functions": {"appAtHost", "appAtSagas"},
