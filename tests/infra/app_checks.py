@@ -25,6 +25,7 @@ LOCAL_ONLY = {
     "MAIL_SANDBOX_URL", "MAIL_SMTP_URL", "MAIL_CONNECTION",  # MAIL_ENDPOINT sends
     "DOCUMENTS_FILE", "CosmosConnection", "ServiceBusConnection", "BlobConnection", "BLOB_FOLDER",
     "STRIPE_API_BASE", "EASYPOST_API_BASE",
+    "ServiceBusConnection__transportType",  # AMQP's own port is open in every size
     "SHOP_CLOCK_FILE", "SHOP_FSYNC",
     "INVENTORY_CACHE", "INVENTORY_LOW_STOCK",  # their defaults are right
 }  # fmt: skip

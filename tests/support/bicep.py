@@ -89,6 +89,11 @@ def objects_in(expression: str) -> list[dict[str, Any]]:
     return [_value(node) for node in _bodies(root)]
 
 
+def syntax_of(resource: Resource) -> tree_sitter.Node:
+    """The object that describes it."""
+    return next(_bodies(_PARSER.parse(resource.text.encode()).root_node))
+
+
 def _read(file: str, text: str) -> Template:
     root = _PARSER.parse(text.encode()).root_node
     template = Template(file, text)
