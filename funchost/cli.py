@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from funchost.command import Command, Mount
+from funchost.command import Command, Mount, Site
 from funchost.cors import CorsPolicy
 from funchost.hostjson import read_host_json
 from funchost.logs import Console, HostLog
@@ -74,6 +74,19 @@ def _parse(words: list[str]) -> argparse.Namespace:
         default=[],
         metavar="/PREFIX=DIR[;immutable]",
         help="serve the files of a folder; may be repeated",
+    )
+    start.add_argument(
+        "--site",
+        type=Path,
+        metavar="DIR",
+        help="serve a static site wherever no function answers; index.html is a folder's page, "
+        "404.html that of a file that is not there",
+    )
+    start.add_argument(
+        "--site-headers",
+        type=Path,
+        metavar="FILE",
+        help="a JSON object of headers that the site's answers carry",
     )
     start.add_argument(
         "--servicebus",
@@ -173,6 +186,7 @@ def _complete(given: argparse.Namespace, app_dir: Path, local: LocalSettings) ->
         cors_credentials=given.cors_credentials or local.cors_credentials,
         checks_keys=given.enableAuth,
         mounts=tuple(Mount.parse(text) for text in given.static),
+        site=None if given.site is None else Site.read(given.site, given.site_headers),
         verbose=given.verbose,
         user_log_level=given.user_log_level,
         servicebus=None if given.servicebus is None else given.servicebus.resolve(),

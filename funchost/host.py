@@ -10,7 +10,7 @@ from typing import Any
 from funchost.admin import AdminApi
 from funchost.auth import Keys
 from funchost.clock import StateClock, host_zone
-from funchost.command import Command, Mount
+from funchost.command import Command, Mount, Site
 from funchost.convert import Datum
 from funchost.cors import CorsPolicy
 from funchost.durable.api.hosting import register_durable_api
@@ -104,6 +104,7 @@ class Host:
             webhooks=self._kinds.webhooks,
             admin_pages=self._kinds.admin_pages,
             mounts=[_mounted(mount) for mount in command.mounts],
+            site=None if command.site is None else _site(command.site),
             keys=self._keys,
             cors=CorsPolicy.from_text(command.cors, with_credentials=command.cors_credentials),
         )
@@ -310,9 +311,13 @@ def _built_in_kinds(service_bus: ServiceBusExtension) -> BindingKinds:
 
 
 def _mounted(mount: Mount) -> tuple[str, StaticMount]:
-    return mount.prefix, StaticMount(
-        mount.prefix, mount.directory, _IMMUTABLE if mount.is_immutable else None
-    )
+    headers = {"cache-control": _IMMUTABLE} if mount.is_immutable else {}
+    return mount.prefix, StaticMount(mount.prefix, mount.directory, headers)
+
+
+def _site(site: Site) -> StaticMount:
+    headers = {"cache-control": "no-cache", **site.headers}
+    return StaticMount("", site.directory, headers, index="index.html", not_found="404.html")
 
 
 def _keys(command: Command) -> Keys | None:

@@ -74,6 +74,7 @@ class FunctionServer:
         webhooks: Mapping[str, ASGIApp],
         admin_pages: Mapping[str, AdminPage],
         mounts: Sequence[tuple[str, ASGIApp]] = (),
+        site: ASGIApp | None = None,
         keys: Keys | None = None,
         cors: CorsPolicy | None = None,
     ) -> None:
@@ -85,6 +86,7 @@ class FunctionServer:
         self._webhooks = webhooks
         self._admin_pages = admin_pages
         self._mounts = mounts
+        self._site = site
         self._keys = keys
         self._cors = cors
         self._streams = httpv2.is_enabled()
@@ -141,7 +143,10 @@ class FunctionServer:
                 return None
         found = self._match(method, scope["raw_path"].decode("ascii"))
         if found is None:
-            return self._unmatched(path)
+            if self._site is None:
+                return self._unmatched(path)
+            await self._site(scope, exchange.receive, self._with_extra_headers(exchange))
+            return None
         if not self.is_available:
             return Response(503, [], b"")
         if self._is_limited:

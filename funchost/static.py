@@ -43,20 +43,23 @@ _KNOWN_TYPES = mimetypes.MimeTypes().types_map[True]
 class StaticMount:
     """GET and HEAD for the files in `directory`, and nothing outside it: a name that is not a plain
     path of existing folders, or a symbolic link that leads out, answers 404, and so does a folder
-    unless `index` names the file to send for a path that ends in a slash."""
+    unless `index` names the file to send for a path that ends in a slash. `not_found` names the
+    file that is the body of a 404. Every answer carries `headers`."""
 
     def __init__(
         self,
         url_prefix: str,
         directory: Path,
-        cache_control: str | None = None,
+        headers: Mapping[str, str] | None = None,
         *,
         index: str | None = None,
+        not_found: str | None = None,
     ) -> None:
         self._prefix = f"/{url_prefix.strip('/')}/".replace("//", "/")
         self._directory = directory
-        self._cache_control = cache_control
+        self._given_headers = dict(headers or {})
         self._index = index
+        self._not_found = not_found
 
     def matches(self, raw_path: str) -> bool:
         """`raw_path` is percent-encoded, as it was sent."""
@@ -69,18 +72,27 @@ class StaticMount:
             await _answer(send, 405, {"allow": "GET, HEAD"})
             return
         opened = await asyncio.to_thread(self._open, raw_path.decode("latin-1"))
-        if opened is None:
+        if opened is not None:
+            with closing(opened.file):
+                await self._send(opened, scope["method"], _headers(scope["headers"]), send)
+            return
+        page = None
+        if self._not_found is not None:
+            page = await asyncio.to_thread(self._open, self._prefix + self._not_found)
+        if page is None:
             await _answer(send, 404, {})
             return
-        with closing(opened.file):
-            await self._send(opened, scope["method"], _headers(scope["headers"]), send)
+        with closing(page.file):
+            await self._send_whole(page, 404, scope["method"], send)
 
     async def _send(
         self, opened: "_Opened", method: str, request: Mapping[str, str], send: Send
     ) -> None:
-        headers = {"etag": opened.etag, "last-modified": opened.last_modified}
-        if self._cache_control:
-            headers["cache-control"] = self._cache_control
+        headers = {
+            "etag": opened.etag,
+            "last-modified": opened.last_modified,
+            **self._given_headers,
+        }
         if _is_not_modified(request, opened):
             await _answer(send, 304, headers)
             return
@@ -102,6 +114,15 @@ class StaticMount:
             await _send_file(opened.file, first, last - first + 1, send)
         else:
             await send({"type": "http.response.body", "body": b""})
+
+    async def _send_whole(self, opened: "_Opened", status: int, method: str, send: Send) -> None:
+        headers = {
+            **self._given_headers,
+            "content-type": content_type(opened.name),
+            "content-length": str(opened.size),
+        }
+        await _start(send, status, headers)
+        await _send_file(opened.file, 0, opened.size if method == "GET" else 0, send)
 
     def _open(self, raw_path: str) -> "_Opened | None":
         names = self._names(raw_path)

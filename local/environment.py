@@ -54,6 +54,7 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "SHOP_CLOCK_FILE": str(state / "clock.json"),
         "AUTH_ISSUER": f"{beside}/oidc",
         "AUTH_AUDIENCE": "bookstore",
+        "AUTH_CLIENT_ID": "storefront",
         "BLOB_FOLDER": str(state / "blobs"),
         "SQL_INVENTORY": f"sqlite:///{(state / 'inventory.db').as_posix()}",
         "SQL_PAYMENTS": f"sqlite:///{(state / 'payments.db').as_posix()}",

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from funchost.cli import main as host
 from functions.inventory.media_model import PUBLIC, UPLOADS
@@ -24,6 +25,7 @@ from shared.kit.files import HALF_WRITTEN, lock, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_PORT = 7071
+STRIPE = "https://api.stripe.com"
 MARK = "shop.json"
 """Marks a folder as a shop's state: what may be thrown away by --fresh."""
 LOCK = "shop.lock"
@@ -76,8 +78,29 @@ def open_shop(options: argparse.Namespace, state: Path) -> int:
                 *("--state", str(state)),
                 *("--workers", str(options.workers)),
                 *("--static", f"/cdn={blobs / PUBLIC};immutable"),
+                *("--site", str(ROOT / "storefront")),
+                *("--site-headers", str(site_headers(state))),
             ]
         )
+
+
+def site_headers(state: Path) -> Path:
+    """The headers that Front Door gives the shop window, with this machine's addresses in them."""
+    text = (ROOT / "infra" / "site-headers.json").read_text("utf-8")
+    elsewhere = [os.environ["AUTH_ISSUER"], os.environ.get("STRIPE_API_BASE", STRIPE)]
+    file = state / "site-headers.json"
+    file.write_text(
+        text.replace("{cdn}", origin(os.environ["CDN_BASE_URL"])).replace(
+            "{elsewhere}", " ".join(dict.fromkeys(map(origin, elsewhere)))
+        ),
+        "utf-8",
+    )
+    return file
+
+
+def origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def parser() -> argparse.ArgumentParser:

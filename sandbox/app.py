@@ -5,10 +5,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import sandbox.clock.routes
 import sandbox.oidc.routes
@@ -18,6 +21,23 @@ from sandbox.clock.store import ClockFile
 from sandbox.mailbox.routes import Mailbox
 from sandbox.oidc.store import SigningKeys
 from sandbox.stripe.routes import Stripe
+
+
+class OpenToBrowsers:
+    """Pages of other origins may read what Stripe's API and the issuer answer them, as they may of
+    the real ones. What they send are plain forms, which browsers ask no leave for."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def open_to_all(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Access-Control-Allow-Origin"] = "*"
+            await send(message)
+
+        is_open = scope["type"] == "http" and scope["path"].startswith(("/v1/", "/oidc/"))
+        await self._app(scope, receive, open_to_all if is_open else send)
 
 
 def create_app(
@@ -60,12 +80,13 @@ def create_app(
     return Starlette(
         routes=[
             Route("/", health, methods=["GET"]),
-            *sandbox.oidc.routes.routes(SigningKeys(state), issuer),
+            *sandbox.oidc.routes.routes(SigningKeys(state), issuer, shop),
             *sandbox.clock.routes.routes(clock),
             *stripe.routes(),
             *mailbox.routes(),
             *carrier.routes(),
         ],
+        middleware=[Middleware(OpenToBrowsers)],
         lifespan=lifespan,
         exception_handlers={Refused: render_refusal, HTTPException: render_http_error},
     )

@@ -50,6 +50,7 @@ class Site:
         """`content` is HTML."""
         return (
             "<!doctype html><html lang=en><head><meta charset=utf-8>"
+            '<link rel=icon href="data:,">'
             '<meta name=viewport content="width=device-width, initial-scale=1">'
             f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>"
             f'<header><a href="{escape(self.home)}">{escape(self.name)}</a>'

@@ -7,6 +7,7 @@ service's parts stand in a module of this package.
 import azure.functions as func
 
 from functions.ops import triggers as ops_triggers
+from functions.ops.model import ShopFacts, SignIn
 from functions.ops.service import Check, Readiness
 from shared.config import Settings
 from shared.http.edge import Edge
@@ -14,7 +15,7 @@ from shared.kit.provider import Provider
 from shared.telemetry import configure
 from wiring.cart import Cart
 from wiring.checkout import Checkout
-from wiring.common import business_clock, every_setting_is_there, token_verifier
+from wiring.common import business_clock, dead_letters, every_setting_is_there, token_verifier
 from wiring.inventory import Inventory
 from wiring.notifications import Notifications
 from wiring.payments import Payments
@@ -64,5 +65,16 @@ def create_app(settings: Settings) -> func.FunctionApp:
         if name in settings.SERVICES:
             checks[f"{name} {kept}"] = parts.check
             app.register_functions(parts.blueprint(edge))
-    app.register_functions(ops_triggers.blueprint(edge, Readiness(checks)))
+    letters = Provider(lambda: dead_letters(settings))
+    app.register_functions(
+        ops_triggers.blueprint(edge, Readiness(checks), _facts(settings), letters)
+    )
     return app
+
+
+def _facts(settings: Settings) -> ShopFacts:
+    issuer, client = settings.AUTH_ISSUER, settings.AUTH_CLIENT_ID
+    sign_in = None
+    if issuer is not None and client is not None:
+        sign_in = SignIn(issuer=issuer, client_id=client, scope=settings.AUTH_SCOPE)
+    return ShopFacts(currency=settings.SHOP_CURRENCY, sign_in=sign_in)

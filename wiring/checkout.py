@@ -10,6 +10,7 @@ from shared.kit.provider import Provider
 from wiring.common import service_bus
 
 if TYPE_CHECKING:
+    from functions.checkout.service.back_office import BackOffice
     from functions.checkout.service.customers import Customers
     from functions.checkout.service.news import News
     from functions.checkout.service.orders import GuestLinks, OrderBook, Visitors
@@ -63,6 +64,7 @@ class Checkout:
             starting=Provider(self._starting),
             watching=Provider(self._watching),
             orders=self.orders,
+            back_office=Provider(self._back_office),
             customers=Provider(self._customers),
             steps=Provider(self._steps),
             news=Provider(self._news),
@@ -133,6 +135,11 @@ class Checkout:
         from functions.checkout.service.orders import OrderBook
 
         return OrderBook(self.transactions(), self._shipping.shipments())
+
+    def _back_office(self) -> "BackOffice":
+        from functions.checkout.service.back_office import BackOffice
+
+        return BackOffice(self.transactions(), self._settings.require("SHOP_CURRENCY"))
 
     def _access(self) -> "Visitors":
         from functions.checkout.service.orders import Visitors

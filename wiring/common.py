@@ -8,8 +8,13 @@ from shared.kit.clock import Clock, MachineClock, SharedOffsetClock
 from shared.kit.errors import NotConfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azure.servicebus import ServiceBusClient
+
     from shared.blobs.azure import AzureStorage
     from shared.blobs.port import BlobStore
+    from shared.messaging.dead_letters import ServiceBusDeadLetters
     from shared.messaging.publisher import Publisher
 
 
@@ -37,14 +42,26 @@ def storage_account(settings: Settings) -> "AzureStorage":
 
 
 def service_bus(settings: Settings) -> "Publisher":
+    from shared.messaging.service_bus import ServiceBusPublisher
+
+    return ServiceBusPublisher(_connect_to_service_bus(settings))
+
+
+def dead_letters(settings: Settings) -> "ServiceBusDeadLetters":
+    from shared.messaging.dead_letters import ServiceBusDeadLetters
+
+    return ServiceBusDeadLetters(_connect_to_service_bus(settings))
+
+
+def _connect_to_service_bus(settings: Settings) -> "Callable[[], ServiceBusClient]":
     """By connection string, or by the app's own identity to a namespace."""
-    from shared.messaging.service_bus import ServiceBusPublisher, service_bus_client
+    from shared.messaging.service_bus import service_bus_client
 
     connection = settings.optional("ServiceBusConnection")
     namespace = settings.optional("ServiceBusConnection__fullyQualifiedNamespace")
     if connection is None and namespace is None:
         raise NotConfigured("The setting ServiceBusConnection is missing.")
-    return ServiceBusPublisher(lambda: service_bus_client(connection, namespace))
+    return lambda: service_bus_client(connection, namespace)
 
 
 def business_clock(settings: Settings) -> Clock:

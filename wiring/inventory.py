@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from functions.inventory.service.media import Media
     from functions.inventory.service.returns import Returns
     from functions.inventory.service.stock import Stock
+    from functions.inventory.service.stocktaking import Stocktaking
     from shared.blobs.uploads import Uploads
     from shared.cache.answers import Answers
     from shared.contracts.catalogue import Holds, Quotes
@@ -40,6 +41,7 @@ class Inventory:
         self.browse = Provider(self._browse)
         self.catalogue = Provider(self._catalogue)
         self.stock = Provider(self._stock)
+        self.stocktaking = Provider(self._stocktaking)
         self.media = Provider(self._media)
         self.imports = Provider(self._imports)
         self.returns = Provider(self._returns)
@@ -54,6 +56,7 @@ class Inventory:
             self.browse,
             self.catalogue,
             self.stock,
+            self.stocktaking,
             self.media,
             self.imports,
             self.returns,
@@ -163,6 +166,11 @@ class Inventory:
         from functions.inventory.service.stock import Stock
 
         return Stock(self.transactions(), self._settings.INVENTORY_LOW_STOCK)
+
+    def _stocktaking(self) -> "Stocktaking":
+        from functions.inventory.service.stocktaking import Stocktaking
+
+        return Stocktaking(self.transactions(), self._settings.INVENTORY_LOW_STOCK)
 
     def _returns(self) -> "Returns":
         from functions.inventory.service.returns import Returns

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol, TypeVar
 
+from functions.checkout.desk_model import Day, Seller, Waiting
 from functions.checkout.model import Happened, Item, Line, Order, OrderStatus, Refund
 from shared.contracts.envelope import Payload
 from shared.contracts.orders import Delivery
@@ -143,6 +144,26 @@ class Orders(Protocol):
         ...
 
 
+class Desk(Protocol):
+    """What the staff asks; `after` is the place of the last one seen."""
+
+    def listed(
+        self, statuses: Sequence[OrderStatus], asked: str | None, after: Place | None, limit: int
+    ) -> Sequence[Order]:
+        """The newest first. `asked` is an order number or, with an @, a mail address."""
+        ...
+
+    def days(self, first: date, last: date) -> Sequence[Day]: ...
+
+    def bestsellers(self, first: date, last: date, limit: int) -> Sequence[Seller]: ...
+
+    def waiting(
+        self, moved_before: datetime, due_before: datetime, limit: int
+    ) -> Sequence[Waiting]:
+        """Under way without a change since `moved_before`, or unpaid beyond `due_before`."""
+        ...
+
+
 class OpenCartTaken(Exception):
     """Another open checkout of the cart was there first."""
 
@@ -166,6 +187,8 @@ class Transaction(Protocol):
     def now(self) -> datetime: ...
     @property
     def orders(self) -> Orders: ...
+    @property
+    def desk(self) -> Desk: ...
     @property
     def deliveries(self) -> Deliveries: ...
     @property

@@ -220,6 +220,12 @@ class ImportStatus(Record):
     updated_at: datetime
 
 
+class ImportList(Record):
+    """The newest first, each without the records that it refused."""
+
+    items: tuple[ImportStatus, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """The right to go on with an import, until another process takes a later epoch."""

@@ -38,6 +38,7 @@ from functions.inventory.read_model import (
     PagePlace,
     Sort,
 )
+from functions.inventory.stock_model import LedgerEntry, LowStock
 from shared.contracts.envelope import Payload
 from shared.kit.idempotency import Deliveries
 from shared.kit.isbn import Isbn
@@ -148,6 +149,18 @@ class StockRows(Protocol):
         ...
 
 
+class StocktakingRows(Protocol):
+    """What the staff asks of the stock."""
+
+    def ledger(self, isbn: Isbn, before: int | None, limit: int) -> Sequence[LedgerEntry]:
+        """The newest first; `before` is the id of the last one seen."""
+        ...
+
+    def low(self, most: int, limit: int) -> Sequence[LowStock]:
+        """What has sold and has at most so many copies left, the best-selling first."""
+        ...
+
+
 class ReservationRows(Protocol):
     def open(self, reservation_id: str, expires_at: datetime) -> Reservation | None:
         """The reservation that had the id already; None where this one was opened."""
@@ -231,6 +244,8 @@ class ImportRows(Protocol):
     ) -> None: ...
 
     def find(self, import_id: str) -> StoredImport | None: ...
+
+    def newest(self, limit: int) -> Sequence[StoredImport]: ...
 
     def start(self, import_id: str) -> bool:
         """Has it wait for its turn; False where it does not await that."""
@@ -317,6 +332,8 @@ class Transaction(Protocol):
     def editions(self) -> EditionRows: ...
     @property
     def stock(self) -> StockRows: ...
+    @property
+    def stocktaking(self) -> StocktakingRows: ...
     @property
     def reservations(self) -> ReservationRows: ...
     @property

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 
 import azure.functions as func
 
-from functions.ops.model import Alive, ApiDocument, Report
+from functions.ops.model import (
+    Alive,
+    ApiDocument,
+    DeadLetters,
+    Replayed,
+    Report,
+    ShopFacts,
+    UnknownDeadLetter,
+)
 from functions.ops.service import Readiness
 from shared.http import docs, openapi
 from shared.http.calls import Answer, Call, Nothing
@@ -15,18 +23,26 @@ from shared.http.exchange import correlation_id_of, problem_response
 from shared.http.operations import Operation
 from shared.http.problems import MethodNotAllowed, NoRoute
 from shared.kit.provider import Provider
+from shared.messaging.dead_letters import ServiceBusDeadLetters
 from shared.telemetry import bind_correlation_id
 
 FALLBACK = "zz_fallback"
 """Hosts try functions in the order of their names, so this one must come last."""
 
+_ROLE = "operations"
+_MOST_SHOWN = 20
 _REVALIDATE = "no-cache"
 _PLACEHOLDER = re.compile(r"\{(\*?)[^{}]*\}")
 
 Plain = Call[Nothing, Nothing, Nothing]
 
 
-def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
+def blueprint(
+    edge: Edge,
+    readiness: Readiness,
+    facts: ShopFacts,
+    dead_letters: Provider[ServiceBusDeadLetters],
+) -> func.Blueprint:
     api = edge.api("ops")
     # Made at the first call, when the blueprints of all services are registered.
     description = Provider(lambda: openapi.render(edge.operations))
@@ -55,6 +71,11 @@ def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
         status = 200 if report.status == "ready" else 503
         return Answer(report, status=status, cache="no-store")
 
+    @api.route("GET", "v1/shop", summary="What a shop window must know", answers={200: ShopFacts})
+    async def shop(call: Plain) -> Answer:
+        """How to sign in, and what prices are in."""
+        return Answer(facts, cache="public, max-age=300")
+
     @api.route(
         "GET",
         "openapi.json",
@@ -82,6 +103,34 @@ def blueprint(edge: Edge, readiness: Readiness) -> func.Blueprint:
             headers={"Content-Security-Policy": shown.content_security_policy},
             media_type="text/html",
         )
+
+    @api.route(
+        "GET",
+        "v1/admin/dead-letters",
+        summary="Messages that no consumer could deal with",
+        answers={200: DeadLetters},
+        role=_ROLE,
+    )
+    def list_dead_letters(call: Plain) -> Answer:
+        """The oldest of each queue and subscription."""
+        return Answer(DeadLetters(items=tuple(dead_letters().look(_MOST_SHOWN))))
+
+    @api.route(
+        "POST",
+        "v1/admin/dead-letters/replay",
+        summary="Send a dead letter again",
+        body=Replayed,
+        answers={204: None},
+        problems=(UnknownDeadLetter,),
+        role=_ROLE,
+        idempotent=True,
+    )
+    def replay_dead_letter(call: Call[Nothing, Nothing, Replayed]) -> Answer:
+        """With its CloudEvents `id` unchanged, so that a consumer who knows it does nothing. Where
+        it was sent again before, it is no longer there: 404."""
+        if not dead_letters().replay(call.body.entity, call.body.sequence_number):
+            raise UnknownDeadLetter("It is not there; it may have been sent again already.")
+        return Answer(status=204)
 
     def fallback(req: func.HttpRequest) -> func.HttpResponse:
         """Functions hosts answer 404 with an empty body, even where only the method is wrong."""

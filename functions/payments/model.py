@@ -283,6 +283,22 @@ class EventRecord(Record):
     received_at: datetime
 
 
+class Mismatch(Record):
+    """A payment whose money is not what Stripe says; amounts are minor units."""
+
+    order_id: str
+    order_number: str | None
+    state: PaymentState
+    received: int
+    refunded: int
+    currency: str | None
+    mismatch: str
+
+
+class Mismatches(Record):
+    items: tuple[Mismatch, ...]
+
+
 class PaymentRecord(Record):
     """All that is known of an order's payment. `balance` is what the ledger holds at Stripe."""
 

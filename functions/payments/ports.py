@@ -120,6 +120,10 @@ class PaymentRows(Protocol):
 
     def reconciled(self, order_id: str, mismatch: str | None) -> None: ...
 
+    def mismatched(self, limit: int) -> Sequence[Payment]:
+        """What `reconciled` found fault with, the last moved first."""
+        ...
+
 
 class RefundRows(Protocol):
     def open(self, refund: Refund) -> tuple[Refund, bool]:

@@ -12,27 +12,34 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.answers import Refused, body_of
+from sandbox.oidc import sign_in
 from sandbox.oidc.store import ALGORITHM, SigningKeys
 from sandbox.oidc.tokens import DEFAULT_AUDIENCE, DEFAULT_LIFETIME, issue
 
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*")
-_GRANTS = ["client_credentials", "password"]
+_GRANTS = ["authorization_code", "client_credentials", "password"]
 _UNCACHED = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-def routes(keys: SigningKeys, issuer: str) -> list[Route]:
+def routes(keys: SigningKeys, issuer: str, shop_url: str | None) -> list[Route]:
+    codes = sign_in.Codes()
+
     async def discovery(request: Request) -> Response:
         return JSONResponse(
             {
                 "issuer": issuer,
                 "jwks_uri": f"{issuer}/keys",
+                "authorization_endpoint": f"{issuer}/authorize",
                 "token_endpoint": f"{issuer}/token",
+                "end_session_endpoint": f"{issuer}/logout",
                 "token_endpoint_auth_methods_supported": [
                     "client_secret_basic",
                     "client_secret_post",
+                    "none",
                 ],
+                "code_challenge_methods_supported": ["S256"],
                 "grant_types_supported": _GRANTS,
-                "response_types_supported": ["token"],
+                "response_types_supported": ["code", "token"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": [ALGORITHM],
                 "claims_supported": ["iss", "aud", "sub", "exp", "iat", "nbf", "roles", "email"],
@@ -45,6 +52,8 @@ def routes(keys: SigningKeys, issuer: str) -> list[Route]:
     async def token(request: Request) -> Response:
         form = _form(request, await body_of(request))
         match form.get("grant_type"):
+            case "authorization_code":
+                return await exchanged(codes.take(form))
             case "client_credentials":
                 subject = _client(request, form)
             case "password":
@@ -76,6 +85,19 @@ def routes(keys: SigningKeys, issuer: str) -> list[Route]:
             headers=_UNCACHED,
         )
 
+    async def exchanged(grant: sign_in.Grant) -> Response:
+        access, identity = await run_in_threadpool(_tokens, keys, issuer, grant)
+        return JSONResponse(
+            {
+                "access_token": access,
+                "id_token": identity,
+                "token_type": "Bearer",
+                "expires_in": DEFAULT_LIFETIME,
+                "scope": grant.scope,
+            },
+            headers=_UNCACHED,
+        )
+
     async def rotate(request: Request) -> Response:
         return JSONResponse({"kid": await run_in_threadpool(keys.rotate)})
 
@@ -83,8 +105,30 @@ def routes(keys: SigningKeys, issuer: str) -> list[Route]:
         Route("/oidc/.well-known/openid-configuration", discovery, methods=["GET"]),
         Route("/oidc/keys", key_set, methods=["GET"]),
         Route("/oidc/token", token, methods=["POST"]),
+        *sign_in.routes(codes, shop_url),
         Route("/admin/oidc/rotate", rotate, methods=["POST"]),
     ]
+
+
+def _tokens(keys: SigningKeys, issuer: str, grant: sign_in.Grant) -> tuple[str, str]:
+    """For the shop's API, and for the page that signed somebody in."""
+    access = issue(
+        keys,
+        issuer=issuer,
+        audience=DEFAULT_AUDIENCE,
+        subject=grant.subject,
+        roles=grant.roles,
+        email=grant.email,
+    )
+    identity = issue(
+        keys,
+        issuer=issuer,
+        audience=grant.client_id,
+        subject=grant.subject,
+        email=grant.email,
+        nonce=grant.nonce,
+    )
+    return access, identity
 
 
 def _form(request: Request, body: str) -> Mapping[str, str]:

@@ -18,6 +18,7 @@ def issue(
     subject: str,
     roles: Iterable[str] = (),
     email: str | None = None,
+    nonce: str | None = None,
     lifetime: int = DEFAULT_LIFETIME,
 ) -> str:
     """`lifetime` in seconds of machine time; a negative one makes a token that has expired."""
@@ -34,4 +35,6 @@ def issue(
     }
     if email is not None:
         claims |= {"email": email, "email_verified": True}
+    if nonce is not None:
+        claims["nonce"] = nonce
     return keys.sign(claims)

@@ -236,6 +236,8 @@ class Settings(BaseModel):
     SHOP_CURRENCY: Currency | None = None
     AUTH_ISSUER: Issuer | None = None
     AUTH_AUDIENCE: str | None = None
+    AUTH_CLIENT_ID: str | None = None
+    AUTH_SCOPE: str = "openid email"
     SQL_INVENTORY: DatabaseUrl | None = None
     SQL_INVENTORY_READ: DatabaseUrl | None = None
     SQL_PAYMENTS: DatabaseUrl | None = None

@@ -10,6 +10,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
+from functions.ops.model import ShopFacts
 from functions.ops.service import Readiness
 from functions.ops.triggers import FALLBACK, blueprint
 from shared.auth import Principal
@@ -17,6 +18,7 @@ from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Edge
 from shared.kit.errors import NotConfigured
 from shared.kit.provider import Provider
+from shared.messaging.dead_letters import ServiceBusDeadLetters
 
 
 class NobodyCalls:
@@ -128,11 +130,17 @@ def test_a_change_is_logged_once_not_at_each_question(caplog: pytest.LogCaptureF
     ]
 
 
+def no_letters() -> ServiceBusDeadLetters:
+    raise AssertionError("nobody asks for dead letters here")
+
+
 class App:
     def __init__(self, readiness: Readiness) -> None:
         edge = Edge(Provider(NobodyCalls))
         shop = edge.api("shop")
-        ops = blueprint(edge, readiness)
+        ops = blueprint(
+            edge, readiness, ShopFacts(currency="GBP", sign_in=None), Provider(no_letters)
+        )
 
         @shop.route("GET", "v1/books/{isbn:length(13)}", summary="One", answers={200: None})
         def book(call: Call[Nothing, Nothing, Nothing]) -> Answer:

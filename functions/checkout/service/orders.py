@@ -28,6 +28,7 @@ from functions.checkout.service.refunding import request_refund
 from shared.contracts.orders import Contact, OrderLine, OrderLinkRequested
 from shared.contracts.orders import Delivery as Destination
 from shared.contracts.shipping import Voids
+from shared.kit import cursors
 from shared.kit.clock import Clock
 from shared.kit.errors import BadInput
 from shared.kit.idempotency import Delivery, once
@@ -37,10 +38,14 @@ _LINK_LASTS = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks: a signed-in customer, or the holder of a link to one order."""
+    """Who asks: a signed-in customer, the holder of a link to one order, or the staff."""
 
     customer_id: str | None = None
     order_id: str | None = None
+    is_staff: bool = False
+
+
+STAFF = Viewer(is_staff=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,10 +241,11 @@ class Visitors:
 def _own(transaction: Transaction, order_id: str, viewer: Viewer) -> Order:
     order = transaction.orders.find(order_id)
     is_own = order is not None and (
-        viewer.order_id == order.id
+        viewer.is_staff
+        or viewer.order_id == order.id
         or (viewer.customer_id is not None and viewer.customer_id == order.customer_id)
     )
-    if order is None or not is_own or _is_checkout(order):
+    if order is None or not is_own or (_is_checkout(order) and not viewer.is_staff):
         raise UnknownOrder("There is no such order among yours.")
     return order
 
@@ -278,12 +284,16 @@ def _lines_worth(order: Order, request: RefundRequest) -> int:
     return worth
 
 
-def place_of(text: object, order_id: object) -> Place:
-    """From a cursor's values. Raises ValueError."""
-    created_at = datetime.fromisoformat(str(text))
-    # A cursor can be forged: only what `cursor_of` writes is a time that a row can have.
-    if created_at.utcoffset() != timedelta(0):
-        raise ValueError("a cursor's time is in UTC")
+def read_cursor(cursor: str, made_for: str) -> Place:
+    """Raises BadInput where `cursor_of` did not write it, or wrote it for another list."""
+    text, order_id = cursors.decode(cursor, made_for, ((str,), (str,)))
+    try:
+        created_at = datetime.fromisoformat(str(text))
+        # A cursor can be forged: only what `cursor_of` writes is a time that a row can have.
+        if created_at.utcoffset() != timedelta(0):
+            raise ValueError("a cursor's time is in UTC")
+    except ValueError:
+        raise BadInput.at("cursor", "is not a cursor of this shop") from None
     return created_at, str(order_id)
 
 

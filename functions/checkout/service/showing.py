@@ -77,6 +77,18 @@ class OrderPage(BaseModel):
     next_cursor: str | None
 
 
+class ListedOrder(OrderSummary):
+    """`email` is null once the customer was erased."""
+
+    created_at: datetime
+    email: str | None
+
+
+class ListedOrders(BaseModel):
+    items: list[ListedOrder]
+    next_cursor: str | None
+
+
 class ShownOrder(OrderSummary):
     totals: Totals
     shipping_method: str
@@ -108,6 +120,10 @@ def checkout(order: Order, checkout_id: str, view: PaymentView | None) -> Checko
 
 def summary(order: Order) -> OrderSummary:
     return OrderSummary(**_summary(order))
+
+
+def listed(order: Order) -> ListedOrder:
+    return ListedOrder(**_summary(order), created_at=order.created_at, email=order.email)
 
 
 def shown(detail: Detail) -> ShownOrder:

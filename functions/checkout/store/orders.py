@@ -169,7 +169,7 @@ class SqlOrders:
 
     def open_of_cart(self, cart_id: str) -> tuple[Order, str] | None:
         row = self._connection.execute(_claimed(orders.c.open_cart == cart_id)).first()
-        return None if row is None else (self._with_lines([row])[0], row.fingerprint)
+        return None if row is None else (self.with_lines([row])[0], row.fingerprint)
 
     def status(self, order_id: str) -> OrderStatus | None:
         return self._connection.scalar(_STATUS, {"the_value": order_id})
@@ -346,10 +346,10 @@ class SqlOrders:
                     and_(orders.c.created_at == created_at, orders.c.id < order_id),
                 )
             )
-        return self._with_lines(self._connection.execute(statement).all())
+        return self.with_lines(self._connection.execute(statement).all())
 
     def everything_of(self, customer_id: str) -> Sequence[Order]:
-        return self._with_lines(
+        return self.with_lines(
             self._connection.execute(
                 select(orders)
                 .where(orders.c.customer_id == customer_id)
@@ -438,7 +438,7 @@ class SqlOrders:
     def _one(self, condition: ColumnElement[bool], *, claimed: bool = False) -> Order | None:
         statement = _claimed(condition) if claimed else select(orders).where(condition)
         rows = self._connection.execute(statement).all()
-        found = self._with_lines(rows)
+        found = self.with_lines(rows)
         return found[0] if found else None
 
     def _by(self, column: Column[Any], value: str) -> Order | None:
@@ -448,7 +448,7 @@ class SqlOrders:
         lines = self._connection.execute(_LINES, {"the_value": row.id})
         return order_of(row, tuple(map(line_of, lines)))
 
-    def _with_lines(self, rows: Sequence[Row[Any]]) -> list[Order]:
+    def with_lines(self, rows: Sequence[Row[Any]]) -> list[Order]:
         lines: dict[str, list[Line]] = {row.id: [] for row in rows}
         for some in _in_parts(list(lines)):
             found = self._connection.execute(

@@ -71,6 +71,8 @@ orders = Table(
 Index("ix_orders_customer_id_created_at_id", orders.c.customer_id, orders.c.created_at, orders.c.id)
 Index("ix_orders_cart_id_created_at", orders.c.cart_id, orders.c.created_at)
 Index("ix_orders_status_looked_after_at", orders.c.status, orders.c.looked_after_at)
+Index("ix_orders_created_at_id", orders.c.created_at, orders.c.id)
+Index("ix_orders_placed_at", orders.c.placed_at)
 _is_leaving = orders.c.erase_asked_at.is_not(None)
 Index(
     "ix_orders_erase_asked_at",

@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from functions.checkout.ports import Transaction
+from functions.checkout.store.desk import SqlDesk
 from functions.checkout.store.orders import SqlOrders
 from functions.checkout.store.tables import idempotency_keys, inbox, outbox
 from shared.kit.clock import Clock
@@ -22,6 +23,7 @@ class SqlTransaction:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self.now = now
         self.orders = SqlOrders(connection, now)
+        self.desk = SqlDesk(connection, self.orders)
         self.deliveries = SqlDeliveries(connection, idempotency_keys, now)
         self.outbox = Outbox(connection, outbox, "checkout", now)
         self.inbox = Inbox(connection, inbox, now)

@@ -13,7 +13,7 @@ from functions.checkout.model import (
     RefundTooLarge,
     UnknownOrder,
 )
-from functions.checkout.service.orders import Viewer, cursor_of, place_of
+from functions.checkout.service.orders import Viewer, cursor_of, read_cursor
 from functions.checkout.service.showing import (
     OrderPage,
     OrderSummary,
@@ -25,7 +25,7 @@ from functions.checkout.triggers.durable import DurableSagas
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Api
 from shared.kit import cursors
-from shared.kit.errors import BadInput, IdempotencyMismatch
+from shared.kit.errors import IdempotencyMismatch
 from shared.kit.idempotency import Delivery
 
 if TYPE_CHECKING:
@@ -72,13 +72,8 @@ def register(api: Api, parts: "Parts") -> None:
         sign_in="required",
     )
     def list_orders(call: Call[Nothing, PageQuery, Nothing]) -> Answer:
-        after = None
-        if call.query.cursor is not None:
-            position = cursors.decode(call.query.cursor, _MADE_FOR, ((str,), (str,)))
-            try:
-                after = place_of(*position)
-            except ValueError:
-                raise BadInput.at("cursor", "is not a cursor of this shop") from None
+        cursor = call.query.cursor
+        after = None if cursor is None else read_cursor(cursor, _MADE_FOR)
         limit = call.query.limit
         found = parts.orders().listed(call.signed_in.subject, after, limit + 1)
         more = len(found) > limit

@@ -16,6 +16,7 @@ from functions.inventory.import_model import (
     MOST_REFUSALS_SHOWN,
     AnnouncedImport,
     FileShape,
+    ImportList,
     ImportNotStartable,
     ImportOptions,
     ImportState,
@@ -23,6 +24,7 @@ from functions.inventory.import_model import (
     Lease,
     LeaseLost,
     Progress,
+    RefusedRecord,
     StoredImport,
     UnknownImport,
     UnknownUpload,
@@ -49,6 +51,7 @@ _KEPT: dict[tuple[ImportState, ...], timedelta] = {
 """How long an import is remembered after it last changed, in business time. Idempotency keys are
 kept for a week, so none outlives its import."""
 _PURGED_AT_ONCE = 100
+_LISTED = 100
 
 
 class _Begun(Record):
@@ -138,26 +141,12 @@ class Imports:
         refusals = self._transactions.run(
             lambda transaction: transaction.imports.refusals(import_id, 0, MOST_REFUSALS_SHOWN)
         )
-        progress = found.progress
-        shape = progress.shape
-        read = progress.position.offset if progress.position else 0
-        return ImportStatus(
-            id=found.id,
-            state=found.state,
-            file_name=found.file_name,
-            format=shape.format if shape else None,
-            size=shape.size if shape else progress.announced,
-            bytes_read=shape.size if shape and found.state == "finished" else read,
-            records=progress.counts.records,
-            counts=progress.counts,
-            remarks=shape.remarks if shape else (),
-            notes=progress.notes,
-            refusals=tuple(refusals),
-            refusals_left_out=max(0, progress.counts.refused - len(refusals)),
-            failure=progress.failure,
-            created_at=found.created_at,
-            updated_at=found.updated_at,
-        )
+        return _status(found, refusals)
+
+    def newest(self) -> ImportList:
+        """The last hundred, without what each refused."""
+        found = self._transactions.run(lambda transaction: transaction.imports.newest(_LISTED))
+        return ImportList(items=tuple(_status(one, ()) for one in found))
 
     def work(self, seconds: float) -> None:
         """Goes on with imports that nobody works at, for about so long."""
@@ -293,3 +282,26 @@ def _id_of(delivery: Delivery) -> str:
 
 def _file_of(import_id: str) -> str:
     return f"{import_id}.feed"
+
+
+def _status(found: StoredImport, refusals: Sequence[RefusedRecord]) -> ImportStatus:
+    progress = found.progress
+    shape = progress.shape
+    read = progress.position.offset if progress.position else 0
+    return ImportStatus(
+        id=found.id,
+        state=found.state,
+        file_name=found.file_name,
+        format=shape.format if shape else None,
+        size=shape.size if shape else progress.announced,
+        bytes_read=shape.size if shape and found.state == "finished" else read,
+        records=progress.counts.records,
+        counts=progress.counts,
+        remarks=shape.remarks if shape else (),
+        notes=progress.notes,
+        refusals=tuple(refusals),
+        refusals_left_out=max(0, progress.counts.refused - len(refusals)),
+        failure=progress.failure,
+        created_at=found.created_at,
+        updated_at=found.updated_at,
+    )

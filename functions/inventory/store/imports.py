@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Row,
     and_,
     bindparam,
     delete,
@@ -66,18 +67,13 @@ class SqlImports:
 
     def find(self, import_id: str) -> StoredImport | None:
         row = self._connection.execute(select(imports).where(imports.c.id == import_id)).first()
-        if row is None:
-            return None
-        return StoredImport(
-            id=row.id,
-            state=row.state,
-            file_name=row.file_name,
-            options=ImportOptions.model_validate_json(row.options),
-            progress=Progress.model_validate_json(row.progress),
-            actor=row.actor,
-            created_at=row.created_at,
-            updated_at=row.updated_at,
+        return None if row is None else _stored(row)
+
+    def newest(self, limit: int) -> Sequence[StoredImport]:
+        rows = self._connection.execute(
+            select(imports).order_by(imports.c.created_at.desc(), imports.c.id).limit(limit)
         )
+        return [_stored(row) for row in rows]
 
     def start(self, import_id: str) -> bool:
         started = self._connection.execute(
@@ -218,4 +214,17 @@ def _nobody_works(machine_now: datetime) -> ColumnElement[bool]:
     return or_(
         imports.c.state == "waiting",
         and_(imports.c.state == "running", imports.c.leased_until <= machine_now),
+    )
+
+
+def _stored(row: Row[Any]) -> StoredImport:
+    return StoredImport(
+        id=row.id,
+        state=row.state,
+        file_name=row.file_name,
+        options=ImportOptions.model_validate_json(row.options),
+        progress=Progress.model_validate_json(row.progress),
+        actor=row.actor,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
     )

@@ -12,6 +12,7 @@ from functions.inventory.store.imports import SqlImports
 from functions.inventory.store.media import SqlMedia
 from functions.inventory.store.reservations import SqlReservations
 from functions.inventory.store.stock import SqlStock
+from functions.inventory.store.stocktaking import SqlStocktaking
 from functions.inventory.store.tables import idempotency_keys, inbox, outbox
 from shared.kit.clock import Clock
 from shared.messaging.outbox import Inbox, Outbox
@@ -26,6 +27,7 @@ class SqlTransaction:
         self.now = now
         self.editions = SqlEditions(connection, now)
         self.stock = SqlStock(connection, now)
+        self.stocktaking = SqlStocktaking(connection)
         self.reservations = SqlReservations(connection, now)
         self.media = SqlMedia(connection, now)
         self.imports = SqlImports(connection, now)

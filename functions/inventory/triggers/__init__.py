@@ -10,8 +10,10 @@ from functions.inventory.service.imports import Imports
 from functions.inventory.service.media import Media
 from functions.inventory.service.returns import Returns
 from functions.inventory.service.stock import Stock
+from functions.inventory.service.stocktaking import Stocktaking
 from functions.inventory.triggers import admin, browse, imports, messages, timers
 from functions.inventory.triggers import media as media_routes
+from functions.inventory.triggers import stocktaking as stocktaking_routes
 from shared.blobs.uploads import FolderUploads
 from shared.http.edge import Edge
 from shared.kit.provider import Provider
@@ -26,6 +28,7 @@ def blueprint(
     reader: Provider[Browse],
     catalogue: Provider[Catalogue],
     stock: Provider[Stock],
+    stocktaking: Provider[Stocktaking],
     media: Provider[Media],
     deliveries: Provider[Imports],
     returns: Provider[Returns],
@@ -35,6 +38,7 @@ def blueprint(
     api = edge.api("inventory")
     browse.register(api, reader)
     admin.register(api, catalogue, stock)
+    stocktaking_routes.register(api, stocktaking)
     media_routes.register(api, media)
     imports.register(api, deliveries)
     if uploads is not None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from functions.inventory.import_model import (
     AnnouncedImport,
     FileName,
+    ImportList,
     ImportNotStartable,
     ImportOptions,
     ImportStatus,
@@ -102,6 +103,16 @@ def register(api: Api, imports: Provider[Imports]) -> None:
     def start_import(call: Call[ImportPath, Nothing, Nothing]) -> Answer:
         """Harmless where it was begun before."""
         return _shown(imports().start(call.path.id), 202, replayed=False)
+
+    @api.route(
+        "GET",
+        "v1/admin/imports",
+        summary="The last hundred imports",
+        answers={200: ImportList},
+        role=_ROLE,
+    )
+    def list_imports(call: Call[Nothing, Nothing, Nothing]) -> Answer:
+        return Answer(imports().newest())
 
     @api.route(
         "GET",

@@ -1,11 +1,18 @@
 """What others may see of a payment."""
 
-from functions.payments.model import PaymentRecord, RefundRecord, UnknownPayment
+from functions.payments.model import (
+    Mismatch,
+    Mismatches,
+    PaymentRecord,
+    RefundRecord,
+    UnknownPayment,
+)
 from functions.payments.ports import Transaction, Transactions
 from shared.contracts.payments import PaymentView
 from shared.kit.money import Money
 
 STRIPE = "https://api.stripe.com"
+_MOST_MISMATCHED = 100
 
 
 class PaymentViews:
@@ -28,6 +35,26 @@ class PaymentViews:
             publishable_key=self._publishable_key,
             api_base=self._api_base,
             declined=payment.declined,
+        )
+
+    def mismatched(self) -> Mismatches:
+        """Those that the reconciliation reported and that still do not match."""
+        found = self._transactions.look(
+            lambda transaction: transaction.payments.mismatched(_MOST_MISMATCHED)
+        )
+        return Mismatches(
+            items=tuple(
+                Mismatch(
+                    order_id=payment.order_id,
+                    order_number=payment.order_number,
+                    state=payment.state,
+                    received=payment.received,
+                    refunded=payment.refunded,
+                    currency=payment.currency,
+                    mismatch=payment.mismatch or "",
+                )
+                for payment in found
+            )
         )
 
     def record(self, order_id: str) -> PaymentRecord:

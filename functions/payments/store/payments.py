@@ -156,6 +156,15 @@ class SqlPayments:
     def reconciled(self, order_id: str, mismatch: str | None) -> None:
         self._change(order_id, reconciled_at=self._now, mismatch=mismatch and mismatch[:400])
 
+    def mismatched(self, limit: int) -> Sequence[Payment]:
+        rows = self._connection.execute(
+            select(payments)
+            .where(payments.c.mismatch.is_not(None))
+            .order_by(payments.c.moved_at.desc(), payments.c.order_id)
+            .limit(limit)
+        )
+        return [_payment(row) for row in rows]
+
     def _opened(self, order_id: str, *, state: PaymentState, **values: Any) -> Payment:
         if (known := self.find(order_id)) is not None:
             return known

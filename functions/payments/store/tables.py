@@ -60,6 +60,13 @@ Index(
     sqlite_where=_is_open,
     mssql_where=_is_open,
 )
+_is_mismatched = payments.c.mismatch.is_not(None)
+Index(
+    "ix_payments_mismatched",
+    payments.c.moved_at,
+    sqlite_where=_is_mismatched,
+    mssql_where=_is_mismatched,
+)
 _is_unreconciled = payments.c.reconciled_at.is_(None)
 Index(
     "ix_payments_unreconciled",

@@ -1,0 +1,48 @@
+"""The staff's view of the stock."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from functions.inventory.model import UnknownBook
+from functions.inventory.service.stocktaking import Stocktaking
+from functions.inventory.stock_model import LowStocks, StockHistory
+from functions.inventory.triggers.browse import BookPath
+from shared.http.calls import Answer, Call, Nothing
+from shared.http.edge import Api
+from shared.kit.provider import Provider
+
+_ROLE = "catalogue.write"
+
+
+class HistoryQuery(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit: Annotated[int, BeforeValidator(int), Field(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Field(min_length=1, max_length=2048)] = None
+
+
+def register(api: Api, stocktaking: Provider[Stocktaking]) -> None:
+    @api.route(
+        "GET",
+        "v1/admin/books/{isbn}/stock",
+        summary="A book's copies and how they came and went",
+        path_model=BookPath,
+        query=HistoryQuery,
+        answers={200: StockHistory},
+        problems=(UnknownBook,),
+        role=_ROLE,
+    )
+    def get_stock(call: Call[BookPath, HistoryQuery, Nothing]) -> Answer:
+        return Answer(stocktaking().history(call.path.isbn, call.query.cursor, call.query.limit))
+
+    @api.route(
+        "GET",
+        "v1/admin/reports/low-stock",
+        summary="What sells and is nearly gone",
+        answers={200: LowStocks},
+        role=_ROLE,
+    )
+    def low_stock(call: Call[Nothing, Nothing, Nothing]) -> Answer:
+        """As few copies as `INVENTORY_LOW_STOCK` says, or fewer; the best-selling first."""
+        return Answer(stocktaking().low())

@@ -1,0 +1,67 @@
+/** The shop's public API: every call of the pages goes through here. */
+import { token, signedOut } from "./session.js";
+
+const ROOT = "/api/v1";
+
+/** What the API refused (RFC 9457), or `status` 0 where no answer came. */
+export class Problem extends Error {
+  constructor(status, document) {
+    super(document.detail || document.title || "");
+    this.status = status;
+    this.type = document.type || "";
+    this.title = document.title || "";
+    /** Each `{pointer, detail, in}`; the pointer names the field, like `/shipping_address/city`. */
+    this.errors = document.errors || [];
+    this.correlationId = document.correlation_id || "";
+    this.document = document;
+  }
+}
+
+/**
+ * Calls the API and gives `{data, etag, status}`.
+ * Options: `query` (empty values are left out), `body` (sent as JSON, a Blob as it is), `headers`,
+ * `key` (Idempotency-Key), `ifMatch`, `signal`. Throws Problem; an aborted call throws AbortError.
+ */
+export async function call(method, path, options = {}) {
+  const headers = new Headers(options.headers);
+  const bearer = token();
+  if (bearer) headers.set("Authorization", `Bearer ${bearer}`);
+  if (options.key) headers.set("Idempotency-Key", options.key);
+  if (options.ifMatch) headers.set("If-Match", options.ifMatch);
+  let body = options.body;
+  if (body !== undefined && !(body instanceof Blob)) {
+    headers.set("Content-Type", "application/json");
+    body = JSON.stringify(body);
+  }
+  let answer;
+  try {
+    answer = await fetch(address(path, options.query), {
+      method, headers, body, signal: options.signal, credentials: "same-origin",
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, {});
+  }
+  const isJson = /json/.test(answer.headers.get("Content-Type") || "");
+  const text = await answer.text();
+  const data = isJson && text ? JSON.parse(text) : text;
+  if (!answer.ok) {
+    // A token that the API no longer takes is of no use to any page.
+    if (answer.status === 401 && bearer) signedOut();
+    throw new Problem(answer.status, isJson && text ? data : {});
+  }
+  return { data, etag: answer.headers.get("ETag"), status: answer.status };
+}
+
+export async function get(path, query, signal) {
+  return (await call("GET", path, { query, signal })).data;
+}
+
+export function address(path, query = {}) {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== null && value !== undefined && value !== "") given.append(name, value);
+  }
+  const text = given.toString();
+  return `${ROOT}${path}${text ? `?${text}` : ""}`;
+}

@@ -1,0 +1,99 @@
+/** What every page has in common: its frame, waiting, and saying what went wrong. */
+import { html, nothing, render } from "/vendor/lit-html.js";
+import { Problem, get } from "./api.js";
+import { attachSearch } from "./parts/search-box.js";
+import { hasRole, session, shop, signIn, signOut } from "./session.js";
+import { t } from "./texts.js";
+
+const STAFF_ROLES = ["catalogue.write", "orders.refund", "operations"];
+
+/**
+ * Runs `show(main)`, which renders into the page's <main> and may be asynchronous. What it throws
+ * is shown with a button that runs it again.
+ */
+export async function start(show) {
+  frame();
+  const main = document.querySelector("main");
+  const attempt = async () => {
+    try {
+      await show(main);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (!(error instanceof Problem)) console.error(error);
+      render(problemView(error, attempt), main);
+    } finally {
+      main.removeAttribute("aria-busy");
+    }
+  };
+  await attempt();
+}
+
+export function title(text) {
+  document.title = `${text} · ${t.shop}`;
+}
+
+/** A sentence for a person; `again` is a function for the button, if trying again can help. */
+export function problemView(error, again) {
+  return html`<section class="problem" role="alert">
+    <h1>${t.problem.title}</h1>
+    <p>${sentence(error)}</p>
+    ${error.status >= 500 && error.correlationId
+      ? html`<p class="soft">${t.problem.reference(error.correlationId)}</p>` : nothing}
+    ${again ? html`<button type="button" @click=${again}>${t.problem.again}</button>` : nothing}
+  </section>`;
+}
+
+export function sentence(error) {
+  if (error.status === 0) return t.problem.offline;
+  if (error.status === 401) return t.problem.signIn;
+  if (!error.status || error.status >= 500) return t.problem.later;
+  const details = (error.errors || []).map((one) => one.detail);
+  return [error.message || t.problem.notFound, ...details].join(" ");
+}
+
+/** For actions on a page that stays: `role="status"` or `role="alert"`, whatever fits. */
+export function note(text, kind = "status") {
+  return text ? html`<p class="note ${kind}" role=${kind}>${text}</p>` : nothing;
+}
+
+/** Puts the number of copies beside the cart's name; called after each change of it. */
+export function showCartCount(count) {
+  const link = document.querySelector("[data-cart]");
+  if (!link) return;
+  link.setAttribute("aria-label", t.cartCount(count));
+  const badge = link.querySelector(".count");
+  badge.textContent = count || "";
+}
+
+function frame() {
+  for (const element of document.querySelectorAll("[data-text]")) {
+    element.textContent = t[element.dataset.text];
+  }
+  const search = document.querySelector("form.search");
+  if (search) attachSearch(search);
+  showWho();
+  if (document.querySelector("[data-cart]")) {
+    // A cart that cannot be read is no reason to hide the page.
+    get("/cart").then((cart) => showCartCount(cart.quantity), () => undefined);
+  }
+}
+
+async function showWho() {
+  const place = document.querySelector("[data-who]");
+  if (!place) return;
+  const who = session();
+  if (who) {
+    render(html`
+      ${hasRole(...STAFF_ROLES) ? html`<a href="/staff/">${t.backOffice}</a>` : nothing}
+      <a href="/orders.html">${t.orders}</a>
+      <a href="/account.html">${t.account}</a>
+      <button type="button" class="link" @click=${() => signOut()}>${t.signOut}</button>`, place);
+    return;
+  }
+  render(html`<a href="/find-order.html">${t.findOrder}</a>
+    <button type="button" class="link" data-sign-in>${t.signIn}</button>`, place);
+  const button = place.querySelector("[data-sign-in]");
+  button.addEventListener("click", () => signIn().catch(() => { button.disabled = true; }));
+  const { sign_in: way } = await shop().catch(() => ({ sign_in: null }));
+  if (!way) button.remove();
+}

@@ -1,0 +1,253 @@
+/** One book: what is said of it, its copies, its cover. Two editors never overwrite each other
+ * unseen: a save names the version that it began with. */
+import { html, nothing, render } from "/vendor/lit-html.js";
+import { Problem, call, get } from "../api.js";
+import { dateTime, number } from "../format.js";
+import { note, sentence } from "../page.js";
+import { field, wrongFields } from "../parts/address-form.js";
+import { cover } from "../parts/book-card.js";
+import { shop } from "../session.js";
+import { t } from "../texts.js";
+import { startStaff, table } from "./frame.js";
+
+const texts = t.staff.book;
+const PENNIES = 100;
+const STALE = 412;
+const TEXTS = ["title", "subtitle", "language", "publisher", "imprint", "published_on", "on_sale_on"];
+const DATES = ["published_on", "on_sale_on"];
+const NEEDED = ["title", "language"];
+
+startStaff(t.staff.catalogue.title, ["catalogue.write"], async (place) => {
+  const isbn = new URLSearchParams(location.search).get("isbn");
+  if (isbn) await edit(place, isbn);
+  else await create(place);
+});
+
+async function create(place) {
+  const { currency } = await shop();
+  let said = null;
+  let wrong = {};
+  let typed = { isbn: "", stock: "0", ...inputs(null) };
+  // One key as long as the form is not changed, so that a second click adds nothing twice.
+  let key = crypto.randomUUID();
+  const save = async (event) => {
+    event.preventDefault();
+    typed = Object.fromEntries(new FormData(event.target));
+    try {
+      const body = { ...outputs(typed, currency), isbn: typed.isbn.trim(), stock: Number(typed.stock) };
+      const { data } = await call("POST", "/admin/books", { body, key });
+      location.assign(`/staff/book.html?isbn=${data.isbn}`);
+    } catch (error) {
+      key = crypto.randomUUID();
+      wrong = wrongFields(error);
+      said = note(sentence(error), "alert");
+      draw();
+    }
+  };
+  const draw = () => render(html`<h1>${texts.add}</h1>
+    <form class="panel" @submit=${save}><div class="form-grid">
+      ${field("isbn", texts.fields.isbn, { value: typed.isbn, wrong })}
+      ${field("stock", texts.fields.stock, { type: "number", value: typed.stock, wrong })}
+      ${fields(typed, wrong)}</div>${said}
+      <button class="main">${t.staff.save}</button></form>`, place);
+  draw();
+}
+
+async function edit(place, isbn) {
+  const path = `/admin/books/${encodeURIComponent(isbn)}`;
+  let { data: book, etag } = await call("GET", `/books/${encodeURIComponent(isbn)}`);
+  let typed = inputs(book);
+  let stock = await get(`${path}/stock`);
+  let entries = stock.entries;
+  let said = {};
+  let wrong = {};
+  let theirs = null;
+  let stockKey = crypto.randomUUID();
+
+  const put = async (match) => {
+    wrong = {};
+    said = {};
+    try {
+      const answer = await call("PUT", path, { body: outputs(typed, book.price.currency), ifMatch: match });
+      ({ data: book, etag } = answer);
+      typed = inputs(book);
+      theirs = null;
+      said = { book: note(texts.saved) };
+    } catch (error) {
+      if (error instanceof Problem && error.status === STALE) {
+        theirs = await call("GET", `/books/${encodeURIComponent(isbn)}`);
+      } else {
+        wrong = wrongFields(error);
+        said = { book: note(sentence(error), "alert") };
+      }
+    }
+    draw();
+  };
+  const save = (event) => {
+    event.preventDefault();
+    typed = Object.fromEntries(new FormData(event.target));
+    put(etag);
+  };
+  const keepMine = () => put(theirs.etag);
+  const takeTheirs = () => {
+    ({ data: book, etag } = theirs);
+    typed = inputs(book);
+    theirs = null;
+    draw();
+  };
+  const withdraw = async () => {
+    try {
+      await call("DELETE", path, { ifMatch: etag });
+      said = { book: note(texts.withdrawn) };
+    } catch (error) {
+      said = { book: note(sentence(error), "alert") };
+    }
+    draw();
+  };
+  const move = async (event) => {
+    event.preventDefault();
+    const given = new FormData(event.target);
+    try {
+      await call("POST", `${path}/stock`, {
+        key: stockKey, body: { delta: Number(given.get("delta")), reason: given.get("reason").trim() },
+      });
+      event.target.reset();
+      said = { stock: note(texts.saved) };
+      stock = await get(`${path}/stock`);
+      entries = stock.entries;
+    } catch (error) {
+      said = { stock: note(sentence(error), "alert") };
+    }
+    stockKey = crypto.randomUUID();
+    draw();
+  };
+  const older = async () => {
+    stock = await get(`${path}/stock`, { cursor: stock.next_cursor });
+    entries = [...entries, ...stock.entries];
+    draw();
+  };
+  const sendCover = async (file) => {
+    if (!file) return;
+    said = { cover: note(texts.sending) };
+    draw();
+    try {
+      ({ data: book, etag } = await call("PUT", `${path}/cover`, {
+        body: file, headers: { "Content-Type": file.type }, ifMatch: etag,
+      }));
+      said = { cover: note(texts.coverTaken) };
+    } catch (error) {
+      said = { cover: note(sentence(error), "alert") };
+    }
+    draw();
+  };
+
+  const draw = () => render(html`
+    <h1>${texts.edit}: ${book.title}</h1>
+    <p><a href="/book.html?isbn=${book.isbn}">${texts.seen}</a></p>
+    <div class="split"><div>
+      ${theirs ? html`<section class="problem" role="alert"><p>${texts.changed}</p>
+        <h2>${texts.theirs}</h2>${differences(typed, inputs(theirs.data))}
+        <p class="row"><button type="button" @click=${takeTheirs}>${texts.takeTheirs}</button>
+        <button type="button" class="main" @click=${keepMine}>${texts.keepMine}</button></p></section>` : nothing}
+      <form class="panel" @submit=${save}><div class="form-grid">${fields(typed, wrong)}</div>${said.book}
+        <button class="main">${t.staff.save}</button></form>
+      <section class="panel"><h2>${texts.stock}</h2>
+        <dl class="sum"><dt>${texts.onHand}</dt><dd>${number(stock.level.on_hand)}</dd>
+          <dt>${texts.reserved}</dt><dd>${number(stock.level.reserved)}</dd>
+          <dt class="total">${texts.available}</dt><dd class="total">${number(stock.level.available)}</dd></dl>
+        <form class="form-grid" @submit=${move}>
+          ${field("delta", texts.delta, { type: "number" })}${field("reason", texts.reason)}
+          <div><button>${texts.change}</button></div></form>${said.stock}
+        <h3>${texts.ledger}</h3>
+        ${table([[t.staff.when], [t.staff.kind], [texts.reason], [texts.by], ["±", true]],
+          entries.map((one) => [dateTime(one.at), texts.kind[one.kind], one.reason, one.actor ?? one.reference ?? "", number(one.delta)]))}
+        ${stock.next_cursor ? html`<button type="button" @click=${older}>${t.staff.more}</button>` : nothing}
+      </section></div>
+      <aside>
+        <section class="panel"><h2>${texts.cover}</h2>${cover(book, "small", true, t.book.cover(book.title))}
+          <div class="drop" @dragover=${over} @dragleave=${out} @drop=${(event) => {
+            out(event);
+            event.preventDefault();
+            sendCover(event.dataTransfer.files[0]);
+          }}><p>${texts.drop}</p><label class="button">${texts.choose}<input class="visually-hidden" type="file"
+            accept="image/jpeg,image/png,image/webp,image/avif" @change=${(event) => sendCover(event.target.files[0])}></label></div>
+          ${said.cover}</section>
+        <section class="panel"><p class="soft">${texts.withdrawSure}</p>
+          <button type="button" class="bad" @click=${withdraw}>${texts.withdraw}</button></section>
+      </aside></div>`, place);
+  draw();
+}
+
+function over(event) {
+  event.preventDefault();
+  event.currentTarget.classList.add("over");
+}
+
+function out(event) {
+  event.currentTarget.classList.remove("over");
+}
+
+/** A book as texts of a form. */
+function inputs(book) {
+  const typed = {};
+  for (const name of TEXTS) typed[name] = book?.[name] ?? "";
+  typed.language ||= "en";
+  typed.format = book?.format ?? "paperback";
+  typed.price = book ? (book.price.amount / PENNIES).toFixed(2) : "";
+  typed.pages = book?.pages ? String(book.pages) : "";
+  typed.categories = (book?.categories ?? []).map((one) => one.id).join(", ");
+  typed.contributors = (book?.contributors ?? []).map((one) => `${one.name} | ${one.role}`).join("\n");
+  typed.description = book?.description ?? "";
+  typed.kept = JSON.stringify(Object.fromEntries(
+    ["series", "dimensions", "original_language", "first_published"].map((name) => [name, book?.[name] ?? null]),
+  ));
+  return typed;
+}
+
+/** What the API takes. What the form does not show is sent back as it was. */
+function outputs(typed, currency) {
+  const body = {};
+  for (const name of TEXTS) body[name] = typed[name].trim() || null;
+  const { series, ...rest } = JSON.parse(typed.kept);
+  return {
+    ...body,
+    ...rest,
+    series: series && { title: series.title, volume: series.volume },
+    format: typed.format,
+    price: { amount: Math.round(Number(typed.price) * PENNIES), currency },
+    pages: typed.pages ? Number(typed.pages) : null,
+    categories: typed.categories.split(",").map((one) => one.trim()).filter(Boolean),
+    contributors: typed.contributors.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => {
+      const [name, role = "author"] = line.split("|").map((part) => part.trim());
+      return { name, role };
+    }),
+    description: typed.description.trim() || null,
+  };
+}
+
+function fields(typed, wrong) {
+  const names = texts.fields;
+  return html`
+    ${TEXTS.map((name) => field(name, names[name], {
+      type: DATES.includes(name) ? "date" : "text", required: NEEDED.includes(name), value: typed[name], wrong,
+    }))}
+    <div class="field"><label for="format">${names.format}</label><select id="format" name="format">
+      ${Object.entries(t.formats).map(([value, label]) => html`<option value=${value} ?selected=${value === typed.format}>${label}</option>`)}
+    </select></div>
+    ${field("price", names.price, { value: typed.price, wrong: "amount" in wrong ? { price: wrong.amount } : wrong })}
+    ${field("pages", names.pages, { type: "number", required: false, value: typed.pages, wrong })}
+    <div class="wide">${field("categories", names.categories, { required: false, value: typed.categories, wrong })}</div>
+    ${area("contributors", typed)}${area("description", typed)}
+    <input type="hidden" name="kept" value=${typed.kept}>`;
+}
+
+function area(name, typed) {
+  return html`<div class="field wide"><label for=${name}>${texts.fields[name]}</label>
+    <textarea id=${name} name=${name} .value=${typed[name]}></textarea></div>`;
+}
+
+/** Where the two say different things. */
+function differences(mine, now) {
+  const changed = Object.keys(texts.fields).filter((name) => name in now && now[name] !== mine[name]);
+  return html`<dl class="facts">${changed.map((name) => html`<dt>${texts.fields[name]}</dt><dd>${now[name] || "–"}</dd>`)}</dl>`;
+}

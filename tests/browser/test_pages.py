@@ -1,0 +1,131 @@
+"""How the pages look: on a phone and on a desk, by day and by night, to those who cannot see them.
+
+With `PICTURES=DIR python3 dev.py test tests/browser` a picture of each lies in that folder.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import Browser, ViewportSize, expect
+
+from tests.conftest import Shop
+from tests.support.browser import DESKTOP, PHONE, Person, visiting
+
+STOREFRONT = Path(__file__).resolve().parents[2] / "storefront"
+FIRST_PAGE_BYTES = 100_000
+LARGEST_SHIFT = 0.1
+"""What web.dev calls good: https://web.dev/articles/cls."""
+SHOWN = {
+    "home": "/",
+    "search": "/search.html?q=the&sort=bestselling",
+    "nothing-found": "/search.html?q=zzzzzzzz",
+    "book": "/book.html?isbn={isbn}",
+    "cart": "/cart.html",
+    "checkout": "/checkout.html",
+    "orders": "/orders.html",
+    "find-order": "/find-order.html",
+    "account": "/account.html",
+    "not-found": "/404.html",
+    "staff-morning": "/staff/",
+    "staff-catalogue": "/staff/catalogue.html?q=austen",
+    "staff-book": "/staff/book.html?isbn={isbn}",
+    "staff-orders": "/staff/orders.html",
+    "staff-imports": "/staff/imports.html",
+    "staff-trouble": "/staff/trouble.html",
+}
+Scheme = Literal["light", "dark"]
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def person(request: pytest.FixtureRequest, browser: Browser, shop: Shop) -> Iterator[Person]:
+    """Of the staff, and with a book in the cart."""
+    with visiting(browser, shop, color_scheme=request.param) as opened:
+        opened.open("/staff/")
+        opened.sign_in(f"eve-{uuid4().hex}", "catalogue.write", "orders.refund", "operations")
+        opened.open(f"/book.html?isbn={_isbn(opened)}")
+        opened.page.get_by_role("button", name="Add to cart").click()
+        expect(opened.page.get_by_role("status")).to_be_visible()
+        yield opened
+
+
+@pytest.mark.parametrize(("size", "window"), [("desktop", DESKTOP), ("phone", PHONE)])
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_page_fits_its_window_and_can_be_read_by_everybody(
+    person: Person, name: str, size: str, window: ViewportSize
+) -> None:
+    person.page.set_viewport_size(window)
+    page = person.open(SHOWN[name].format(isbn=_isbn(person)))
+    page.wait_for_load_state("networkidle")
+    person.picture(f"{name}-{size}-{_scheme(person)}")
+    person.check_fit()
+    person.check_access()
+
+
+def test_nothing_jumps_when_covers_come(browser: Browser, shop: Shop) -> None:
+    with visiting(browser, shop, PHONE) as person:
+        for path in ("/", "/search.html?q=the", f"/book.html?isbn={_isbn(person)}"):
+            page = person.open(path)
+            page.wait_for_load_state("networkidle")
+            shift: float = page.evaluate(
+                """() => new Promise(resolve => {
+                    let sum = 0;
+                    const observer = new PerformanceObserver(list => {
+                        for (const one of list.getEntries()) sum += one.value;
+                    });
+                    observer.observe({type: 'layout-shift', buffered: true});
+                    // Buffered entries are told before the next frame but one.
+                    requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)));
+                })"""
+            )
+            assert shift < LARGEST_SHIFT, path
+
+
+def test_the_first_page_is_light(browser: Browser, shop: Shop) -> None:
+    with visiting(browser, shop) as person:
+        sizes: list[int] = []
+        page = person.page
+        page.on(
+            "response",
+            lambda answer: (
+                sizes.append(len(answer.body()))
+                if answer.request.resource_type != "image"
+                else None
+            ),
+        )
+        person.open("/")
+        page.wait_for_load_state("networkidle")
+        assert 0 < sum(sizes) < FIRST_PAGE_BYTES
+
+
+def test_every_page_has_the_same_frame() -> None:
+    frames = {}
+    for file in sorted(STOREFRONT.rglob("*.html")):
+        text = file.read_text("utf-8")
+        _, _, body = text.partition("<body>")
+        frames[file.name] = body
+        assert re.search(r'<script type="module" src="/scripts/[\w/-]+\.js"></script>', text), file
+    assert len(set(frames.values())) == 1, frames.keys()
+
+
+def test_scripts_and_styles_stand_in_files_of_their_own() -> None:
+    """What the Content-Security-Policy would refuse anyway."""
+    for file in STOREFRONT.rglob("*.html"):
+        text = file.read_text("utf-8")
+        assert not re.search(r"<style|\sstyle=|\son\w+=|<script>", text), file
+
+
+def _isbn(person: Person) -> str:
+    answer = person.page.request.get(
+        f"{person.shop.base_url}/api/v1/books", params={"q": "emma austen", "in_stock": "true"}
+    )
+    isbn: str = answer.json()["items"][0]["isbn"]
+    return isbn
+
+
+def _scheme(person: Person) -> Scheme:
+    dark: bool = person.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    return "dark" if dark else "light"
