@@ -30,7 +30,7 @@ param deployerAddress string = ''
 @description('Where alerts and the budget\'s warnings go.')
 param operatorAddresses array
 
-@description('currency, issuer, audience, sender, stripePublishableKey, mailReplyTo, mailStaff: docs/operations.md')
+@description('currency, issuer, audience, clientId, scope, sender, stripePublishableKey, mailReplyTo, mailStaff: docs/operations.md')
 param shop object
 
 @description('Where mails and their addressees are kept: Europe, UK, United States and so on.')
@@ -113,6 +113,7 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     sku: chosen.storageSku
     isPrivate: chosen.private
+    publicOrigin: frontOrigin
     appSubnetId: network.outputs.appSubnetId
     deployerAddress: deployerAddress
   }
@@ -324,6 +325,8 @@ module routes 'modules/front-door-routes.bicep' = {
     mediaHost: replace(replace(storage.outputs.mediaEndpoint, 'https://', ''), '/', '')
     gatewayHost: gateway.outputs.host
     gatewayId: gateway.outputs.id
+    publicOrigin: frontOrigin
+    issuer: shop.issuer
   }
 }
 

@@ -9,6 +9,8 @@ param endpointName string
 param mediaHost string
 param gatewayHost string
 param gatewayId string
+param publicOrigin string
+param issuer string
 
 @description('Calls that one address may send in a minute.')
 param callsPerMinute int = 1500
@@ -18,6 +20,12 @@ var files = [
   { name: 'storefront', patterns: ['/*'], path: '/storefront', rules: true }
   { name: 'media', patterns: ['/cdn/*'], path: '/public', rules: false }
 ]
+
+// The web shop's headers are those of the local host, with Azure's addresses in them: a page calls
+// this origin, the sign-in, Stripe, and, to send a feed of books, the media account.
+var siteHeaders = loadJsonContent('../../site-headers.json')
+var issuerOrigin = 'https://${split(issuer, '/')[2]}'
+var elsewhere = '${issuerOrigin} https://api.stripe.com https://${mediaHost}'
 
 resource profile 'Microsoft.Cdn/profiles@2025-12-01' existing = {
   name: profileName
@@ -89,11 +97,120 @@ resource pages 'Microsoft.Cdn/profiles/ruleSets@2025-12-01' = {
   name: 'pages'
 }
 
+resource strictTransport 'Microsoft.Cdn/profiles/ruleSets/rules@2025-12-01' = {
+  parent: pages
+  name: 'strictTransport'
+  properties: {
+    order: 1
+    actions: [
+      {
+        name: 'ModifyResponseHeader'
+        parameters: {
+          typeName: 'DeliveryRuleHeaderActionParameters'
+          headerAction: 'Overwrite'
+          headerName: 'Strict-Transport-Security'
+          value: 'max-age=31536000; includeSubDomains'
+        }
+      }
+      {
+        name: 'ModifyResponseHeader'
+        parameters: {
+          typeName: 'DeliveryRuleHeaderActionParameters'
+          headerAction: 'Overwrite'
+          headerName: 'X-Content-Type-Options'
+          value: 'nosniff'
+        }
+      }
+    ]
+  }
+}
+
+resource pageHeaders 'Microsoft.Cdn/profiles/ruleSets/rules@2025-12-01' = {
+  parent: pages
+  name: 'pageHeaders'
+  properties: {
+    order: 2
+    actions: [for header in items(siteHeaders): {
+      name: 'ModifyResponseHeader'
+      parameters: {
+        typeName: 'DeliveryRuleHeaderActionParameters'
+        headerAction: 'Overwrite'
+        headerName: header.key
+        value: replace(replace(header.value, '{cdn}', publicOrigin), '{elsewhere}', elsewhere)
+      }
+    }]
+  }
+}
+
+// The `type` of a problem document leads to what the documentation says of it.
+resource problemPage 'Microsoft.Cdn/profiles/ruleSets/rules@2025-12-01' = {
+  parent: pages
+  name: 'problemPage'
+  properties: {
+    order: 3
+    matchProcessingBehavior: 'Stop'
+    conditions: [
+      {
+        name: 'UrlPath'
+        parameters: {
+          typeName: 'DeliveryRuleUrlPathMatchConditionParameters'
+          operator: 'BeginsWith'
+          matchValues: ['problems/']
+          transforms: []
+        }
+      }
+    ]
+    actions: [
+      {
+        name: 'UrlRedirect'
+        parameters: {
+          typeName: 'DeliveryRuleUrlRedirectActionParameters'
+          redirectType: 'Found'
+          destinationProtocol: 'Https'
+          customPath: '/api/docs'
+          customFragment: 'problem-{url_path:seg1}'
+        }
+      }
+    ]
+  }
+}
+
+resource staffPage 'Microsoft.Cdn/profiles/ruleSets/rules@2025-12-01' = {
+  parent: pages
+  name: 'staffPage'
+  properties: {
+    order: 4
+    matchProcessingBehavior: 'Stop'
+    conditions: [
+      {
+        name: 'UrlPath'
+        parameters: {
+          typeName: 'DeliveryRuleUrlPathMatchConditionParameters'
+          operator: 'Equal'
+          matchValues: ['staff', 'staff/']
+          transforms: []
+        }
+      }
+    ]
+    actions: [
+      {
+        name: 'UrlRewrite'
+        parameters: {
+          typeName: 'DeliveryRuleUrlRewriteActionParameters'
+          sourcePattern: '/'
+          destination: '/staff/index.html'
+          preserveUnmatchedPath: false
+        }
+      }
+    ]
+  }
+}
+
 resource firstPage 'Microsoft.Cdn/profiles/ruleSets/rules@2025-12-01' = {
   parent: pages
   name: 'firstPage'
   properties: {
-    order: 1
+    order: 5
     conditions: [
       {
         name: 'UrlFileExtension'
@@ -119,38 +236,10 @@ resource firstPage 'Microsoft.Cdn/profiles/ruleSets/rules@2025-12-01' = {
   }
 }
 
-resource strictTransport 'Microsoft.Cdn/profiles/ruleSets/rules@2025-12-01' = {
-  parent: pages
-  name: 'strictTransport'
-  properties: {
-    order: 2
-    actions: [
-      {
-        name: 'ModifyResponseHeader'
-        parameters: {
-          typeName: 'DeliveryRuleHeaderActionParameters'
-          headerAction: 'Overwrite'
-          headerName: 'Strict-Transport-Security'
-          value: 'max-age=31536000; includeSubDomains'
-        }
-      }
-      {
-        name: 'ModifyResponseHeader'
-        parameters: {
-          typeName: 'DeliveryRuleHeaderActionParameters'
-          headerAction: 'Overwrite'
-          headerName: 'X-Content-Type-Options'
-          value: 'nosniff'
-        }
-      }
-    ]
-  }
-}
-
 resource fileRoutes 'Microsoft.Cdn/profiles/afdEndpoints/routes@2025-12-01' = [for route in files: {
   parent: endpoint
   name: route.name
-  dependsOn: [blobOrigin, firstPage, strictTransport]
+  dependsOn: [blobOrigin, strictTransport, pageHeaders, problemPage, staffPage, firstPage]
   properties: {
     originGroup: { id: blobs.id }
     originPath: route.path

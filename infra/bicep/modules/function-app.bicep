@@ -66,6 +66,8 @@ var settings = {
   SHOP_SECRET: '${secret}shop-secret)'
   AUTH_ISSUER: shop.issuer
   AUTH_AUDIENCE: shop.audience
+  AUTH_CLIENT_ID: shop.clientId
+  AUTH_SCOPE: shop.scope
   SQL_INVENTORY: '${database}inventory${signIn}${logins.inventory.clientId}'
   SQL_PAYMENTS: '${database}payments${signIn}${logins.payments.clientId}'
   SQL_SHIPPING: '${database}shipping${signIn}${logins.shipping.clientId}'

@@ -4,6 +4,9 @@ param token string
 param tags object
 param sku string
 param isPrivate bool
+
+@description('Where the back office is, whose pages send feeds of books to signed addresses.')
+param publicOrigin string
 param appSubnetId string
 param deployerAddress string
 
@@ -76,6 +79,17 @@ resource mediaBlobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' 
   name: 'default'
   properties: {
     isVersioningEnabled: true
+    cors: {
+      corsRules: [
+        {
+          allowedOrigins: [publicOrigin]
+          allowedMethods: ['PUT']
+          allowedHeaders: ['content-type', 'x-ms-*']
+          exposedHeaders: []
+          maxAgeInSeconds: 600
+        }
+      ]
+    }
     deleteRetentionPolicy: { enabled: true, days: 14 }
     containerDeleteRetentionPolicy: { enabled: true, days: 14 }
   }
