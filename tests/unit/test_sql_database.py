@@ -4,14 +4,15 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from shared.sql.connections import KeptConnections
 from shared.sql.database import Database
 from shared.sql.faults import DatabaseBusy, is_busy, is_deadlock, is_transient
 from shared.sql.sqlite_file import begin_writing
@@ -41,15 +42,16 @@ def add(connection: Connection) -> None:
     connection.execute(text("UPDATE counter SET value = value + 1"))
 
 
-def test_a_block_that_raises_changes_nothing(database: Database) -> None:
-    def half_way(connection: Connection) -> None:
-        add(connection)
-        raise ZeroDivisionError
+def add_and_fail(connection: Connection) -> None:
+    add(connection)
+    raise ZeroDivisionError
 
+
+def test_a_block_that_raises_changes_nothing(database: Database) -> None:
     with pytest.raises(ZeroDivisionError):
-        database.run(half_way)
+        database.run(add_and_fail)
     with pytest.raises(ZeroDivisionError), database.write() as connection:
-        half_way(connection)
+        add_and_fail(connection)
     with database.read() as connection:
         assert count(connection) == 0
 
@@ -84,6 +86,36 @@ def test_reads_of_one_block_see_one_state(database: Database) -> None:
         assert count(reading) == before
     with database.read() as reading:
         assert count(reading) == before + 1
+
+
+def test_connections_stay_open_from_block_to_block_until_they_are_disposed_of(
+    database: Database,
+) -> None:
+    def driver(block: AbstractContextManager[Connection]) -> object:
+        with block as connection:
+            count(connection)
+            return connection.connection.driver_connection
+
+    first = driver(database.write())
+    assert driver(database.write()) is first
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        add_and_fail(connection)
+    with database.write() as connection:
+        assert count(connection) == 0, "what a block left behind is gone"
+    readers = {id(driver(database.read())) for _ in range(9)}
+    assert len(readers) <= 4
+    database.dispose()
+    assert driver(database.write()) is not first
+
+
+def test_a_reader_who_finds_none_free_is_told_that_the_shop_is_busy(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'some.db'}")
+    connections = KeptConnections(engine, size=1, wait_seconds=0.0)
+    with connections.connect(), pytest.raises(DatabaseBusy), connections.connect():
+        pass
+    with connections.connect() as connection:
+        assert connection.execute(text("SELECT 1")).scalar() == 1
+    connections.dispose()
 
 
 def test_writers_of_one_process_queue_and_lose_nothing(database: Database) -> None:
