@@ -17,6 +17,12 @@ export class Problem extends Error {
   }
 }
 
+/** Whether the API said no. Then an Idempotency-Key is spent; without an answer, or after one that
+ * blames the shop, what was asked for may have been done, and is asked for again under its key. */
+export function isRefused(error) {
+  return error instanceof Problem && error.status >= 400 && error.status < 500;
+}
+
 /**
  * Calls the API and gives `{data, etag, status}`.
  * Options: `query` (empty values are left out), `body` (sent as JSON, a Blob as it is), `headers`,
