@@ -139,7 +139,13 @@ def _again(message: "ServiceBusReceivedMessage") -> Any:
     """With a body of the same kind: one that the shop cannot read came from somebody's own tool."""
     from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageProperties
 
-    body = message.body if message.body_type.value == "value" else list(message.body)
+    kind = message.body_type.value
+    body: Any = {f"{kind}_body": message.body if kind == "value" else list(message.body)}
+    kept: dict[Any, Any] = {
+        name: value
+        for name, value in (message.application_properties or {}).items()
+        if not _text(name).startswith("DeadLetter")
+    }
     return AmqpAnnotatedMessage(
         properties=AmqpMessageProperties(
             message_id=uuid4().hex,
@@ -147,12 +153,8 @@ def _again(message: "ServiceBusReceivedMessage") -> Any:
             subject=message.subject,
             content_type=message.content_type,
         ),
-        application_properties={
-            name: value
-            for name, value in (message.application_properties or {}).items()
-            if not _text(name).startswith("DeadLetter")
-        },
-        **{f"{message.body_type.value}_body": body},
+        application_properties=kept,
+        **body,
     )
 
 

@@ -26,7 +26,8 @@ export function isRefused(error) {
 /**
  * Calls the API and gives `{data, etag, status}`.
  * Options: `query` (empty values are left out), `body` (sent as JSON, a Blob as it is), `headers`,
- * `key` (Idempotency-Key), `ifMatch`, `signal`. Throws Problem; an aborted call throws AbortError.
+ * `key` (Idempotency-Key), `ifMatch`, `signal`, `fresh` (past the browser's cache). Throws Problem; an
+ * aborted call throws AbortError.
  */
 export async function call(method, path, options = {}) {
   const headers = new Headers(options.headers);
@@ -43,6 +44,7 @@ export async function call(method, path, options = {}) {
   try {
     answer = await fetch(address(path, options.query), {
       method, headers, body, signal: options.signal, credentials: "same-origin",
+      cache: options.fresh ? "reload" : "default",
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;

@@ -38,7 +38,7 @@ class Office:
 
     def fail(self, entity: str, body: bytes, session: str | None) -> None:
         """Sends it and gives it up."""
-        sent = ServiceBusMessage(body, session_id=session, subject="a test")
+        sent = ServiceBusMessage(body, session_id=session, subject="order.placed")
         self.fail_with(entity, sent, session)
 
     def fail_with(
@@ -143,12 +143,13 @@ async def test_a_body_that_is_no_bytes_is_shown_and_sent_again_as_it_is(
     office: Office, body: dict[str, Any]
 ) -> None:
     await asyncio.to_thread(office.fail_with, "mails", AmqpAnnotatedMessage(**body))
-    [seen] = await asyncio.to_thread(office.letters.look, 10)
+    [seen] = await office.letters.look(10)
     assert (seen.event_id, seen.reason) == (None, "Poison")
-    assert await asyncio.to_thread(office.letters.replay, "mails", seen.sequence_number)
+    assert await office.letters.replay("mails", seen.sequence_number)
     [kind] = body
     received = await asyncio.to_thread(office.read, "mails")
-    assert (f"{received.body_type.value}_body", _plain(received.body)) == (kind, body[kind])
+    found = received.body if kind == "value_body" else list(received.body)
+    assert (f"{received.body_type.value}_body", _plain(found)) == (kind, body[kind])
 
 
 def _plain(body: Any) -> Any:

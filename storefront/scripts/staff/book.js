@@ -55,7 +55,7 @@ async function create(place) {
 
 async function edit(place, isbn) {
   const path = `/admin/books/${encodeURIComponent(isbn)}`;
-  let { data: book, etag } = await call("GET", `/books/${encodeURIComponent(isbn)}`);
+  let { data: book, etag } = await call("GET", `/books/${encodeURIComponent(isbn)}`, { fresh: true });
   let typed = inputs(book);
   let stock = await get(`${path}/stock`);
   let entries = stock.entries;
@@ -75,7 +75,7 @@ async function edit(place, isbn) {
       said = { book: note(texts.saved) };
     } catch (error) {
       if (error instanceof Problem && error.status === STALE) {
-        theirs = await call("GET", `/books/${encodeURIComponent(isbn)}`);
+        theirs = await call("GET", `/books/${encodeURIComponent(isbn)}`, { fresh: true });
       } else {
         wrong = wrongFields(error);
         said = { book: note(sentence(error), "alert") };
@@ -213,10 +213,11 @@ function inputs(book) {
 function outputs(typed, currency) {
   const body = {};
   for (const name of TEXTS) body[name] = typed[name].trim() || null;
-  const { series, ...rest } = JSON.parse(typed.kept);
+  const { series, dimensions, ...rest } = JSON.parse(typed.kept);
   return {
     ...body,
     ...rest,
+    dimensions: dimensions ?? {},
     series: series && { title: series.title, volume: series.volume },
     format: typed.format,
     price: { amount: Math.round(Number(typed.price) * PENNIES), currency },
