@@ -17,10 +17,17 @@ export class Problem extends Error {
   }
 }
 
+/** Whether the API said no. Then an Idempotency-Key is spent; without an answer, or after one that
+ * blames the shop, what was asked for may have been done, and is asked for again under its key. */
+export function isRefused(error) {
+  return error instanceof Problem && error.status >= 400 && error.status < 500;
+}
+
 /**
  * Calls the API and gives `{data, etag, status}`.
  * Options: `query` (empty values are left out), `body` (sent as JSON, a Blob as it is), `headers`,
- * `key` (Idempotency-Key), `ifMatch`, `signal`. Throws Problem; an aborted call throws AbortError.
+ * `key` (Idempotency-Key), `ifMatch`, `signal`, `fresh` (past the browser's cache). Throws Problem; an
+ * aborted call throws AbortError.
  */
 export async function call(method, path, options = {}) {
   const headers = new Headers(options.headers);
@@ -37,6 +44,7 @@ export async function call(method, path, options = {}) {
   try {
     answer = await fetch(address(path, options.query), {
       method, headers, body, signal: options.signal, credentials: "same-origin",
+      cache: options.fresh ? "reload" : "default",
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;

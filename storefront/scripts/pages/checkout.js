@@ -3,7 +3,7 @@
  * address: who knows it may pay and cancel.
  */
 import { html, nothing, render } from "/vendor/lit-html.js";
-import { Problem, call, get } from "../api.js";
+import { call, get, isRefused } from "../api.js";
 import { country, date, money } from "../format.js";
 import { note, sentence, showCartCount, start, title } from "../page.js";
 import { addressFields, addressLines, field, readAddress, wrongFields } from "../parts/address-form.js";
@@ -99,7 +99,7 @@ async function askForDelivery(main) {
     } catch (error) {
       state.busy = false;
       // What was refused may be sent again, changed, under a key of its own.
-      if (error instanceof Problem && error.status >= 400 && error.status < 500) state.key = crypto.randomUUID();
+      if (isRefused(error)) state.key = crypto.randomUUID();
       state.wrong = wrongFields(error);
       state.said = note(Object.keys(state.wrong).length ? t.problem.fields : sentence(error), "alert");
       draw();

@@ -1,7 +1,7 @@
 /** One book: what is said of it, its copies, its cover. Two editors never overwrite each other
  * unseen: a save names the version that it began with. */
 import { html, nothing, render } from "/vendor/lit-html.js";
-import { Problem, call, get } from "../api.js";
+import { Problem, call, get, isRefused } from "../api.js";
 import { dateTime, number } from "../format.js";
 import { note, sentence } from "../page.js";
 import { field, wrongFields } from "../parts/address-form.js";
@@ -28,7 +28,7 @@ async function create(place) {
   let said = null;
   let wrong = {};
   let typed = { isbn: "", stock: "0", ...inputs(null) };
-  // One key as long as the form is not changed, so that a second click adds nothing twice.
+  // One key until it was refused, so that a second click adds nothing twice.
   let key = crypto.randomUUID();
   const save = async (event) => {
     event.preventDefault();
@@ -38,7 +38,7 @@ async function create(place) {
       const { data } = await call("POST", "/admin/books", { body, key });
       location.assign(`/staff/book.html?isbn=${data.isbn}`);
     } catch (error) {
-      key = crypto.randomUUID();
+      if (isRefused(error)) key = crypto.randomUUID();
       wrong = wrongFields(error);
       said = note(sentence(error), "alert");
       draw();
@@ -55,7 +55,7 @@ async function create(place) {
 
 async function edit(place, isbn) {
   const path = `/admin/books/${encodeURIComponent(isbn)}`;
-  let { data: book, etag } = await call("GET", `/books/${encodeURIComponent(isbn)}`);
+  let { data: book, etag } = await call("GET", `/books/${encodeURIComponent(isbn)}`, { fresh: true });
   let typed = inputs(book);
   let stock = await get(`${path}/stock`);
   let entries = stock.entries;
@@ -75,7 +75,7 @@ async function edit(place, isbn) {
       said = { book: note(texts.saved) };
     } catch (error) {
       if (error instanceof Problem && error.status === STALE) {
-        theirs = await call("GET", `/books/${encodeURIComponent(isbn)}`);
+        theirs = await call("GET", `/books/${encodeURIComponent(isbn)}`, { fresh: true });
       } else {
         wrong = wrongFields(error);
         said = { book: note(sentence(error), "alert") };
@@ -107,18 +107,23 @@ async function edit(place, isbn) {
   const move = async (event) => {
     event.preventDefault();
     const given = new FormData(event.target);
+    const button = event.submitter;
+    button.disabled = true;
     try {
       await call("POST", `${path}/stock`, {
         key: stockKey, body: { delta: Number(given.get("delta")), reason: given.get("reason").trim() },
       });
+      stockKey = crypto.randomUUID();
       event.target.reset();
       said = { stock: note(texts.saved) };
       stock = await get(`${path}/stock`);
       entries = stock.entries;
     } catch (error) {
+      if (isRefused(error)) stockKey = crypto.randomUUID();
       said = { stock: note(sentence(error), "alert") };
+    } finally {
+      button.disabled = false;
     }
-    stockKey = crypto.randomUUID();
     draw();
   };
   const older = async () => {
@@ -208,10 +213,11 @@ function inputs(book) {
 function outputs(typed, currency) {
   const body = {};
   for (const name of TEXTS) body[name] = typed[name].trim() || null;
-  const { series, ...rest } = JSON.parse(typed.kept);
+  const { series, dimensions, ...rest } = JSON.parse(typed.kept);
   return {
     ...body,
     ...rest,
+    dimensions: dimensions ?? {},
     series: series && { title: series.title, volume: series.volume },
     format: typed.format,
     price: { amount: Math.round(Number(typed.price) * PENNIES), currency },

@@ -1,5 +1,5 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
-import { call, get } from "../api.js";
+import { call, get, isRefused } from "../api.js";
 import { dateTime, money } from "../format.js";
 import { note, sentence } from "../page.js";
 import { addressLines } from "../parts/address-form.js";
@@ -16,7 +16,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
   const path = `/admin/orders/${encodeURIComponent(id)}`;
   let [order, parcels, payment] = await Promise.all([get(path), ...around(id)]);
   let said = null;
-  // One key for one refund, as long as it was not taken: a second click gives nothing back twice.
+  // One key for one refund until its answer is known: a second click gives nothing back twice.
   let key = crypto.randomUUID();
 
   const again = async () => {
@@ -25,6 +25,8 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
   };
   const refund = async (event) => {
     event.preventDefault();
+    const button = event.submitter;
+    button.disabled = true;
     const given = new FormData(event.target);
     const lines = order.lines.map((line) => ({ line: line.line, quantity: Number(given.get(`line-${line.line}`) || 0) }))
       .filter((line) => line.quantity > 0);
@@ -34,10 +36,13 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       await call("POST", `${path}/refunds`, { key, body });
       event.target.reset();
       said = note(texts.asked);
+      key = crypto.randomUUID();
     } catch (error) {
       said = note(sentence(error), "alert");
+      if (isRefused(error)) key = crypto.randomUUID();
+    } finally {
+      button.disabled = false;
     }
-    key = crypto.randomUUID();
     await again();
   };
   const cancel = async () => {
