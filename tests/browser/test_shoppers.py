@@ -64,7 +64,7 @@ def test_a_guest_opens_the_order_from_the_mail_and_cancels_it(person: Person, st
     page.get_by_label("Mail address").fill(email)
     page.get_by_role("button", name="Send the link").click()
     expect(page.get_by_role("status")).to_contain_text("on its way")
-    page.goto(mail(person, email, r"http\S+/order\.html\?id=\w+#token=[\w.-]+"))
+    page.goto(mail(person, email, r"http\S+/api/v1/orders/\w+\?token=[\w.-]+"))
     person.settled()
     expect(page.get_by_role("heading", level=1)).to_have_text(f"Order {number}")
     expect(page.get_by_text("Order placed")).to_be_visible()

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -87,12 +88,15 @@ def register(api: Api, parts: "Parts") -> None:
         summary="One order with all that happened to it",
         path_model=OrderPath,
         query=LinkQuery,
-        answers={200: ShownOrder},
+        answers={200: ShownOrder, 303: None},
         problems=(UnknownOrder,),
         sign_in="optional",
     )
     def get_order(call: Call[OrderPath, LinkQuery, Nothing]) -> Answer:
-        """Your own, or a guest's by the `token` of his link."""
+        """Your own, or a guest's by the `token` of his link. A browser that followed the link is
+        sent on to the page that shows it."""
+        if "text/html" in call.headers.get("accept", ""):
+            return Answer(status=303, headers={"Location": _page(call.path.id, call.query.token)})
         return Answer(shown(parts.orders().detail(call.path.id, _viewer(call))))
 
     @api.route(
@@ -145,6 +149,11 @@ def register(api: Api, parts: "Parts") -> None:
             call.signed_in.subject, route, call.idempotency_key, call.path.id, call.body
         )
         return Answer(parts.orders().refund(call.path.id, call.body, delivery), 202)
+
+    def _page(order_id: str, token: str | None) -> str:
+        """Behind `#` no server's log sees the token."""
+        page = f"/order.html?id={order_id}"
+        return page if token is None else f"{page}#{urlencode({'token': token})}"
 
     def _viewer(call: Call[OrderPath, LinkQuery, Any]) -> Viewer:
         customer = None if call.principal is None else call.principal.subject

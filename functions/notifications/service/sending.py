@@ -45,15 +45,14 @@ _STAFF_LOCALE = "en-GB"
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """Where a mail's links lead: pages of the shop window."""
+    """Where a mail's links lead; that of an order sends a browser on to the order's page."""
 
     shop: str
 
     def order(self, order_id: str, token: str | None) -> str:
-        """A guest's opens by its token, which no server's log sees behind `#`; a customer signs
-        in."""
-        page = f"{self.shop}/order.html?id={order_id}"
-        return page if token is None else f"{page}#token={token}"
+        """A guest's opens by its token; a customer signs in."""
+        page = f"{self.shop}/api/v1/orders/{order_id}"
+        return page if token is None else f"{page}?token={token}"
 
     def unsubscribe(self, token: str) -> str:
         return f"{self.shop}/api/v1/notifications/unsubscribe?token={token}"

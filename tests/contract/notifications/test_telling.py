@@ -219,8 +219,8 @@ def test_a_guest_gets_the_signed_link_and_a_customer_signs_in(office: PostOffice
     office.deliver()
     first, second = office.provider.taken
     for content in (first.letter.text, first.letter.html):
-        assert f"https://books.test/order.html?id={guest}#token={guest}.signed" in content
-    assert f"https://books.test/order.html?id={customer}" in second.letter.text
+        assert f"https://books.test/api/v1/orders/{guest}?token={guest}.signed" in content
+    assert f"https://books.test/api/v1/orders/{customer}" in second.letter.text
     assert "token" not in second.letter.text
 
 
