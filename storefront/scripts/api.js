@@ -20,7 +20,8 @@ export class Problem extends Error {
 /**
  * Calls the API and gives `{data, etag, status}`.
  * Options: `query` (empty values are left out), `body` (sent as JSON, a Blob as it is), `headers`,
- * `key` (Idempotency-Key), `ifMatch`, `signal`. Throws Problem; an aborted call throws AbortError.
+ * `key` (Idempotency-Key), `ifMatch`, `signal`, `isFresh` (never what the browser kept). Throws
+ * Problem; an aborted call throws AbortError.
  */
 export async function call(method, path, options = {}) {
   const headers = new Headers(options.headers);
@@ -37,6 +38,7 @@ export async function call(method, path, options = {}) {
   try {
     answer = await fetch(address(path, options.query), {
       method, headers, body, signal: options.signal, credentials: "same-origin",
+      cache: options.isFresh ? "no-store" : "default",
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
@@ -51,6 +53,12 @@ export async function call(method, path, options = {}) {
     throw new Problem(answer.status, isJson && text ? data : {});
   }
   return { data, etag: answer.headers.get("ETag"), status: answer.status };
+}
+
+/** Whether the API took notice of the call and would not do it. Else it may have been done all the
+ * same, and is sent again under the key that it had. */
+export function isRefused(error) {
+  return error instanceof Problem && error.status >= 400 && error.status < 500;
 }
 
 export async function get(path, query, signal) {

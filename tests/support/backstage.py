@@ -47,6 +47,9 @@ class Staff:
         self._person.ask("POST", "admin/books", body, 201, Idempotency_Key=f"new-{isbn}")
         return isbn
 
+    def give_sample(self, isbn: Isbn, text: str) -> None:
+        self._person.put(f"admin/books/{isbn}/sample", text.encode(), "text/plain; charset=utf-8")
+
     def change_price(self, isbn: Isbn, price: int) -> None:
         body = {"price": {"amount": price, "currency": "GBP"}}
         self._person.ask("PATCH", f"admin/books/{isbn}", body, If_Match="*")

@@ -1,9 +1,9 @@
 /** One book: what is said of it, its copies, its cover. Two editors never overwrite each other
  * unseen: a save names the version that it began with. */
 import { html, nothing, render } from "/vendor/lit-html.js";
-import { Problem, call, get } from "../api.js";
+import { Problem, call, get, isRefused } from "../api.js";
 import { dateTime, number } from "../format.js";
-import { note, sentence } from "../page.js";
+import { focusOn, note, sentence } from "../page.js";
 import { field, wrongFields } from "../parts/address-form.js";
 import { cover } from "../parts/book-card.js";
 import { shop } from "../session.js";
@@ -15,6 +15,7 @@ const PENNIES = 100;
 const STALE = 412;
 const TEXTS = ["title", "subtitle", "language", "publisher", "imprint", "published_on", "on_sale_on"];
 const DATES = ["published_on", "on_sale_on"];
+const KEPT = ["series", "dimensions", "original_language", "first_published"];
 const NEEDED = ["title", "language"];
 
 startStaff(t.staff.catalogue.title, ["catalogue.write"], async (place) => {
@@ -38,7 +39,7 @@ async function create(place) {
       const { data } = await call("POST", "/admin/books", { body, key });
       location.assign(`/staff/book.html?isbn=${data.isbn}`);
     } catch (error) {
-      key = crypto.randomUUID();
+      if (isRefused(error)) key = crypto.randomUUID();
       wrong = wrongFields(error);
       said = note(sentence(error), "alert");
       draw();
@@ -55,7 +56,7 @@ async function create(place) {
 
 async function edit(place, isbn) {
   const path = `/admin/books/${encodeURIComponent(isbn)}`;
-  let { data: book, etag } = await call("GET", `/books/${encodeURIComponent(isbn)}`);
+  let { data: book, etag } = await now(isbn);
   let typed = inputs(book);
   let stock = await get(`${path}/stock`);
   let entries = stock.entries;
@@ -75,13 +76,14 @@ async function edit(place, isbn) {
       said = { book: note(texts.saved) };
     } catch (error) {
       if (error instanceof Problem && error.status === STALE) {
-        theirs = await call("GET", `/books/${encodeURIComponent(isbn)}`);
+        theirs = await now(isbn);
       } else {
         wrong = wrongFields(error);
         said = { book: note(sentence(error), "alert") };
       }
     }
     draw();
+    focusOn(place.querySelector(".problem"));
   };
   const save = (event) => {
     event.preventDefault();
@@ -112,13 +114,14 @@ async function edit(place, isbn) {
         key: stockKey, body: { delta: Number(given.get("delta")), reason: given.get("reason").trim() },
       });
       event.target.reset();
+      stockKey = crypto.randomUUID();
       said = { stock: note(texts.saved) };
       stock = await get(`${path}/stock`);
       entries = stock.entries;
     } catch (error) {
+      if (isRefused(error)) stockKey = crypto.randomUUID();
       said = { stock: note(sentence(error), "alert") };
     }
-    stockKey = crypto.randomUUID();
     draw();
   };
   const older = async () => {
@@ -142,7 +145,7 @@ async function edit(place, isbn) {
   };
 
   const draw = () => render(html`
-    <h1>${texts.edit}: ${book.title}</h1>
+    <h1>${texts.edit}: <bdi>${book.title}</bdi></h1>
     <p><a href="/book.html?isbn=${book.isbn}">${texts.seen}</a></p>
     <div class="split"><div>
       ${theirs ? html`<section class="problem" role="alert"><p>${texts.changed}</p>
@@ -159,7 +162,7 @@ async function edit(place, isbn) {
           ${field("delta", texts.delta, { type: "number" })}${field("reason", texts.reason)}
           <div><button>${texts.change}</button></div></form>${said.stock}
         <h3>${texts.ledger}</h3>
-        ${table([[t.staff.when], [t.staff.kind], [texts.reason], [texts.by], ["±", true]],
+        ${table(texts.ledger, [[t.staff.when], [t.staff.kind], [texts.reason], [texts.by], ["±", true]],
           entries.map((one) => [dateTime(one.at), texts.kind[one.kind], one.reason, one.actor ?? one.reference ?? "", number(one.delta)]))}
         ${stock.next_cursor ? html`<button type="button" @click=${older}>${t.staff.more}</button>` : nothing}
       </section></div>
@@ -176,6 +179,11 @@ async function edit(place, isbn) {
           <button type="button" class="bad" @click=${withdraw}>${texts.withdraw}</button></section>
       </aside></div>`, place);
   draw();
+}
+
+/** With its ETag, and never as it was some seconds ago. */
+function now(isbn) {
+  return call("GET", `/books/${encodeURIComponent(isbn)}`, { isFresh: true });
 }
 
 function over(event) {
@@ -199,7 +207,7 @@ function inputs(book) {
   typed.contributors = (book?.contributors ?? []).map((one) => `${one.name} | ${one.role}`).join("\n");
   typed.description = book?.description ?? "";
   typed.kept = JSON.stringify(Object.fromEntries(
-    ["series", "dimensions", "original_language", "first_published"].map((name) => [name, book?.[name] ?? null]),
+    KEPT.filter((name) => book?.[name]).map((name) => [name, book[name]]),
   ));
   return typed;
 }
@@ -212,7 +220,7 @@ function outputs(typed, currency) {
   return {
     ...body,
     ...rest,
-    series: series && { title: series.title, volume: series.volume },
+    ...(series ? { series: { title: series.title, volume: series.volume } } : {}),
     format: typed.format,
     price: { amount: Math.round(Number(typed.price) * PENNIES), currency },
     pages: typed.pages ? Number(typed.pages) : null,
@@ -243,7 +251,7 @@ function fields(typed, wrong) {
 
 function area(name, typed) {
   return html`<div class="field wide"><label for=${name}>${texts.fields[name]}</label>
-    <textarea id=${name} name=${name} .value=${typed[name]}></textarea></div>`;
+    <textarea dir="auto" id=${name} name=${name} .value=${typed[name]}></textarea></div>`;
 }
 
 /** Where the two say different things. */
