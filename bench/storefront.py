@@ -125,7 +125,7 @@ def _page(
             taken = [_opened(page, address) for _ in range(times)]
 
     def median(what: str) -> float:
-        return statistics.median(one[what] for one in taken if one[what] is not None)
+        return float(statistics.median(one[what] for one in taken))
 
     return {
         "page": name if is_new else f"{name}, again",
@@ -163,4 +163,7 @@ def _suggestions(browser: "Browser", shop: Shop, times: int) -> dict[str, Any]:
                 if at and letter != " ":
                     page.wait_for_function(f"window.benchTaken.length > {seen}")
             taken += page.evaluate("window.benchTaken")
-    return {"page": "a letter typed into the search", "suggestions_ms": round(statistics.median(taken), 1)}
+    return {
+        "page": "a letter typed into the search",
+        "suggestions_ms": round(statistics.median(taken), 1),
+    }

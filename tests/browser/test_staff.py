@@ -160,15 +160,18 @@ def test_a_delivery_is_taken_in_and_reported(clerk: Person, tmp_path: Path) -> N
 def test_a_large_delivery_goes_to_an_address_of_its_own(clerk: Person, tmp_path: Path) -> None:
     first = 90_000 + uuid4().int % 9_000
     file = tmp_path / "large.csv"
-    lines = [f"{isbn_of(first + at)},Large Delivery {at},{'x' * 1500}\n" for at in range(800)]
-    file.write_text("isbn,title,description\n" + "".join(lines))
+    lines = [
+        f"{isbn_of(first + at)},Large Delivery {at},Ann Author,{'x' * 1500}\n" for at in range(800)
+    ]
+    file.write_text("isbn,title,author,description\n" + "".join(lines))
     assert file.stat().st_size > 1024 * 1024
     page = clerk.open("/staff/imports.html")
     page.get_by_label("Price where none is said").fill("7.99")
     with page.expect_request(lambda sent: sent.method == "PUT") as uploading:
         page.locator("input[type=file]").set_input_files(file)
     answer = uploading.value.response()
-    assert answer is not None and answer.ok
+    assert answer is not None
+    assert answer.ok
     expect(page.get_by_role("heading", name="large.csv: Finished")).to_be_visible()
     expect(page.get_by_text("Added: 800")).to_be_visible()
 

@@ -86,8 +86,15 @@ def test_what_a_browser_has_is_not_sent_again(host: HostProcess) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/../secret.txt", "/staff/../../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt"]
-    + ["/out.txt", "/staff/..%5c..%5csecret.txt", "//secret.txt"],
+    [
+        "/../secret.txt",
+        "/staff/../../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/..%2fsecret.txt",
+        "/out.txt",
+        "/staff/..%5c..%5csecret.txt",
+        "//secret.txt",
+    ],
 )
 def test_nothing_outside_the_folder_is_served(host: HostProcess, path: str) -> None:
     answer = host.get(path)
@@ -110,8 +117,13 @@ def test_a_site_takes_no_other_methods(host: HostProcess) -> None:
 
 @pytest.mark.parametrize(
     ("headers", "named"),
-    [("[]", "is not an object"), ("{", "cannot be read"), ('{"A": "b\\nC: d"}', "is not an object")]
-    + [('{"A B": "c"}', "is not an object"), ('{"A": 1}', "is not an object")],
+    [
+        ("[]", "is not an object"),
+        ("{", "cannot be read"),
+        ('{"A": "b\nC: d"}', "is not an object"),
+        ('{"A B": "c"}', "is not an object"),
+        ('{"A": 1}', "is not an object"),
+    ],
 )
 def test_headers_that_are_none_end_the_start(
     hosts: HostFactory, tmp_path: Path, headers: str, named: str

@@ -42,7 +42,7 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
-ROLES = ("catalogue.write", "orders.refund")
+ROLES = ("catalogue.write", "orders.refund", "operations")
 
 
 @pytest.fixture(scope="module")

@@ -55,11 +55,11 @@ def until_drawn(shop: Shop) -> None:
     """Every cover of the first pages."""
     with client(shop.base_url) as http:
         for query in ("sort=bestselling", "sort=newest", f"q={BOOK}", "q=london"):
-            for book in http.get(f"/api/v1/books?{query}&limit=24").json()["items"]:
-                until(
-                    lambda address=book["images"]["large"]: http.get(address).status_code,  # type: ignore[misc]
-                    lambda status: status == 200,
-                )
+            path = f"/api/v1/books?{query}&limit=24"
+            until(
+                lambda path=path: http.get(path).json()["items"],  # type: ignore[misc]
+                lambda books: all(book["images"]["large"] for book in books),
+            )
 
 
 def trade(shop: Shop) -> list[str]:

@@ -2,7 +2,7 @@ import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
 import { date, money } from "../format.js";
 import { focusOn, note, sentence, showCartCount, start, title } from "../page.js";
-import { missing } from "../parts/book-card.js";
+import { missing, pictureAt } from "../parts/book-card.js";
 import { t } from "../texts.js";
 
 const MOST = 99;
@@ -50,7 +50,7 @@ start(async (main) => {
     const name = item.title ?? item.isbn;
     const isDearer = item.price && item.price_when_added && item.price.amount !== item.price_when_added.amount;
     return html`<li>
-      ${item.thumbnail ? html`<img class="cover" src=${item.thumbnail} alt="" width="160" height="240" @error=${missing}>` : html`<span></span>`}
+      <img class="cover" src=${pictureAt(item.thumbnail)} alt="" width="160" height="240" @error=${missing}>
       <div>
         <a class="title" dir="auto" href="/book.html?isbn=${item.isbn}">${name}</a>
         <p class="soft">${t.formats[item.format] ?? ""} ${item.price ? html`<span class="price">${money(item.price)}</span>` : nothing}

@@ -20,7 +20,12 @@ export function bookGrid(books) {
   return html`<ul class="books">${books.map((book, at) => bookCard(book, at < 6))}</ul>`;
 }
 
-/** For a picture that is not there, or not drawn yet. */
+/** The address of a picture, which is null until one is drawn. */
+export function pictureAt(address) {
+  return address ?? NO_COVER;
+}
+
+/** For a picture that is not at its address. */
 export function missing(event) {
   const place = event.target;
   if (!place.src.endsWith(NO_COVER)) place.src = NO_COVER;
@@ -32,7 +37,7 @@ const WIDTHS = { thumbnail: [160, 240], small: [320, 480], large: [800, 1200] };
 /** The placeholder's colour and the picture's proportions are there before the picture is. */
 export function cover(book, size, isEarly = false, text = "") {
   const [width, height] = WIDTHS[size];
-  return html`<img class="cover" src=${book.images[size]} alt=${text} width=${width} height=${height}
+  return html`<img class="cover" src=${pictureAt(book.images[size])} alt=${text} width=${width} height=${height}
     loading=${isEarly ? "eager" : "lazy"} decoding="async" @error=${missing}
     .style=${`background:${book.images.placeholder_colour}`}>`;
 }

@@ -3,7 +3,7 @@ import { html, render } from "/vendor/lit-html.js";
 import { get } from "../api.js";
 import { contributors } from "../format.js";
 import { t } from "../texts.js";
-import { missing } from "./book-card.js";
+import { missing, pictureAt } from "./book-card.js";
 
 const SHOWN = 6;
 const SHORTEST = 2;
@@ -40,7 +40,7 @@ export function attachSearch(form) {
       aria-selected=${at === chosen} href=${address}>${content}</a>`;
     render(html`
       ${found.map((book, at) => link(at, `/book.html?isbn=${book.isbn}`, html`
-        <img src=${book.images.thumbnail} alt="" width="32" height="48" @error=${missing}>
+        <img src=${pictureAt(book.images.thumbnail)} alt="" width="32" height="48" @error=${missing}>
         <span dir="auto" lang=${book.language}>${book.title}<small>${contributors(book.contributors)}</small></span>`))}
       ${link(found.length, `/search.html?q=${encodeURIComponent(text)}`, t.allResults(text))}`, list);
     list.hidden = false;

@@ -1,7 +1,7 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { get } from "../api.js";
 import { contributors, money } from "../format.js";
-import { availability, missing } from "../parts/book-card.js";
+import { availability, missing, pictureAt } from "../parts/book-card.js";
 import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
 
@@ -21,7 +21,7 @@ startStaff(texts.title, ["catalogue.write"], async (place) => {
       <a class="button" href="/staff/book.html">${texts.add}</a></form>
     <section>${table(texts.title, [[t.staff.book.cover], [texts.title_], [t.list.format], [texts.price, true], [texts.stock, true]],
       page.items.map((book) => [
-        html`<img src=${book.images.thumbnail} alt="" width="32" height="48" loading="lazy" @error=${missing}>`,
+        html`<img src=${pictureAt(book.images.thumbnail)} alt="" width="32" height="48" loading="lazy" @error=${missing}>`,
         html`<a href="/staff/book.html?isbn=${book.isbn}" aria-label=${texts.open(book.title)}><bdi>${book.title}</bdi></a>
           <br><small>${contributors(book.contributors)} · ${book.isbn}</small>`,
         t.formats[book.format], money(book.price),
