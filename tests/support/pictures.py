@@ -1,12 +1,13 @@
 """Takes the README's pictures of a shop that has sold books for some weeks.
 
-.venv/bin/python -m tests.support.pictures docs/pictures
+.venv/bin/python -m tests.support.pictures docs/pictures STATE
+
+STATE is the folder of a stopped `dev.py run` that has drawn its covers; orders are added to it.
 """
 
 import io
 import random
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 from tests.conftest import Shop, end, serve
 from tests.support.backstage import advance_clock
 from tests.support.browser import PHONE, Person, chromium, visiting
-from tests.support.shopper import Shopper, client, until
+from tests.support.shopper import Shopper
 
 DESK: ViewportSize = {"width": 1180, "height": 760}
 WIDTH = 1000
@@ -28,13 +29,12 @@ DAYS = 24
 BOOK = "pride and prejudice"
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, state: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = chromium()
     if path is None:
         sys.exit("There is no Chromium to take pictures with.")
-    with tempfile.TemporaryDirectory() as state, opened(Path(state) / "state") as shop:
-        until_drawn(shop)
+    with opened(state.resolve()) as shop:
         orders = trade(shop)
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -49,17 +49,6 @@ def opened(state: Path) -> Iterator[Shop]:
         yield shop
     finally:
         end(shop)
-
-
-def until_drawn(shop: Shop) -> None:
-    """Every cover of the first pages."""
-    with client(shop.base_url) as http:
-        for query in ("sort=bestselling", "sort=newest", f"q={BOOK}", "q=london"):
-            path = f"/api/v1/books?{query}&limit=24"
-            until(
-                lambda path=path: http.get(path).json()["items"],  # type: ignore[misc]
-                lambda books: all(book["images"]["large"] for book in books),
-            )
 
 
 def trade(shop: Shop) -> list[str]:
@@ -117,11 +106,14 @@ def visitor(
 
 
 def keep(page: Page, file: Path) -> None:
-    page.wait_for_load_state("networkidle")
+    # Not until the network is idle: a checkout's page asks on.
+    page.wait_for_function(
+        "[...document.images].every((one) => one.complete || one.loading === 'lazy')"
+    )
     with Image.open(io.BytesIO(page.screenshot())) as taken:
         width = PHONE_WIDTH if taken.width < taken.height else WIDTH
         taken.resize((width, taken.height * width // taken.width)).save(file, quality=QUALITY)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
