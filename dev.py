@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"There is no command {name}.")
     print(__doc__)
     for known, (_, what) in (PROGRAMS | CHECK).items():
-        print(f"    {known:8} {what}")
+        print(f"    {known:10} {what}")
     return 0 if name in ("help", "-h", "--help") else 2
 
 
@@ -57,8 +57,15 @@ PROGRAMS = {
     "test": ("pytest", "pass the tests; arguments go on to pytest"),
     "bench": ("bench", "run the benchmarks and print a table (--full: every size)"),
     "import": ("local.importer", "load a CSV or ONIX file (--map, --set, --report)"),
+    "emulators": (
+        "local.emulators",
+        "serve the shop on its cloud adapters against emulators (--port, --state DIR)",
+    ),
     "token": ("local.token", "print a bearer token (--role ROLE, --subject NAME)"),
     "tour": ("local.tour", "buy a book from the running shop, call by call (--port, --state DIR)"),
+    "openapi": ("local.api_document", "write the API documents that API Management imports"),
+    "package": ("local.package", "make the zip that Azure takes (--output FILE)"),
+    "deployment": ("local.deployment", "the steps around the templates, as azure.yaml calls them"),
     "migrate": ("local.migrate", "bring the databases of the settings to the newest schema"),
 }
 ALL_TESTS = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile"]

@@ -16,6 +16,7 @@ __all__ = [
     "Out",
     "RetryContext",
     "TraceContext",
+    "child_of",
     "current_invocation",
     "new_id",
     "thread_local_storage",
@@ -45,6 +46,7 @@ class Invocation:
         "function_name",
         "id",
         "retry",
+        "span",
         "started",
         "timed_out",
         "traceparent",
@@ -59,6 +61,8 @@ class Invocation:
         self.started = started
         self.traceparent = traceparent
         self.tracestate = tracestate
+        self.span = ""
+        """Its own traceparent, where the host sends spans."""
         self.retry = NO_RETRY
         self.timed_out = False
         self.cancel: Any = None
@@ -68,7 +72,7 @@ class TraceContext:
     """W3C trace context of this invocation: the caller's trace with a span of its own."""
 
     def __init__(self, invocation: Invocation) -> None:
-        self.trace_parent = _child_of(invocation.traceparent)
+        self.trace_parent = invocation.span or child_of(invocation.traceparent)
         self.trace_state = invocation.tracestate
         self._function_name = invocation.function_name
 
@@ -138,7 +142,7 @@ class Out:
         return self._value
 
 
-def _child_of(traceparent: str) -> str:
+def child_of(traceparent: str) -> str:
     """Keeps the trace id and flags of a valid W3C `traceparent`; anything else starts a trace."""
     parts = traceparent.strip().split("-") if traceparent else []
     if (

@@ -36,6 +36,7 @@ from funchost.server import FunctionServer, HttpOptions
 from funchost.servicebus.extension import ServiceBusExtension
 from funchost.servicebus.triggers.listener import manual_event
 from funchost.settings import SettingsError, UnresolvedSettingError, is_true, setting
+from funchost.spans import host_spans
 from funchost.state import host_id
 from funchost.static import StaticMount
 from funchost.threads import ThreadPool, configured_size
@@ -54,15 +55,22 @@ class Host:
         self._host_json = host_json
         self._log = log
         self._pool = ThreadPool(configured_size(setting("PYTHON_THREADPOOL_THREAD_COUNT")))
+        self._spans = host_spans(host_json)
         self._invoker = Invoker(
-            log, self._pool, host_json.function_timeout, _host_retry_policy(host_json)
+            log,
+            self._pool,
+            host_json.function_timeout,
+            _host_retry_policy(host_json),
+            self._spans,
         )
         self._clock = StateClock(command.state, host_zone(os.environ))
         self._keys = _keys(command)
         self._kinds = _built_in_kinds(
             ServiceBusExtension(command.app_dir, command.state, command.servicebus, host_json, log)
         )
-        self._services = Services(self._invoker.trigger, self._clock, command.state, host_json, log)
+        self._services = Services(
+            self._invoker.trigger, self._clock, command.state, host_json, log, self._spans
+        )
         self._durable = DurableExtension(self._services)
         self._durable.register(self._kinds)
         register_durable_api(
@@ -132,6 +140,8 @@ class Host:
             await extension.close()
         self._durable.close()
         self._invoker.close()
+        if self._spans is not None:
+            self._spans.close()
         self._pool.close()
 
     @property

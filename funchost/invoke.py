@@ -21,6 +21,7 @@ from funchost.failures import as_rpc_exception, failure_text
 from funchost.function import Function, RetryPolicy
 from funchost.kinds import HostedFunction, Outcome, TriggerEvent
 from funchost.logs import DEBUG, ERROR, INFORMATION, HostLog
+from funchost.spans import HostSpans
 from funchost.threads import ThreadPool
 
 __all__ = ["HTTP_REASON", "FunctionTimeoutError", "InvocationFailedError", "Invoker"]
@@ -62,12 +63,14 @@ class Invoker:
         pool: ThreadPool,
         timeout: float | None = None,
         retry: RetryPolicy | None = None,
+        spans: HostSpans | None = None,
     ) -> None:
         self._log = log
         self._console = log.console
         self._pool = pool
         self._timeout = timeout
         self._retry = retry
+        self._spans = spans
         self._lines: dict[str, _Lines] = {}
         self._active: dict[str, Invocation] = {}
         self._watch: asyncio.TimerHandle | None = None
@@ -151,6 +154,9 @@ class Invoker:
         self._active[invocation.id] = invocation
         if self._watch is None and self._timeout is not None:
             self._watch_active()
+        if self._spans is not None:
+            self._spans.begin(invocation)
+        failure: BaseException | None = None
         token = current_invocation.set(invocation)
         try:
             if arguments is None:
@@ -177,12 +183,15 @@ class Invoker:
                 await _send_outputs(hosted, result, arguments)
         except BaseException as error:
             # SystemExit of an app fails its invocation; only the end of the host cancels this task.
+            failure = error
             self._report_failure(lines, invocation, error)
             if isinstance(error, asyncio.CancelledError):
                 raise
             raise InvocationFailedError(function.name) from error
         finally:
             current_invocation.reset(token)
+            if self._spans is not None:
+                self._spans.end(invocation, hosted.trigger_type, failure)
             del self._active[invocation.id]
         if lines.is_chatty:
             milliseconds = int((time.perf_counter() - invocation.started) * 1000)

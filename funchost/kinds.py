@@ -17,6 +17,7 @@ from funchost.function import Function, Parameter
 from funchost.hostjson import HostJson
 from funchost.http_messages import Response
 from funchost.logs import HostLog
+from funchost.spans import HostSpans
 
 __all__ = [
     "AdminPage",
@@ -90,6 +91,7 @@ class Services:
     state: Path
     host_json: HostJson
     log: HostLog
+    spans: HostSpans | None = None
 
 
 class ListenerFactory(Protocol):

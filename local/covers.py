@@ -23,7 +23,6 @@ from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.service.media import put_cover
 from functions.inventory.store.change_log import newest_change
 from functions.inventory.store.transactions import SqlTransactions
-from shared.blobs.folder import FolderBlobs
 from shared.blobs.port import BlobStore
 from shared.config.settings import Settings, SettingsError
 from shared.kit.clock import MachineClock
@@ -31,6 +30,7 @@ from shared.kit.errors import NotConfigured
 from shared.kit.isbn import Isbn
 from shared.sql.database import Database
 from shared.sql.faults import DatabaseBusy
+from wiring.common import blob_container
 
 _AT_ONCE = 40
 _MOST_PAINTERS = 8
@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         catalogue = Catalogue(
             SqlTransactions(database, MachineClock()), settings.require("SHOP_CURRENCY"), cdn
         )
-        blobs = FolderBlobs(settings.require("BLOB_FOLDER") / PUBLIC, cdn)
+        blobs = blob_container(settings, PUBLIC)
     except (SettingsError, NotConfigured) as error:
         print(error, file=sys.stderr)
         return 2

@@ -22,6 +22,11 @@ SANDBOX_KEYS = (
 )
 STAND_INS = {"STRIPE_API_BASE": "STRIPE_SECRET_KEY", "EASYPOST_API_BASE": "EASYPOST_API_KEY"}
 """Where a stand-in listens, by the key that says whether it is wanted."""
+INSTEAD = {
+    "BLOB_FOLDER": ("BlobConnection", "BlobConnection__blobServiceUri"),
+    "DOCUMENTS_FILE": ("CosmosConnection", "CosmosConnection__accountEndpoint"),
+}
+"""An embedded store, by the settings that name another in its place."""
 SENDER = json.dumps(
     {
         "name": "The Bookstore",
@@ -78,6 +83,9 @@ def embedded(state: Path, port: int) -> dict[str, str]:
         "EASYPOST_API_BASE": f"{beside}/carrier/v2",
     }
     values = {name: os.environ.get(name) or value for name, value in values.items()}
+    for name, others in INSTEAD.items():
+        if not os.environ.get(name) and any(map(os.environ.get, others)):
+            del values[name]
     for address, key in STAND_INS.items():
         if not os.environ.get(address) and not is_sandboxed(values[key]):
             del values[address]

@@ -62,7 +62,10 @@ def open_shop(options: argparse.Namespace, state: Path) -> int:
     if state == Path(STATE):
         give_other_hosts_settings()
     write_whole(state / MARK, json.dumps(identity()).encode())
-    blobs = prepared(Path(os.environ["BLOB_FOLDER"]))
+    blobs = os.environ.get("BLOB_FOLDER")
+    static = []
+    if blobs is not None:
+        static = ["--static", f"/cdn={prepared(Path(blobs)) / PUBLIC};immutable"]
     for step in ("local.migrate", "local.seed"):
         # In a session of its own, a Ctrl-C is ours alone to answer.
         code = subprocess.call(
@@ -79,10 +82,10 @@ def open_shop(options: argparse.Namespace, state: Path) -> int:
                 *("--port", str(options.port)),
                 *("--state", str(state)),
                 *("--workers", str(options.workers)),
-                *("--static", f"/cdn={blobs / PUBLIC};immutable"),
                 *("--redirect", f"{TYPE_PREFIX.rstrip('/')}={PROBLEM_PAGES}"),
                 *("--site", str(ROOT / "storefront")),
                 *("--site-headers", str(site_headers(state))),
+                *static,
             ]
         )
 

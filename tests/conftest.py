@@ -40,8 +40,9 @@ class Shop:
         return subprocess.check_output(command, cwd=ROOT, text=True).strip()
 
 
-def serve(state: Path, *options: str) -> Shop:
-    """Starts a shop and waits until it is ready; the caller ends its process."""
+def serve(state: Path, *options: str, **settings: str) -> Shop:
+    """Starts a shop and waits until it is ready; the caller ends its process. `settings` are set
+    for it alone."""
     port = free_ports(3)
     log = state.parent / f"{state.name}.log"
     sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))
@@ -50,21 +51,26 @@ def serve(state: Path, *options: str) -> Shop:
         process = subprocess.Popen(
             [sys.executable, "-m", "local.serve", f"--port={port}", f"--state={state}", *options],
             cwd=ROOT,
-            env=environment,
+            env={**environment, **settings},
             stdout=output,
             stderr=subprocess.STDOUT,
         )
     shop = Shop(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}", state, process, log)
-    while process.poll() is None:
+    until_ready(shop)
+    return shop
+
+
+def until_ready(shop: Shop) -> None:
+    while shop.process.poll() is None:
         try:
             with urllib.request.urlopen(f"{shop.base_url}/api/health/ready", timeout=5):
-                return shop
+                return
         except (urllib.error.URLError, OSError):
             try:
-                process.wait(0.1)
+                shop.process.wait(0.1)
             except subprocess.TimeoutExpired:
                 continue
-    raise AssertionError(f"the shop did not start:\n{log.read_text('utf-8', 'replace')}")
+    raise AssertionError(f"the shop did not start:\n{shop.log.read_text('utf-8', 'replace')}")
 
 
 def end(shop: Shop) -> int:

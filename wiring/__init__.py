@@ -12,10 +12,18 @@ from functions.ops.service import Check, Readiness
 from shared.config import Settings
 from shared.http.edge import Edge
 from shared.kit.provider import Provider
+from shared.messaging.telling import Telling
 from shared.telemetry import configure
 from wiring.cart import Cart
 from wiring.checkout import Checkout
-from wiring.common import business_clock, dead_letters, every_setting_is_there, token_verifier
+from wiring.common import (
+    business_clock,
+    dead_letters,
+    domain_events,
+    every_setting_is_there,
+    token_verifier,
+)
+from wiring.health import bus_check, optional_checks
 from wiring.inventory import Inventory
 from wiring.notifications import Notifications
 from wiring.payments import Payments
@@ -27,10 +35,13 @@ __all__ = ["create_app"]
 def create_app(settings: Settings) -> func.FunctionApp:
     configure(settings)
     clock = business_clock(settings)
-    edge = Edge(Provider(lambda: token_verifier(settings, clock)))
+    keys = settings.SHOP_FUNCTION_KEYS == "required"
+    edge = Edge(Provider(lambda: token_verifier(settings, clock)), keys)
     checks: dict[str, Check] = {"settings": lambda: every_setting_is_there(settings)}
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
-    inventory = Inventory(settings, clock)
+    events = domain_events(settings)
+    told = Telling(events)
+    inventory = Inventory(settings, clock, told)
     cart = Cart(settings, clock, inventory.shown_quotes)
     # Shipping and checkout ask each other, as checkout and notifications do; none is built before
     # it is asked.
@@ -41,8 +52,9 @@ def create_app(settings: Settings) -> func.FunctionApp:
         cart,
         Provider(lambda: checkout.orders()),
         Provider(lambda: checkout.access()),
+        told,
     )
-    payments = Payments(settings, clock)
+    payments = Payments(settings, clock, events)
     checkout = Checkout(
         settings,
         clock,
@@ -51,6 +63,7 @@ def create_app(settings: Settings) -> func.FunctionApp:
         payments,
         shipping,
         Provider(lambda: notifications.preferences()),
+        told,
     )
     notifications = Notifications(settings, clock, inventory, checkout)
     for name, parts, kept in (
@@ -64,10 +77,10 @@ def create_app(settings: Settings) -> func.FunctionApp:
         if name in settings.SERVICES:
             checks[f"{name} {kept}"] = parts.check
             app.register_functions(parts.blueprint(edge))
+    checks["service bus"] = bus_check(settings)
+    readiness = Readiness(checks, optional_checks(settings, inventory))
     letters = Provider(lambda: dead_letters(settings))
-    app.register_functions(
-        ops_triggers.blueprint(edge, Readiness(checks), _facts(settings), letters)
-    )
+    app.register_functions(ops_triggers.blueprint(edge, readiness, _facts(settings), letters))
     return app
 
 

@@ -7,6 +7,7 @@ from shared.config import Settings
 from shared.http.edge import Edge
 from shared.kit.clock import Clock
 from shared.kit.provider import Provider
+from shared.messaging.telling import Told
 from wiring.common import service_bus
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Checkout:
         payments: "Payments",
         shipping: "Shipping",
         correspondences: "Provider[Correspondences]",
+        told: Told,
     ) -> None:
         from functions.checkout.service.watching import Bell
 
@@ -53,6 +55,7 @@ class Checkout:
         self._cart = cart
         self._shipping = shipping
         self._correspondences = correspondences
+        self._told = told
         self._bell = Bell()
         self.database = Provider(self._database)
         self.relay = Provider(self._relay)
@@ -102,7 +105,11 @@ class Checkout:
         from functions.checkout.store.transactions import SqlTransactions
 
         return SqlTransactions(
-            self.database(), self._clock, lambda: self.relay().nudge(), self._bell.ring
+            self.database(),
+            self._clock,
+            lambda: self.relay().nudge(),
+            self._bell.ring,
+            self._told,
         )
 
     def _starting(self) -> "Starting":

@@ -2,20 +2,23 @@
 
 from typing import TYPE_CHECKING
 
+from shared import telemetry
 from shared.auth import TokenVerifier
 from shared.config import Settings
 from shared.kit.clock import Clock, MachineClock, SharedOffsetClock
 from shared.kit.errors import NotConfigured
+from shared.kit.provider import Provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from azure.servicebus import ServiceBusClient
+    from azure.servicebus.aio import ServiceBusClient
 
     from shared.blobs.azure import AzureStorage
     from shared.blobs.port import BlobStore
     from shared.messaging.dead_letters import ServiceBusDeadLetters
-    from shared.messaging.publisher import Publisher
+    from shared.messaging.service_bus import ServiceBusPublisher
+    from shared.telemetry import DomainEvents
 
 
 def blob_container(settings: Settings, name: str) -> "BlobStore":
@@ -41,7 +44,7 @@ def storage_account(settings: Settings) -> "AzureStorage":
     return AzureStorage(StorageAccount(endpoint, connection))
 
 
-def service_bus(settings: Settings) -> "Publisher":
+def service_bus(settings: Settings) -> "ServiceBusPublisher":
     from shared.messaging.service_bus import ServiceBusPublisher
 
     return ServiceBusPublisher(_connect_to_service_bus(settings))
@@ -61,13 +64,18 @@ def _connect_to_service_bus(settings: Settings) -> "Callable[[], ServiceBusClien
     namespace = settings.optional("ServiceBusConnection__fullyQualifiedNamespace")
     if connection is None and namespace is None:
         raise NotConfigured("The setting ServiceBusConnection is missing.")
-    return lambda: service_bus_client(connection, namespace)
+    web = settings.ServiceBusConnection__transportType == "amqpWebSockets"
+    return lambda: service_bus_client(connection, namespace, over_web_sockets=web)
 
 
 def business_clock(settings: Settings) -> Clock:
     """Time can be moved on a developer's machine alone; there a file holds the offset."""
     file = settings.SHOP_CLOCK_FILE
     return MachineClock() if file is None else SharedOffsetClock(file)
+
+
+def domain_events(settings: Settings) -> "Provider[DomainEvents]":
+    return Provider(lambda: telemetry.domain_events(telemetry.application_insights(settings)))
 
 
 def token_verifier(settings: Settings, clock: Clock) -> TokenVerifier:
@@ -80,5 +88,7 @@ def token_verifier(settings: Settings, clock: Clock) -> TokenVerifier:
 
 
 def every_setting_is_there(settings: Settings) -> None:
+    for name in settings.unresolved:
+        settings.require(name)
     if missing := settings.missing():
         raise NotConfigured(f"Missing: {', '.join(missing)}.")

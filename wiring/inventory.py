@@ -9,6 +9,7 @@ from shared.http.edge import Edge
 from shared.kit.clock import Clock
 from shared.kit.provider import Provider
 from shared.kit.threads import Threads
+from shared.messaging.telling import Told
 from wiring.common import blob_container, service_bus, storage_account
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from functions.inventory.service.stocktaking import Stocktaking
     from shared.blobs.uploads import Uploads
     from shared.cache.answers import Answers
+    from shared.cache.redis import RedisCache
     from shared.contracts.catalogue import Holds, Quotes
     from shared.messaging.relay import Relay
     from shared.sql.database import Database
@@ -37,9 +39,10 @@ class Inventory:
     Other services ask `quotes` for what decides, `shown_quotes` for what is shown, and `holds`.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, told: Told) -> None:
         self._settings = settings
         self._clock = clock
+        self._told = told
         self.database = Provider(self._database)
         self.relay = Provider(self._relay)
         self.transactions = Provider(self._transactions)
@@ -54,6 +57,7 @@ class Inventory:
         self.quotes = Provider(lambda: self._quotes(primary=True))
         self.shown_quotes = Provider(lambda: self._quotes(primary=False))
         self.holds = Provider(self._holds)
+        self.redis = Provider(self._redis)
 
     def blueprint(self, edge: Edge) -> func.Blueprint:
         return triggers.blueprint(
@@ -94,7 +98,9 @@ class Inventory:
     def _transactions(self) -> "Transactions":
         from functions.inventory.store.transactions import SqlTransactions
 
-        return SqlTransactions(self.database(), self._clock, lambda: self.relay().nudge())
+        return SqlTransactions(
+            self.database(), self._clock, lambda: self.relay().nudge(), self._told
+        )
 
     def _browse(self) -> "Browse":
         from functions.inventory.service.browse import Browse
@@ -142,7 +148,6 @@ class Inventory:
         from shared.cache.answers import CachedAnswers, UncachedAnswers
         from shared.cache.changes import Changes
         from shared.cache.memory import MemoryCache
-        from shared.cache.redis import RedisCache
 
         if self._settings.INVENTORY_CACHE == "off":
             return UncachedAnswers(threads)
@@ -151,8 +156,13 @@ class Inventory:
         database = self.database()
         # Seldom, because a look lets go of the interpreter's lock, and a busy server waits for it.
         changes = Changes(SqlChangeLog(database, watch), 0.25, own_commits=lambda: database.commits)
-        redis = self._settings.optional("REDIS_URL")
-        return CachedAnswers(RedisCache(redis) if redis else MemoryCache(), changes, threads)
+        return CachedAnswers(self.redis() or MemoryCache(), changes, threads)
+
+    def _redis(self) -> "RedisCache | None":
+        from shared.cache.redis import RedisCache
+
+        url = self._settings.optional("REDIS_URL")
+        return None if url is None else RedisCache(url)
 
     def _catalogue(self) -> "Catalogue":
         from functions.inventory.service.catalogue import Catalogue

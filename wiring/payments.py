@@ -7,7 +7,8 @@ from shared.config import Settings
 from shared.http.edge import Edge
 from shared.kit.clock import Clock
 from shared.kit.provider import Provider
-from shared.telemetry import domain_events
+from shared.messaging.telling import Telling
+from shared.telemetry import DomainEvents
 from wiring.common import service_bus
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ class Payments:
     `views` is what checkout asks (`shared.contracts.payments.Payments`).
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, events: "Provider[DomainEvents]") -> None:
         from functions.payments.service.reports import TelemetryReports
 
         self._settings = settings
         self._clock = clock
-        insights = settings.optional("APPLICATIONINSIGHTS_CONNECTION_STRING")
-        self._reports = TelemetryReports(Provider(lambda: domain_events(insights)))
+        self._told = Telling(events)
+        self._reports = TelemetryReports(events)
         self.database = Provider(self._database)
         self.relay = Provider(self._relay)
         self.transactions = Provider(self._transactions)
@@ -68,7 +69,9 @@ class Payments:
     def _transactions(self) -> "Transactions":
         from functions.payments.store.transactions import SqlTransactions
 
-        return SqlTransactions(self.database(), self._clock, lambda: self.relay().nudge())
+        return SqlTransactions(
+            self.database(), self._clock, lambda: self.relay().nudge(), self._told
+        )
 
     def _gateway(self) -> "StripeGateway":
         from functions.payments.stripe.gateway import SdkGateway

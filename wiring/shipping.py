@@ -9,6 +9,7 @@ from shared.contracts.orders import OrderAccess, OrderLookup
 from shared.http.edge import Edge
 from shared.kit.clock import Clock
 from shared.kit.provider import Provider
+from shared.messaging.telling import Told
 from wiring.cart import Cart
 from wiring.common import service_bus
 
@@ -38,6 +39,7 @@ class Shipping:
         cart: Cart,
         orders: Provider[OrderLookup],
         access: Provider[OrderAccess],
+        told: Told,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -45,6 +47,7 @@ class Shipping:
         self._cart = cart
         self._orders = orders
         self._access = access
+        self._told = told
         self.database = Provider(self._database)
         self.relay = Provider(self._relay)
         self.transactions = Provider(self._transactions)
@@ -91,7 +94,9 @@ class Shipping:
     def _transactions(self) -> "Transactions":
         from functions.shipping.store.transactions import SqlTransactions
 
-        return SqlTransactions(self.database(), self._clock, lambda: self.relay().nudge())
+        return SqlTransactions(
+            self.database(), self._clock, lambda: self.relay().nudge(), self._told
+        )
 
     def _addresses(self) -> "AddressBook":
         from functions.shipping.service.addresses import AddressBook

@@ -45,7 +45,9 @@ class ActivityRunner:
         data = Datum(activity.input, "string")
         metadata = {"instanceId": Datum(activity.instance_id, "string"), "data": data}
         try:
-            outcome = await self._invoke(hosted, TriggerEvent(data, metadata))
+            outcome = await self._invoke(
+                hosted, TriggerEvent(data, metadata, traceparent=activity.traceparent or "")
+            )
         except InvocationFailedError as failure:
             cause = failure.__cause__ or failure
             return self.failed(activity, *activity_failure(activity.name, cause))

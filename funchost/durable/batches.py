@@ -4,12 +4,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from funchost.context import new_id
+from funchost.context import child_of, new_id
 from funchost.durable.events import Event, EventType
 from funchost.durable.live import LiveInstance
 from funchost.durable.store.records import Message, NewInstance
 
-__all__ = ["Batch", "new_execution_id", "started_event", "started_instance", "take_batch"]
+Trace = list[str]
+"""The traceparent of an orchestration's own span, and that of its parent."""
+
+_EARLY = 3
+"""An execution begins with ORCHESTRATOR_STARTED and EXECUTION_STARTED."""
+
+__all__ = [
+    "Batch",
+    "Trace",
+    "new_execution_id",
+    "started_event",
+    "started_instance",
+    "take_batch",
+    "trace_of",
+    "traced",
+]
 
 
 def new_execution_id() -> str:
@@ -45,6 +60,19 @@ def take_batch(live: LiveInstance, at: int) -> Batch:
     return Batch(sorted(message.number for message in messages), events, by_event)
 
 
+def trace_of(live: LiveInstance, events: Sequence[Event]) -> Trace | None:
+    """Of the execution that has this history and takes these events now."""
+    for event in (*live.history[:_EARLY], *events[:_EARLY]):
+        if event.type is EventType.EXECUTION_STARTED:
+            return event.members.get("trace")
+    return None
+
+
+def traced(traceparent: str | None) -> Trace | None:
+    """An orchestration's span within the trace of who starts it."""
+    return None if not traceparent else [child_of(traceparent), traceparent]
+
+
 def started_event(
     instance_id: str,
     name: str,
@@ -54,8 +82,9 @@ def started_event(
     *,
     execution_id: str,
     parent: Mapping[str, Any] | None,
+    trace: Trace | None = None,
 ) -> Event:
-    members = {
+    members: dict[str, Any] = {
         "instance_id": instance_id,
         "execution_id": execution_id,
         "name": name,
@@ -64,6 +93,8 @@ def started_event(
         "parent": parent,
         "generation": 0,
     }
+    if trace is not None:
+        members["trace"] = trace
     return Event(EventType.EXECUTION_STARTED, at, members)
 
 
@@ -75,9 +106,17 @@ def started_instance(
     at: int,
     *,
     parent: Mapping[str, Any] | None = None,
+    trace: Trace | None = None,
 ) -> NewInstance:
     execution_id = new_execution_id()
     started = started_event(
-        instance_id, name, given, version, at, execution_id=execution_id, parent=parent
+        instance_id,
+        name,
+        given,
+        version,
+        at,
+        execution_id=execution_id,
+        parent=parent,
+        trace=trace,
     )
     return NewInstance(instance_id, name, execution_id, version, given, parent, started)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from funchost.durable.batches import new_execution_id, started_instance
+from funchost.durable.batches import new_execution_id, started_instance, traced
 from funchost.durable.changes import Changes
 from funchost.durable.events import Event, EventType, to_micros
 from funchost.durable.functions import DurableKind, FunctionTable
@@ -96,6 +96,7 @@ class HubClient:
         instance_id: str | None = None,
         input: str | None = None,
         version: str | None = None,
+        traceparent: str | None = None,
     ) -> str:
         problem = self._problem(DurableKind.ORCHESTRATOR, orchestrator)
         if problem is not None:
@@ -112,6 +113,7 @@ class HubClient:
             input,
             version or self._options.default_version,
             self._micros(),
+            trace=traced(traceparent),
         )
         blocking = await self._write(
             partial(

@@ -38,6 +38,7 @@ from funchost.durable.suspects import MOST_TRIALS, SUSPICIOUS_DEATHS, death_sent
 from funchost.durable.versions import version_problem
 from funchost.kinds import Invoke
 from funchost.logs import ERROR, WARNING, HostLog
+from funchost.spans import HostSpans
 
 __all__ = ["Engine"]
 
@@ -67,6 +68,7 @@ class Engine:
         log: HostLog,
         on_change: Callable[[str], None],
         backoff_seconds: float = 1.0,
+        spans: HostSpans | None = None,
     ) -> None:
         self._writer = writer
         self._lease = lease
@@ -78,7 +80,7 @@ class Engine:
         self._backoff_seconds = backoff_seconds
         # Held by whoever is suspected of killing its process.
         self._alone = asyncio.Lock()
-        self._orchestrations = OrchestrationRunner(options, functions, invoke, clock.now)
+        self._orchestrations = OrchestrationRunner(options, functions, invoke, clock.now, spans)
         self._entities = EntityRunner(
             options, invoke, clock.now, partial(log.log, _CATEGORY, ERROR)
         )

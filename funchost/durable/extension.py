@@ -66,6 +66,7 @@ class DurableExtension:
                 services.log,
                 hub.changes.tell,
                 self._backoff_seconds,
+                services.spans,
             )
             await hub.engine.start()
         except (sqlite3.Error, OSError) as error:

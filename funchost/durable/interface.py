@@ -214,9 +214,11 @@ class DurableClient(Protocol):
         instance_id: str | None = None,
         input: str | None = None,
         version: str | None = None,
+        traceparent: str | None = None,
     ) -> str:
-        """Returns the id. Raises ArgumentError, UnknownFunctionError, or InstanceExistsError when
-        host.json's `overridableExistingInstanceStates` protects the instance of that id."""
+        """Returns the id. `traceparent` is the span of who starts it. Raises ArgumentError,
+        UnknownFunctionError, or InstanceExistsError when host.json's
+        `overridableExistingInstanceStates` protects the instance of that id."""
         ...
 
     async def status(self, instance_id: str) -> InstanceStatus | None:

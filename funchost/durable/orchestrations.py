@@ -1,6 +1,7 @@
 """Runs one episode of an orchestration: the function, the replay, and all that is to be written."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import datetime
 
@@ -8,10 +9,13 @@ from funchost.convert import Datum
 from funchost.durable.actions import OrchestratorResult
 from funchost.durable.batches import (
     Batch,
+    Trace,
     new_execution_id,
     started_event,
     started_instance,
     take_batch,
+    trace_of,
+    traced,
 )
 from funchost.durable.decisions import (
     Command,
@@ -48,6 +52,7 @@ from funchost.durable.wire import (
 )
 from funchost.invoke import FunctionTimeoutError, InvocationFailedError
 from funchost.kinds import HostedFunction, Invoke, TriggerEvent
+from funchost.spans import HostSpans
 
 __all__ = ["Aborted", "OrchestrationRunner"]
 
@@ -67,11 +72,13 @@ class OrchestrationRunner:
         functions: FunctionTable,
         invoke: Invoke,
         now: Callable[[], datetime],
+        spans: HostSpans | None = None,
     ) -> None:
         self._options = options
         self._functions = functions
         self._invoke = invoke
         self._now = now
+        self._spans = spans
 
     async def run(self, live: LiveInstance, hosted: HostedFunction) -> EpisodeCommit | None:
         """None when all messages are of an execution that is over. Raises Aborted."""
@@ -87,7 +94,8 @@ class OrchestrationRunner:
             parent_instance_id=live.parent_id,
             http_sleep_milliseconds=self._options.http_sleep_milliseconds,
         )
-        result = await self._call(hosted, context)
+        trace = trace_of(live, batch.events)
+        result = await self._call(hosted, context, trace)
         decision = Replay(
             live.name,
             result,
@@ -105,9 +113,14 @@ class OrchestrationRunner:
         decision = Decision((), conclusion, number, is_suspended=False)
         return self._commit(live, batch, OrchestratorResult(is_done=True), decision)
 
-    async def _call(self, hosted: HostedFunction, context: str) -> OrchestratorResult:
+    async def _call(
+        self, hosted: HostedFunction, context: str, trace: Trace | None
+    ) -> OrchestratorResult:
+        own = "" if trace is None else trace[0]
         try:
-            outcome = await self._invoke(hosted, TriggerEvent(Datum(context, "string")))
+            outcome = await self._invoke(
+                hosted, TriggerEvent(Datum(context, "string"), traceparent=own)
+            )
             returned = outcome.returned
             return parse_orchestrator_result(str(returned.value if returned else None))
         except WireError as error:
@@ -148,10 +161,11 @@ class OrchestrationRunner:
             problem="\n".join(decision.problems) or None,
         )
         events = batch.events.copy()
+        trace = trace_of(live, events)
         for command in commands:
-            events.append(self._carry_out(live, command, commit, at))
+            events.append(self._carry_out(live, command, commit, at, trace))
         if conclusion is not None:
-            self._finish(live, conclusion, commit, batch, decision.next_id, events)
+            self._finish(live, conclusion, commit, batch, decision.next_id, events, trace)
         if commit.history_from or events:
             events.append(Event(EventType.ORCHESTRATOR_COMPLETED, at))
         commit.events = events
@@ -188,19 +202,28 @@ class OrchestrationRunner:
         )
 
     def _carry_out(
-        self, live: LiveInstance, command: Command, commit: EpisodeCommit, at: int
+        self,
+        live: LiveInstance,
+        command: Command,
+        commit: EpisodeCommit,
+        at: int,
+        trace: Trace | None,
     ) -> Event:
         """Adds the command's work to the commit, and returns its event."""
         match command.kind:
             case CommandKind.ACTIVITY:
-                commit.activities.append(NewActivity(command.id, command.name, command.input))
+                commit.activities.append(
+                    NewActivity(
+                        command.id, command.name, command.input, None if trace is None else trace[0]
+                    )
+                )
                 stored = (
                     stored_activity_input(command.input) if self._options.stores_inputs else None
                 )
                 task = {"name": command.name, "version": None, "input": stored}
                 return Event(EventType.TASK_SCHEDULED, at, task, command.id)
             case CommandKind.SUB_ORCHESTRATION:
-                return self._start_child(live, command, commit, at)
+                return self._start_child(live, command, commit, at, trace)
             case CommandKind.TIMER:
                 self._set_timer(live, command, commit, at)
                 timer = {"fire_at": command.fire_at}
@@ -209,7 +232,12 @@ class OrchestrationRunner:
                 return self._send(live, command, commit, at)
 
     def _start_child(
-        self, live: LiveInstance, command: Command, commit: EpisodeCommit, at: int
+        self,
+        live: LiveInstance,
+        command: Command,
+        commit: EpisodeCommit,
+        at: int,
+        trace: Trace | None,
     ) -> Event:
         assert command.instance_id is not None
         version = command.version or self._options.default_version
@@ -222,7 +250,13 @@ class OrchestrationRunner:
         }
         commit.children.append(
             started_instance(
-                command.instance_id, command.name, command.input, version, at, parent=parent
+                command.instance_id,
+                command.name,
+                command.input,
+                version,
+                at,
+                parent=parent,
+                trace=traced(trace[0]) if trace is not None else None,
             )
         )
         members = {
@@ -276,10 +310,11 @@ class OrchestrationRunner:
         batch: Batch,
         number: int,
         events: list[Event],
+        trace: Trace | None,
     ) -> None:
         commit.drops_delayed = live.has_delayed
         if isinstance(conclusion, ContinuedAsNew):
-            self._continue_as_new(live, conclusion, commit, batch)
+            self._continue_as_new(live, conclusion, commit, batch, trace)
             events.clear()
             return
         details = ""
@@ -292,10 +327,33 @@ class OrchestrationRunner:
                 commit.output = reason.encode("utf-8", "backslashreplace").decode()
             case TerminatedExecution(reason):
                 commit.status, commit.output = RuntimeStatus.TERMINATED, reason
+        if self._spans is not None and trace is not None:
+            self._send_span(self._spans, live, commit, trace)
         members = {"status": int(commit.status), "result": commit.output}
         events.append(Event(EventType.EXECUTION_COMPLETED, commit.at, members, number))
         if live.parent is not None:
             commit.messages.append(_report(live, commit, details))
+
+    @staticmethod
+    def _send_span(
+        spans: HostSpans, live: LiveInstance, commit: EpisodeCommit, trace: Trace
+    ) -> None:
+        """From its creation to now: business time may be hours ahead of the machine's."""
+        ended = time.time_ns()
+        spans.send(
+            f"orchestration:{live.name}",
+            trace[0],
+            trace[1],
+            ended - (commit.at - live.created) * 1000,
+            ended,
+            {
+                "durabletask.type": "orchestration",
+                "durabletask.task.name": live.name,
+                "durabletask.task.instance_id": live.id,
+                "durabletask.task.status": commit.status.text,
+            },
+            is_failed=commit.status is RuntimeStatus.FAILED,
+        )
 
     def _continue_as_new(
         self,
@@ -303,6 +361,7 @@ class OrchestrationRunner:
         conclusion: ContinuedAsNew,
         commit: EpisodeCommit,
         batch: Batch,
+        trace: Trace | None,
     ) -> None:
         """The next execution begins with messages of its own. What came after the decision is not
         taken: it stays where it is, in its order, for the next one."""
@@ -319,6 +378,7 @@ class OrchestrationRunner:
             commit.at,
             execution_id=commit.execution_id,
             parent=live.parent,
+            trace=trace,
         )
         commit.messages.append(OutgoingMessage(live.id, commit.execution_id, started))
 

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 from functions.ops.model import CheckResult, Outcome, Report
 from shared.kit.errors import AppError, NotConfigured
@@ -15,7 +16,8 @@ Check = Callable[[], None]
 
 
 class Readiness:
-    """Runs all checks side by side, at most once a second, however often it is asked.
+    """Runs all checks side by side, at most once a second, however often it is asked; those of
+    `optional`, without which the shop can go on, at most once in half a minute: they are others'.
 
     A check that outlives `limit` seconds counts as failed. It is left to end by itself and not
     started again meanwhile, so that a dependency that hangs holds one thread and no more. `now`
@@ -25,12 +27,18 @@ class Readiness:
     def __init__(
         self,
         checks: Mapping[str, Check],
+        optional: Mapping[str, Check] | None = None,
         *,
         limit: float = 2.0,
         fresh_for: float = 1.0,
+        optional_fresh_for: float = 30.0,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._probes = [_Probe(name, check) for name, check in checks.items()]
+        self._probes = [_Probe(name, check, True, 0.0, now) for name, check in checks.items()]
+        self._probes += [
+            _Probe(name, check, False, optional_fresh_for, now)
+            for name, check in (optional or {}).items()
+        ]
         self._limit = limit
         self._fresh_for = fresh_for
         self._now = now
@@ -45,8 +53,7 @@ class Readiness:
                 probe.start()
             deadline = time.monotonic() + self._limit
             results = [probe.result(deadline, self._limit) for probe in self._probes]
-            ready = all(result.status == "ok" for result in results)
-            report = Report(status="ready" if ready else "not-ready", checks=results)
+            report = Report(status=_status(results), checks=results)
             self._log_changes(report)
             self._last = self._now(), report
             return report
@@ -65,18 +72,41 @@ class Readiness:
                 )
 
 
+def _status(results: Sequence[CheckResult]) -> Literal["ready", "degraded", "not-ready"]:
+    failed = [result for result in results if result.status != "ok"]
+    if any(result.required for result in failed):
+        return "not-ready"
+    return "degraded" if failed else "ready"
+
+
 class _Probe:
     """One check and its latest run, in a thread that the process does not wait for at its end."""
 
-    def __init__(self, name: str, check: Check) -> None:
+    def __init__(
+        self,
+        name: str,
+        check: Check,
+        required: bool,
+        fresh_for: float,
+        now: Callable[[], float],
+    ) -> None:
         self._name = name
         self._check = check
+        self._required = required
+        self._fresh_for = fresh_for
+        self._now = now
+        self._started = 0.0
         self._run: _Run | None = None
 
     def start(self) -> None:
-        if self._run is None or self._run.done.is_set():
-            self._run = _Run(self._name, self._check)
-            threading.Thread(target=self._run, name=f"ready-{self._name}", daemon=True).start()
+        """Unless the last run is fresh or has not ended."""
+        if self._run is not None and (
+            not self._run.done.is_set() or self._now() - self._started < self._fresh_for
+        ):
+            return
+        self._started = self._now()
+        self._run = _Run(self._name, self._check, self._required)
+        threading.Thread(target=self._run, name=f"ready-{self._name}", daemon=True).start()
 
     def result(self, deadline: float, limit: float) -> CheckResult:
         run = self._run
@@ -86,15 +116,17 @@ class _Probe:
         return CheckResult(
             name=self._name,
             status="failed",
+            required=self._required,
             detail=f"It has not answered within {limit:g} seconds.",
             duration_ms=run.elapsed_ms(),
         )
 
 
 class _Run:
-    def __init__(self, name: str, check: Check) -> None:
+    def __init__(self, name: str, check: Check, required: bool) -> None:
         self._name = name
         self._check = check
+        self._required = required
         self._started = time.monotonic()
         self.done = threading.Event()
         self.result: CheckResult
@@ -119,5 +151,9 @@ class _Run:
             status, detail = "failed", f"It cannot be used ({type(error).__name__})."
             log.warning("dependency.failed", exc_info=error, dependency=self._name)
         return CheckResult(
-            name=self._name, status=status, detail=detail, duration_ms=self.elapsed_ms()
+            name=self._name,
+            status=status,
+            required=self._required,
+            detail=detail,
+            duration_ms=self.elapsed_ms(),
         )

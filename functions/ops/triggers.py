@@ -22,6 +22,7 @@ from shared.http.edge import Edge
 from shared.http.exchange import correlation_id_of, problem_response
 from shared.http.operations import Operation
 from shared.http.problems import MethodNotAllowed, NoRoute
+from shared.kit.errors import Unavailable
 from shared.kit.provider import Provider
 from shared.messaging.dead_letters import ServiceBusDeadLetters
 from shared.telemetry import bind_correlation_id
@@ -51,7 +52,9 @@ def blueprint(
     page_etag = Provider(lambda: _etag(page().html))
     addresses = Provider(lambda: _Addresses(edge.operations))
 
-    @api.route("GET", "health/live", summary="Is the app running?", answers={200: Alive})
+    @api.route(
+        "GET", "health/live", summary="Is the app running?", answers={200: Alive}, open_to_all=True
+    )
     async def live(call: Plain) -> Answer:
         """Touches no dependency: a restart would not mend any."""
         # Async, so that it answers while every thread is busy with other calls.
@@ -66,7 +69,7 @@ def blueprint(
     def ready(call: Plain) -> Answer:
         """Names each dependency and each setting that is missing. Asked anew once a second."""
         report = readiness.report()
-        status = 200 if report.status == "ready" else 503
+        status = 503 if report.status == "not-ready" else 200
         return Answer(report, status=status, cache="no-store")
 
     @api.route("GET", "v1/shop", summary="What a shop window must know", answers={200: ShopFacts})
@@ -107,11 +110,12 @@ def blueprint(
         "v1/admin/dead-letters",
         summary="Messages that no consumer could deal with",
         answers={200: DeadLetters},
+        problems=(Unavailable,),
         role=_ROLE,
     )
-    def list_dead_letters(call: Plain) -> Answer:
+    async def list_dead_letters(call: Plain) -> Answer:
         """The oldest of each queue and subscription."""
-        return Answer(DeadLetters(items=tuple(dead_letters().look(_MOST_SHOWN))))
+        return Answer(DeadLetters(items=tuple(await dead_letters().look(_MOST_SHOWN))))
 
     @api.route(
         "POST",
@@ -119,14 +123,14 @@ def blueprint(
         summary="Send a dead letter again",
         body=Replayed,
         answers={204: None},
-        problems=(UnknownDeadLetter,),
+        problems=(UnknownDeadLetter, Unavailable),
         role=_ROLE,
         idempotent=True,
     )
-    def replay_dead_letter(call: Call[Nothing, Nothing, Replayed]) -> Answer:
+    async def replay_dead_letter(call: Call[Nothing, Nothing, Replayed]) -> Answer:
         """With its CloudEvents `id` unchanged, so that a consumer who knows it does nothing. Where
         it was sent again before, it is no longer there: 404."""
-        if not dead_letters().replay(call.body.entity, call.body.sequence_number):
+        if not await dead_letters().replay(call.body.entity, call.body.sequence_number):
             raise UnknownDeadLetter("It is not there; it may have been sent again already.")
         return Answer(status=204)
 

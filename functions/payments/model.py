@@ -150,7 +150,8 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """`refunding` counts what refunds were promised, `refunded` what the provider accepted."""
+    """`refunding` counts what refunds were promised, `refunded` what the provider accepted.
+    `traceparent` is of the span in which it was asked for: Stripe's webhooks bring none."""
 
     order_id: str
     payment_id: str
@@ -166,6 +167,7 @@ class Payment:
     refunding: int
     refunded: int
     mismatch: str | None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

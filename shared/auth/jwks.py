@@ -30,8 +30,8 @@ FIRST_FETCH_PAUSE: Final = timedelta(seconds=5)
 _SMALLEST_RSA_BITS = 2048
 _PUBLIC_MEMBERS = frozenset({"kty", "crv", "n", "e", "x", "y"})
 _LARGEST_ANSWER = 256 * 1024
-_REQUEST_SECONDS = 3.0
-_LONGEST_WAIT_SECONDS = 2 * _REQUEST_SECONDS + 1
+REQUEST_SECONDS = 3.0
+_LONGEST_WAIT_SECONDS = 2 * REQUEST_SECONDS + 1
 """For another thread's fetch, which is two requests."""
 
 FetchJson = Callable[[str], Mapping[str, Any]]
@@ -193,10 +193,10 @@ def _fetch_over_http(address: str) -> Mapping[str, Any]:
     """GETs a JSON object of bounded size in bounded time."""
     import httpx
 
-    deadline = time.monotonic() + _REQUEST_SECONDS
+    deadline = time.monotonic() + REQUEST_SECONDS
     content = b""
     try:
-        with httpx.stream("GET", address, timeout=_REQUEST_SECONDS) as response:
+        with httpx.stream("GET", address, timeout=REQUEST_SECONDS) as response:
             if response.status_code != httpx.codes.OK:
                 raise OSError(f"{address} answered {response.status_code}")
             for chunk in response.iter_bytes():

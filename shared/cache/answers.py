@@ -12,10 +12,12 @@ from typing import Protocol
 from shared.cache.changes import Changes
 from shared.cache.port import Cache, Entry
 from shared.kit.threads import Threads
+from shared.telemetry.metrics import CACHE_LOOKUPS
 
 Build = Callable[[bool], Entry]
 """Builds an answer, in a thread; True asks for the primary instead of a replica."""
 
+_HIT, _MISS, _SHARED = ({"outcome": outcome} for outcome in ("hit", "miss", "shared"))
 _TOLERATED_SECONDS = 0.7
 """With the time between two looks at the log, less than the second within which writes are seen."""
 
@@ -57,6 +59,7 @@ class CachedAnswers:
         if self._changes.is_due:
             await self._threads.run(self._changes.follow)
         entry = self._cache.at_hand(key)
+        waited = False
         while entry is None or not self._is_new_enough(entry):
             flight = self._flights.get(key)
             leads = flight is None
@@ -66,8 +69,10 @@ class CachedAnswers:
             # One who goes away takes the answer from nobody else.
             entry = await asyncio.shield(flight)
             if leads:
-                break
+                return entry
             # One that took off before the last change was read may bring too little.
+            waited = True
+        CACHE_LOOKUPS.record(1, _SHARED if waited else _HIT)
         return entry
 
     def _is_new_enough(self, entry: Entry) -> bool:
@@ -86,7 +91,9 @@ class CachedAnswers:
     def _fetch(self, key: str, lifetime_seconds: float, build: Build) -> Entry:
         entry = self._cache.get(key)
         if entry is not None and self._is_new_enough(entry):
+            CACHE_LOOKUPS.record(1, _HIT)
             return entry
+        CACHE_LOOKUPS.record(1, _MISS)
         entry = build(False)
         if not self._is_new_enough(entry):
             entry = build(True)

@@ -115,8 +115,17 @@ PREFIXES = (
     "MAIL_",
     "EASYPOST_",
 )
+HOSTS_OWN = frozenset({"ServiceBusConnection__credential", "ServiceBusConnection__clientId"})
+"""Names under our prefixes that the host reads, to sign in by a user-assigned identity."""
 _AZURITE = "UseDevelopmentStorage=true"
 _THIRD_PARTIES = {"STRIPE_API_BASE": "api.stripe.com", "EASYPOST_API_BASE": "api.easypost.com"}
+_UNRESOLVED = "@Microsoft.KeyVault("
+"""What the app gets of a reference that the platform could not follow: the reference itself.
+https://learn.microsoft.com/azure/app-service/app-service-key-vault-references"""
+_NOT_FOLLOWED = (
+    "left to a Key Vault reference that was not followed: the vault, the secret's name or the role"
+    " of the app's identity there is wrong."
+)
 _SERVICE_BUS_EMULATOR = "UseDevelopmentEmulator=true"
 
 
@@ -266,25 +275,35 @@ class Settings(BaseModel):
     REDIS_URL: SecretStr | None = None
     ServiceBusConnection: SecretStr | None = None
     ServiceBusConnection__fullyQualifiedNamespace: str | None = None
+    ServiceBusConnection__transportType: Literal["amqp", "amqpWebSockets"] = "amqp"
     BLOB_FOLDER: Path | None = None
     BlobConnection: SecretStr | None = None
     BlobConnection__blobServiceUri: WebAddress | None = None
     INVENTORY_CACHE: Literal["on", "off"] = "on"
     INVENTORY_LOW_STOCK: Annotated[int, Field(ge=0, le=1_000_000)] = 3
+    SHOP_FUNCTION_KEYS: Literal["off", "required"] = "off"
     SHOP_CLOCK_FILE: Path | None = None
     SHOP_FSYNC: Literal["normal", "full"] = "normal"
     OTEL_EXPORTER_OTLP_ENDPOINT: WebAddress | None = None
     APPLICATIONINSIGHTS_CONNECTION_STRING: SecretStr | None = None
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: str | None = None
     in_azure: Annotated[bool, Field(exclude=True)] = False
+    unresolved: Annotated[tuple[str, ...], Field(exclude=True)] = ()
+    """Names whose Key Vault references were not followed; they count as not set."""
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Reads and checks the environment; an empty value counts as not set."""
-        known = [name for name in cls.model_fields if name != "in_azure"]
+        known = [name for name in cls.model_fields if name not in ("in_azure", "unresolved")]
         given: dict[str, Any] = {name: environment[name] for name in known if environment.get(name)}
         _warn_of_unknown(environment, known)
+        unresolved = [name for name in given if given[name].strip().startswith(_UNRESOLVED)]
+        for name in unresolved:
+            del given[name]
+            logging.getLogger(__name__).error("The setting %s is %s", name, _NOT_FOLLOWED)
+        in_azure = "WEBSITE_INSTANCE_ID" in environment
         try:
-            settings = cls(**given, in_azure="WEBSITE_INSTANCE_ID" in environment)
+            settings = cls(**given, in_azure=in_azure, unresolved=tuple(unresolved))
         except ValidationError as error:
             raise SettingsError("; ".join(_sentences(error))) from None
         settings._refuse_what_cannot_start()
@@ -304,7 +323,8 @@ class Settings(BaseModel):
     def require(self, name: str) -> Any:
         value = getattr(self, name)
         if value is None:
-            raise NotConfigured(f"The setting {name} is missing.", headers={"Retry-After": "60"})
+            why = _NOT_FOLLOWED if name in self.unresolved else "missing."
+            raise NotConfigured(f"The setting {name} is {why}", headers={"Retry-After": "60"})
         return value.get_secret_value() if isinstance(value, SecretStr) else value
 
     def optional(self, name: str) -> Any:
@@ -312,6 +332,8 @@ class Settings(BaseModel):
 
     def _refuse_what_cannot_start(self) -> None:
         if not self.in_azure:
+            if self.unresolved:
+                raise SettingsError(f"{_listed([*self.unresolved])} {_NOT_FOLLOWED}")
             if missing := self.missing():
                 raise SettingsError(
                     f"{_listed(missing)} not set. `python3 dev.py run` sets everything; for another"
@@ -342,7 +364,7 @@ class Settings(BaseModel):
 
 def _warn_of_unknown(environment: Mapping[str, str], known: list[str]) -> None:
     for name in sorted(environment):
-        if name.startswith(PREFIXES) and name not in known:
+        if name.startswith(PREFIXES) and name not in known and name not in HOSTS_OWN:
             nearest = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {nearest[0]}?" if nearest else "."
             logging.getLogger(__name__).warning("The setting %s is not known%s", name, hint)

@@ -22,6 +22,7 @@ class BookReserved(Payload):
     for an order its id is the order's."""
 
     kind: ClassVar[str] = "book.reserved"
+    told = ("hold_id", "lines")
 
     hold_id: str
     lines: tuple[HoldLine, ...]
@@ -32,6 +33,7 @@ class BookReleased(Payload):
     """Held copies are available again. About the hold."""
 
     kind: ClassVar[str] = "book.released"
+    told = ("hold_id", "lines", "reason")
 
     hold_id: str
     lines: tuple[HoldLine, ...]
@@ -66,6 +68,7 @@ class StockLow(Payload):
     the ISBN."""
 
     kind: ClassVar[str] = "stock.low"
+    told = ("isbn", "available", "threshold")
 
     isbn: Isbn
     available: int
@@ -77,6 +80,7 @@ class BookUpdated(Payload):
     `version` is that of its metadata. About the ISBN."""
 
     kind: ClassVar[str] = "book.updated"
+    told = ("isbn", "version", "withdrawn")
 
     isbn: Isbn
     version: int

@@ -34,6 +34,7 @@ class OrderPlaced(Payload):
     from that cart."""
 
     kind: ClassVar[str] = "order.placed"
+    told = ("order_id", "order_number", "total", "currency", "lines", "shipping_method", "country")
 
     order_id: str
     order_number: str
@@ -51,6 +52,7 @@ class OrderCancelled(Payload):
     """`after_placement`: inventory takes the lines back; before it, the saga released its hold."""
 
     kind: ClassVar[str] = "order.cancelled"
+    told = ("order_id", "order_number", "stage", "reason", "lines")
 
     order_id: str
     order_number: str
@@ -64,6 +66,7 @@ class OrderRefunded(Payload):
     """One refund that went through. `amount` is of this refund, `refunded` of all so far."""
 
     kind: ClassVar[str] = "order.refunded"
+    told = ("order_id", "order_number", "refund_id", "amount", "refunded", "currency")
 
     order_id: str
     order_number: str

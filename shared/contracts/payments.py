@@ -56,12 +56,14 @@ class PaymentPending(_PaymentEvent):
     """The PaymentIntent exists and waits for its payer."""
 
     kind: ClassVar[str] = "payment.pending"
+    told = ("order_id",)
 
 
 class PaymentDeclined(_PaymentEvent):
     """Not final: another card may do. `code` and `decline_code` are Stripe's."""
 
     kind: ClassVar[str] = "payment.declined"
+    told = ("order_id", "code", "decline_code")
 
     code: str
     decline_code: str | None = None
@@ -71,6 +73,7 @@ class PaymentSucceeded(_PaymentEvent):
     """The whole amount is captured."""
 
     kind: ClassVar[str] = "payment.succeeded"
+    told = ("order_id", "amount", "currency")
 
     amount: Amount
     currency: Currency
@@ -80,12 +83,14 @@ class PaymentCancelled(_PaymentEvent):
     """Final: no money was taken and none can be."""
 
     kind: ClassVar[str] = "payment.cancelled"
+    told = ("order_id",)
 
 
 class PaymentFailed(_PaymentEvent):
     """Final: no PaymentIntent could be made, or the provider gave it up. No money was taken."""
 
     kind: ClassVar[str] = "payment.failed"
+    told = ("order_id", "code")
 
     code: str
 
@@ -94,6 +99,7 @@ class PaymentRefunded(_PaymentEvent):
     """One refund that the provider accepted; `refunded` counts all of this payment."""
 
     kind: ClassVar[str] = "payment.refunded"
+    told = ("order_id", "refund_id", "amount", "refunded", "currency")
 
     refund_id: str
     amount: Amount
@@ -106,6 +112,7 @@ class PaymentRefundFailed(_PaymentEvent):
     Events of before December 2026 name no amount."""
 
     kind: ClassVar[str] = "payment.refund_failed"
+    told = ("order_id", "refund_id", "code")
 
     refund_id: str
     code: str

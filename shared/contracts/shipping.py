@@ -104,6 +104,7 @@ class ShipmentCreated(_ShipmentEvent):
     """It waits for its label. `promised_by` is the day that the shopper was told at checkout."""
 
     kind: ClassVar[str] = "shipment.created"
+    told = ("order_id", "shipment_id", "number", "consignments", "lines")
 
     lines: tuple[ShipmentLine, ...] = ()
     promised_by: date | None = None
@@ -121,12 +122,14 @@ class ShipmentLabelBought(_Tracked):
     """It can be handed over; an order can still be cancelled."""
 
     kind: ClassVar[str] = "shipment.label_bought"
+    told = ("order_id", "shipment_id", "carrier")
 
 
 class ShipmentDispatched(_Tracked):
     """The carrier has it. Always told before what comes later, even where the carrier did not."""
 
     kind: ClassVar[str] = "shipment.dispatched"
+    told = ("order_id", "shipment_id", "carrier", "remaining")
 
     remaining: int
     """How many of the order's consignments are not dispatched yet."""
@@ -149,12 +152,14 @@ class ShipmentDelayed(_Tracked):
     """The carrier expects it later than was last said: once for each later day."""
 
     kind: ClassVar[str] = "shipment.delayed"
+    told = ("order_id", "shipment_id", "carrier", "expected")
 
     expected: date
 
 
 class ShipmentDelivered(_ShipmentEvent):
     kind: ClassVar[str] = "shipment.delivered"
+    told = ("order_id", "shipment_id", "remaining")
 
     remaining: int
     """How many are not delivered yet; those that were lost or returned stay counted."""
@@ -166,6 +171,7 @@ class ShipmentFailed(_ShipmentEvent):
     later."""
 
     kind: ClassVar[str] = "shipment.failed"
+    told = ("order_id", "shipment_id", "reason")
 
     reason: str
     lines: tuple[ShipmentLine, ...] = ()

@@ -10,6 +10,7 @@ first. So each write has an id, `write_id`, by which it knows its own result aga
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -40,8 +41,18 @@ if TYPE_CHECKING:
 log = get_logger("documents")
 
 _REQUEST_CHARGE = "x-ms-request-charge"
-_OPERATION_SECONDS = 10
+OPERATION_SECONDS = 10
 """For one call with all its retries."""
+CONNECT_SECONDS = 3
+READ_SECONDS = 5
+RETRIES = 3
+WRITE_RETRIES = 1
+THROTTLED_RETRIES = 5
+THROTTLED_SECONDS = 5
+"""At most, between two tries of a call that is throttled."""
+
+
+_observing: ContextVar["_Observed | None"] = ContextVar("cosmos_call", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +71,18 @@ class CosmosAccount:
 class CosmosDocuments:
     """A client belongs to the event loop that opened it: each loop gets one, when it first asks."""
 
-    def __init__(self, account: CosmosAccount, container: str) -> None:
+    def __init__(
+        self,
+        account: CosmosAccount,
+        container: str,
+        *,
+        read_seconds: float = READ_SECONDS,
+        operation_seconds: float = OPERATION_SECONDS,
+    ) -> None:
         self._account = account
         self._container = container
+        self._read_seconds = read_seconds
+        self._operation_seconds = operation_seconds
         self._opened: WeakKeyDictionary[asyncio.AbstractEventLoop, _Connection]
         self._opened = WeakKeyDictionary()
 
@@ -78,7 +98,7 @@ class CosmosDocuments:
         try:
             async with self._call("create_item") as (container, observed):
                 item: Mapping[str, Any] = await container.create_item(
-                    body, timeout=_OPERATION_SECONDS, response_hook=observed
+                    body, timeout=self._operation_seconds, response_hook=observed
                 )
         except DocumentConflict:
             own = await self._own(body)
@@ -100,7 +120,7 @@ class CosmosDocuments:
                     body,
                     etag=etag,
                     match_condition=MatchConditions.IfNotModified,
-                    timeout=_OPERATION_SECONDS,
+                    timeout=self._operation_seconds,
                     response_hook=observed,
                 )
         except DocumentPreconditionFailed:
@@ -120,7 +140,7 @@ class CosmosDocuments:
                 document_id,
                 etag=etag,
                 match_condition=MatchConditions.IfNotModified,
-                timeout=_OPERATION_SECONDS,
+                timeout=self._operation_seconds,
                 response_hook=observed,
             )
 
@@ -130,7 +150,7 @@ class CosmosDocuments:
     async def _item(self, document_id: str) -> Mapping[str, Any]:
         async with self._call("read_item") as (container, observed):
             item: Mapping[str, Any] = await container.read_item(
-                document_id, document_id, timeout=_OPERATION_SECONDS, response_hook=observed
+                document_id, document_id, timeout=self._operation_seconds, response_hook=observed
             )
             return item
 
@@ -164,15 +184,23 @@ class CosmosDocuments:
             loop = asyncio.get_running_loop()
             connection = self._opened.get(loop)
             if connection is None:
-                connection = self._opened[loop] = _Connection(self._account, self._container)
-            with _port_errors(observed):
-                yield await connection.container(), observed
+                connection = self._opened[loop] = _Connection(
+                    self._account, self._container, self._read_seconds
+                )
+            counting = _observing.set(observed)
+            try:
+                with _port_errors(observed):
+                    yield await connection.container(), observed
+            finally:
+                _observing.reset(counting)
+                observed.ended()
 
 
 class _Connection:
-    def __init__(self, account: CosmosAccount, container: str) -> None:
+    def __init__(self, account: CosmosAccount, container: str, read_seconds: float) -> None:
         self._account = account
         self._name = container
+        self._read_seconds = read_seconds
         self._opening = asyncio.Lock()
         self._client: CosmosClient | None = None
         self._credential: AsyncTokenCredential | None = None
@@ -187,7 +215,7 @@ class _Connection:
         return self._container
 
     async def _open(self) -> "ContainerProxy":
-        client, credential = _client_of(self._account)
+        client, credential = _client_of(self._account, self._read_seconds)
         try:
             # Reads the account, and with it the addresses of its regions.
             await client.__aenter__()
@@ -203,7 +231,9 @@ class _Connection:
         self._client = self._credential = self._container = None
 
 
-def _client_of(account: CosmosAccount) -> "tuple[CosmosClient, AsyncTokenCredential | None]":
+def _client_of(
+    account: CosmosAccount, read_seconds: float
+) -> "tuple[CosmosClient, AsyncTokenCredential | None]":
     from azure.cosmos.aio import CosmosClient
 
     endpoint = account.endpoint
@@ -223,12 +253,13 @@ def _client_of(account: CosmosAccount) -> "tuple[CosmosClient, AsyncTokenCredent
         sign_in,
         preferred_locations=list(account.regions) if discover else [],
         enable_endpoint_discovery=discover,
-        connection_timeout=3,
-        read_timeout=5,
-        retry_total=3,
-        retry_throttle_total=5,
-        retry_throttle_backoff_max=5,
-        retry_write=1,
+        connection_timeout=CONNECT_SECONDS,
+        read_timeout=read_seconds,
+        retry_total=RETRIES,
+        retry_throttle_total=THROTTLED_RETRIES,
+        retry_throttle_backoff_max=THROTTLED_SECONDS,
+        retry_write=WRITE_RETRIES,
+        raw_request_hook=_count_request,
         enable_compact_utf8_item_writes=True,
     )
     return client, credential
@@ -255,6 +286,7 @@ class _Observed:
 
     def __init__(self, current: Span) -> None:
         self._span = current
+        self.requests = 0
 
     def __call__(self, headers: Mapping[str, Any], _result: object) -> None:
         charge = headers.get(_REQUEST_CHARGE)
@@ -264,6 +296,17 @@ class _Observed:
     def failed(self, error: "CosmosHttpResponseError") -> None:
         self._span.set_attribute("db.response.status_code", str(error.status_code))
         self(error.headers, None)
+
+    def ended(self) -> None:
+        if self.requests > 1:
+            self._span.set_attribute("http.request.resend_count", self.requests - 1)
+
+
+def _count_request(request: Any) -> None:
+    """Called by the SDK for each request of a call, those that it sends again included."""
+    observed = _observing.get()
+    if observed is not None and "/docs" in request.http_request.url:
+        observed.requests += 1
 
 
 @contextmanager

@@ -42,6 +42,8 @@ class Edge:
     """What all routes of the app share."""
 
     verifier: Provider[TokenVerifier]
+    keys: bool = False
+    """Whether callers must know the host's key, where no network keeps others from the app."""
     operations: list[Operation] = field(default_factory=list)
 
     def api(self, tag: str) -> "Api":
@@ -82,6 +84,7 @@ class Api:
         largest_body: int = 1024 * KIBIBYTE,
         media_type: str = JSON_TYPE,
         durable_client: bool = False,
+        open_to_all: bool = False,
     ) -> Callable[[H], H]:
         """Registers a handler, sync or async, that takes one Call and returns one Answer.
 
@@ -90,8 +93,9 @@ class Api:
         `ignored`, a token is not even looked at, so public reads outlive the issuer. `idempotent`
         asks for an Idempotency-Key, `if_match` for an If-Match header; `etag` says that the answer
         has one. `takes` are the content types of a `RawBody` (any, when empty). With
-        `durable_client`, an async handler takes that client as its second argument. The function's
-        name is the service's and the handler's: `inventory_list_books`.
+        `durable_client`, an async handler takes that client as its second argument. `open_to_all`
+        is for what the platform asks, which knows no key. The function's name is the service's and
+        the handler's: `inventory_list_books`.
         """
 
         refuse_open(query)
@@ -125,18 +129,20 @@ class Api:
             function = _function(self._edge, operation, handler, takes_client=durable_client)
             if durable_client:
                 function = self.blueprint.durable_client_input(client_name="client")(function)
-            self.mount(operation.name, path, operation.methods)(function)
+            self.mount(operation.name, path, operation.methods, open_to_all=open_to_all)(function)
             return handler
 
         return register
 
-    def mount(self, name: str, path: str, methods: list[str] | None) -> Callable[[H], Any]:
+    def mount(
+        self, name: str, path: str, methods: list[str] | None, *, open_to_all: bool = False
+    ) -> Callable[[H], Any]:
         """Registers a bare HTTP function; `route` is what a service uses."""
+        keyed = self._edge.keys and not open_to_all
+        level = func.AuthLevel.FUNCTION if keyed else func.AuthLevel.ANONYMOUS
 
         def register(function: H) -> Any:
-            routed = self.blueprint.route(
-                route=path, methods=methods, auth_level=func.AuthLevel.ANONYMOUS
-            )(function)
+            routed = self.blueprint.route(route=path, methods=methods, auth_level=level)(function)
             return self.blueprint.function_name(name)(routed)
 
         return register

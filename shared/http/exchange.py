@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,8 @@ from shared.http.operations import Operation
 from shared.http.queries import check_raw_query, text_fault
 from shared.kit.errors import AppError, BadInput, FieldError, Place, PreconditionRequired
 from shared.kit.provider import Provider
-from shared.telemetry import Span, bind_correlation_id, get_logger, span
+from shared.telemetry import Span, bind_correlation_id, get_logger, is_measuring, span
+from shared.telemetry.metrics import HTTP_DURATION
 
 log = get_logger("http")
 
@@ -37,6 +39,7 @@ class Exchange:
         "operation",
         "request",
         "span",
+        "started",
         "status",
         "verifier",
     )
@@ -52,6 +55,7 @@ class Exchange:
         self.status = 500
         self.kind: str | None = None
         self.span: Span
+        self.started = time.perf_counter() if is_measuring() else 0.0
 
     def observed(self, context: func.Context) -> Span:
         bind_correlation_id(self.correlation_id)
@@ -206,6 +210,10 @@ class Exchange:
     def report(self) -> None:
         """Reads that went well are the host's to log; the rest is worth a line of our own."""
         self.span.set_attribute("http.response.status_code", self.status)
+        if self.status >= 500:
+            self.span.set_failed(str(self.status))
+        if self.started:
+            self._measure()
         if self.status >= 400 or self.request.method not in _READS:
             write = log.warning if self.status >= 500 else log.info
             write(
@@ -215,6 +223,16 @@ class Exchange:
                 status=self.status,
                 problem=self.kind,
             )
+
+    def _measure(self) -> None:
+        HTTP_DURATION.record(
+            time.perf_counter() - self.started,
+            {
+                "http.request.method": self.request.method,
+                "http.route": self.operation.route,
+                "http.response.status_code": self.status,
+            },
+        )
 
 
 def problem_response(error: AppError, correlation_id: str) -> func.HttpResponse:

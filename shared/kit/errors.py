@@ -7,7 +7,8 @@
     ├── PreconditionFailed    412  `If-Match` names an older version
     ├── PreconditionRequired  428  `If-Match` is missing
     ├── IdempotencyMismatch   422  an Idempotency-Key came again with another request
-    └── NotConfigured         503  a setting is missing; the operator must add it
+    ├── NotConfigured         503  a setting is missing; the operator must add it
+    └── Unavailable           503  something that it takes does not answer now
 
 Services subclass these; a subclass draws its own tree.
 """
@@ -93,6 +94,12 @@ class IdempotencyMismatch(AppError):
     status = 422
     kind = "idempotency-mismatch"
     title = "This Idempotency-Key belongs to another request"
+
+
+class Unavailable(AppError):
+    status = 503
+    kind = "unavailable"
+    title = "This cannot be done just now"
 
 
 class NotConfigured(AppError):

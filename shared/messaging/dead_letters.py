@@ -5,8 +5,9 @@ itself, so what is sent again from one goes to its topic; consumers know by the 
 what they have dealt with before.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import closing
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -14,9 +15,14 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict
 
 from shared.contracts.envelope import Envelope, UnreadableMessage
+from shared.kit.errors import Unavailable
+from shared.telemetry import get_logger
 
 if TYPE_CHECKING:
-    from azure.servicebus import ServiceBusClient, ServiceBusReceivedMessage, ServiceBusReceiver
+    from azure.servicebus import ServiceBusReceivedMessage
+    from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
+
+log = get_logger("messaging")
 
 ENTITIES = (
     "payment-requests",
@@ -37,6 +43,8 @@ ENTITIES = (
 """All that the shop consumes, as `infra/servicebus.json` declares it."""
 _BURST = 50
 _PATIENCE = 2.0
+_LOOK_SECONDS = 30
+_REPLAY_SECONDS = 60
 
 
 class DeadLetter(BaseModel):
@@ -60,42 +68,60 @@ class ServiceBusDeadLetters:
     def __init__(self, connect: "Callable[[], ServiceBusClient]") -> None:
         self._connect = connect
 
-    def look(self, most: int) -> Sequence[DeadLetter]:
-        """The oldest of each entity, at most so many of one."""
-        found = []
-        with closing(self._connect()) as client:
-            for entity in ENTITIES:
-                with _receiver(client, entity) as receiver:
-                    found += [
-                        _shown(entity, message)
-                        for message in receiver.peek_messages(most, sequence_number=1)
-                    ]
-        return found
+    async def look(self, most: int) -> Sequence[DeadLetter]:
+        """The oldest of each entity, at most so many of one. Raises Unavailable."""
+        with _limited():
+            async with asyncio.timeout(_LOOK_SECONDS), self._connect() as client:
+                found = await asyncio.gather(*(_peeked(client, one, most) for one in ENTITIES))
+                return [letter for letters in found for letter in letters]
 
-    def replay(self, entity: str, sequence_number: int) -> bool:
+    async def replay(self, entity: str, sequence_number: int) -> bool:
         """Sends it with a fresh message id, its body unchanged, and takes the dead letter away only
-        when that was accepted. False where it is not there, or somebody else is at it."""
+        when that was accepted. False where it is not there, or somebody else is at it. Raises
+        Unavailable."""
         destination = entity.partition("/")[0]
-        with closing(self._connect()) as client, _receiver(client, entity) as receiver:
-            passed_over: list[ServiceBusReceivedMessage] = []
-            try:
-                while True:
-                    messages = receiver.receive_messages(_BURST, max_wait_time=_PATIENCE)
-                    for message in messages:
-                        if message.sequence_number != sequence_number:
-                            # Locked until the end, so that it does not come again at once.
-                            passed_over.append(message)
-                            continue
-                        with client.get_queue_sender(destination) as sender:
-                            sender.send_messages(_again(message))
-                        receiver.complete_message(message)
-                        passed_over += messages[messages.index(message) + 1 :]
-                        return True
-                    if not messages:
-                        return False
-            finally:
-                for message in passed_over:
-                    receiver.abandon_message(message)
+        with _limited():
+            async with (
+                asyncio.timeout(_REPLAY_SECONDS),
+                self._connect() as client,
+                _receiver(client, entity) as receiver,
+            ):
+                passed_over: list[ServiceBusReceivedMessage] = []
+                try:
+                    while messages := await receiver.receive_messages(
+                        _BURST, max_wait_time=_PATIENCE
+                    ):
+                        wanted = [one for one in messages if one.sequence_number == sequence_number]
+                        # Locked until the end, so that they do not come again at once.
+                        passed_over += [one for one in messages if one not in wanted]
+                        for message in wanted:
+                            async with client.get_queue_sender(destination) as sender:
+                                await sender.send_messages(_again(message))
+                            await receiver.complete_message(message)
+                            return True
+                    return False
+                finally:
+                    for message in passed_over:
+                        await receiver.abandon_message(message)
+
+
+async def _peeked(client: "ServiceBusClient", entity: str, most: int) -> list[DeadLetter]:
+    async with _receiver(client, entity) as receiver:
+        messages = await receiver.peek_messages(most, sequence_number=1)
+        return [_shown(entity, message) for message in messages]
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """What is wrong with the broker, in our words."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except (AzureError, OSError) as error:
+        said = str(error) or type(error).__name__
+        log.warning("dead_letters.unavailable", error=said)
+        raise Unavailable("Service Bus does not answer; try again in a moment.") from error
 
 
 def _receiver(client: "ServiceBusClient", entity: str) -> "ServiceBusReceiver":

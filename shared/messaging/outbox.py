@@ -21,8 +21,8 @@ class Outbox:
         self._table = table
         self._source = source
         self._now = now
-        self.holds_new = False
-        """Whether this transaction has something to send."""
+        self.announced: list[Payload] = []
+        """What this transaction has to send."""
 
     def add(
         self,
@@ -68,7 +68,7 @@ class Outbox:
                 "attempts": 0,
             },
         )
-        self.holds_new = True
+        self.announced.append(payload)
         return envelope.id
 
 

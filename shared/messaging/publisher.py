@@ -14,6 +14,7 @@ class Message:
     session: str | None
     body: bytes
     traceparent: str | None = None
+    tracestate: str | None = None
 
 
 class PublishFailed(Exception):

@@ -25,13 +25,14 @@ from shared.kit.clock import Clock
 from shared.messaging.publisher import Message, Publisher, PublishFailed
 from shared.sql.database import Database
 from shared.telemetry import get_logger
+from shared.telemetry.metrics import OUTBOX_LAG, OUTBOX_WAITING
 
 log = get_logger("messaging")
 
 _AT_ONCE = 200
 _CLAIM = timedelta(seconds=30)
-_PATIENCE_SECONDS = 10.0
-_PATIENCE_AFTER_COMMIT_SECONDS = 1.0
+PATIENCE_SECONDS = 10.0
+PATIENCE_AFTER_COMMIT_SECONDS = 1.0
 
 Batch = tuple[str, list["Row[Any]"]]
 """A destination, and rows for it."""
@@ -55,7 +56,7 @@ class Relay:
         self._thread: threading.Thread | None = None
         self._is_ending = False
 
-    def send_due(self, patience: float = _PATIENCE_SECONDS) -> int:
+    def send_due(self, patience: float = PATIENCE_SECONDS) -> int:
         """Sends all that no other relay has claimed and returns how many; one at a time in a
         process. Raises PublishFailed; what was not sent is free again for the next call."""
         sent = 0
@@ -115,11 +116,20 @@ class Relay:
             ).one()
         return count, oldest
 
+    def measure(self, service: str) -> None:
+        """Records how far behind it is."""
+        count, oldest = self.waiting()
+        lag = 0.0
+        if oldest is not None:
+            lag = (self._clock.business_now() - oldest).total_seconds()
+        OUTBOX_WAITING.record(count, {"service": service})
+        OUTBOX_LAG.record(max(lag, 0.0), {"service": service})
+
     def _serve(self) -> None:
         while self._nudged.wait() and not self._is_ending:
             self._nudged.clear()
             try:
-                self.send_due(_PATIENCE_AFTER_COMMIT_SECONDS)
+                self.send_due(PATIENCE_AFTER_COMMIT_SECONDS)
             except PublishFailed as error:
                 log.warning("outbox.not_sent", reason=str(error))
             except Exception as error:  # the thread must outlive whatever a database may raise
@@ -209,10 +219,12 @@ def in_order(rows: Iterable[Row[Any]]) -> Iterator[Batch]:
 
 def _message(row: Row[Any]) -> Message:
     body = bytes(row.body)
+    envelope = Envelope.parse(body)
     return Message(
         id=row.id,
         type=row.type,
         session=row.session,
         body=body,
-        traceparent=Envelope.parse(body).traceparent,
+        traceparent=envelope.traceparent,
+        tracestate=envelope.tracestate,
     )

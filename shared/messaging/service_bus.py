@@ -1,104 +1,216 @@
-"""Publishing to Azure Service Bus, by its own SDK wherever we run."""
+"""Publishing to Azure Service Bus, by its own SDK wherever we run.
 
+By the SDK's asynchronous half, on a thread of its own: the other half waits for ever where a
+namespace takes a connection and then says nothing, since it negotiates on a blocking socket
+(azure-servicebus 7.15), and a thread that waits in a socket cannot be called back.
+"""
+
+import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from shared.contracts.envelope import CONTENT_TYPE
 from shared.messaging.publisher import Message, PublishFailed
+from shared.telemetry import Span, span
 
 if TYPE_CHECKING:
-    from azure.servicebus import ServiceBusClient, ServiceBusMessage, ServiceBusSender
+    from azure.servicebus import ServiceBusMessage
+    from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+
+OPEN_SECONDS = 10.0
+"""To open a link, with all tries: name, connection, TLS, sign-in."""
+RETRIES = 2
+BACKOFF_SECONDS = 0.2
+_CLOSE_SECONDS = 2.0
 
 
 class ServiceBusPublisher:
-    """Keeps a sender open for each destination; a sender is used by one thread at a time."""
+    """Keeps a sender open for each destination; a sender sends one batch at a time."""
 
-    def __init__(self, connect: "Callable[[], ServiceBusClient]") -> None:
+    def __init__(
+        self, connect: "Callable[[], ServiceBusClient]", *, open_seconds: float = OPEN_SECONDS
+    ) -> None:
         self._connect = connect
-        self._lock = threading.Lock()
+        self._open_seconds = open_seconds
+        self._starting = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        # What follows belongs to the loop.
         self._client: ServiceBusClient | None = None
         self._senders: dict[str, _Sender] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     def publish(self, destination: str, messages: Sequence[Message], patience: float) -> None:
-        from azure.core.exceptions import AzureError
+        """`patience` is for each batch; opening a link has its own."""
+        self._call(self._publish(destination, messages, patience))
 
-        sender = self._sender(destination)
-        with sender.lock:
-            try:
-                _send(sender.link, messages, patience)
-            # The SDK also lets errors of the socket and of its own state through.
-            except (AzureError, OSError, ValueError, RuntimeError) as error:
-                self._drop(destination, sender)
-                raise PublishFailed(f"{destination}: {error}") from error
+    def check(self, destination: str) -> None:
+        """That we are taken in, and `destination` is there. Raises PublishFailed."""
+        self._call(self._check(destination))
 
     def close(self) -> None:
-        with self._lock:
-            senders, self._senders = list(self._senders.values()), {}
-            client, self._client = self._client, None
-        for sender in senders:
-            with sender.lock:
-                _close(sender.link)
-        if client is not None:
-            _close(client)
+        with self._starting:
+            loop, thread = self._loop, self._thread
+            self._loop = self._thread = None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(self._close(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
-    def _sender(self, destination: str) -> "_Sender":
-        with self._lock:
-            if destination not in self._senders:
-                if self._client is None:
-                    self._client = self._connect()
-                link = self._client.get_queue_sender(destination)  # a topic's is the same
-                self._senders[destination] = _Sender(link)
-            return self._senders[destination]
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        with self._starting:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(
+                    target=self._loop.run_forever, name="service-bus", daemon=True
+                )
+                self._thread.start()
+        asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+    async def _publish(
+        self, destination: str, messages: Sequence[Message], patience: float
+    ) -> None:
+        with _failures(destination):
+            sender = self._senders.get(destination)
+            if sender is None:
+                sender = self._senders[destination] = _Sender(self._link(destination))
+            async with sender.lock:
+                try:
+                    with _observed(destination, messages):
+                        await self._send(sender, messages, patience)
+                except BaseException:
+                    self._drop(destination, sender)
+                    raise
+
+    async def _send(self, sender: "_Sender", messages: Sequence[Message], patience: float) -> None:
+        from azure.servicebus.exceptions import MessageSizeExceededError
+
+        link = sender.link
+        waiting = [_as_sent(message) for message in messages]
+        # One alone the SDK need not encode once more to see whether it fits.
+        if len(waiting) == 1 and sender.is_open:
+            await asyncio.wait_for(link.send_messages(waiting[0]), patience)
+            return
+        while waiting:
+            batch = await asyncio.wait_for(link.create_message_batch(), self._open_seconds)
+            sender.is_open = True
+            taken = 0
+            for message in waiting:
+                try:
+                    batch.add_message(message)
+                except MessageSizeExceededError:
+                    if not taken:
+                        raise
+                    break
+                taken += 1
+            await asyncio.wait_for(link.send_messages(batch), patience)
+            del waiting[:taken]
+
+    async def _check(self, destination: str) -> None:
+        with _failures(destination):
+            link = self._link(destination)
+            try:
+                await asyncio.wait_for(link.create_message_batch(), self._open_seconds)
+            finally:
+                self._let_go(link)
+
+    def _link(self, destination: str) -> "ServiceBusSender":
+        if self._client is None:
+            self._client = self._connect()
+        return self._client.get_queue_sender(destination)  # a topic's is the same
 
     def _drop(self, destination: str, sender: "_Sender") -> None:
         """A link that failed once is not trusted again."""
-        with self._lock:
-            if self._senders.get(destination) is sender:
-                del self._senders[destination]
-        _close(sender.link)
+        if self._senders.get(destination) is sender:
+            del self._senders[destination]
+        self._let_go(sender.link)
+
+    def _let_go(self, link: Any) -> None:
+        """Nobody waits for its good-bye."""
+        task = asyncio.get_running_loop().create_task(_closed(link))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _close(self) -> None:
+        for sender in self._senders.values():
+            async with sender.lock:
+                self._let_go(sender.link)
+        self._senders.clear()
+        await asyncio.gather(*self._closing)
+        if self._client is not None:
+            await _closed(self._client)
+        self._client = None
+
+
+def _observed(destination: str, messages: Sequence[Message]) -> Span:
+    """Messages of one trace are sent within it; a span of many is linked to each."""
+    parents = list(dict.fromkeys(one.traceparent for one in messages if one.traceparent))
+    is_one_trace = len({parent[3:35] for parent in parents}) == 1
+    return span(
+        f"send {destination}",
+        kind="producer",
+        traceparent=parents[0] if is_one_trace else None,
+        links=parents[1:] if is_one_trace else parents,
+        attributes={
+            "messaging.system": "servicebus",
+            "messaging.destination.name": destination,
+            "messaging.operation.name": "send",
+            "messaging.operation.type": "send",
+            "messaging.batch.message_count": len(messages),
+        },
+    )
 
 
 class _Sender:
     def __init__(self, link: "ServiceBusSender") -> None:
         self.link = link
-        self.lock = threading.Lock()
+        self.lock = asyncio.Lock()
+        self.is_open = False
 
 
-def service_bus_client(connection_string: str | None, namespace: str | None) -> Any:
-    """By connection string, or by the app's own identity in Entra to `namespace`."""
-    from azure.servicebus import ServiceBusClient
+def service_bus_client(
+    connection_string: str | None,
+    namespace: str | None,
+    *,
+    over_web_sockets: bool = False,
+    **more: Any,
+) -> Any:
+    """By connection string, or by the app's own identity in Entra to `namespace`.
 
-    options: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.2}
+    Over WebSockets AMQP needs port 443 alone. `more` are options of the SDK's.
+    """
+    from azure.servicebus import TransportType
+    from azure.servicebus.aio import ServiceBusClient
+
+    transport = TransportType.AmqpOverWebsocket if over_web_sockets else TransportType.Amqp
+    options: dict[str, Any] = {
+        "retry_total": RETRIES,
+        "retry_backoff_factor": BACKOFF_SECONDS,
+        "transport_type": transport,
+        **more,
+    }
     if connection_string:
         return ServiceBusClient.from_connection_string(connection_string, **options)
-    from azure.identity import DefaultAzureCredential
+    from azure.identity.aio import DefaultAzureCredential
 
     assert namespace is not None
     return ServiceBusClient(namespace, DefaultAzureCredential(), **options)
 
 
-def _send(link: "ServiceBusSender", messages: Sequence[Message], patience: float) -> None:
-    from azure.servicebus.exceptions import MessageSizeExceededError
+@contextlib.contextmanager
+def _failures(destination: str) -> Iterator[None]:
+    from azure.core.exceptions import AzureError
 
-    waiting = [_as_sent(message) for message in messages]
-    if len(waiting) == 1:  # which the SDK need not encode once more to see whether it fits
-        link.send_messages(waiting[0], timeout=patience)
-        return
-    while waiting:
-        batch = link.create_message_batch()
-        taken = 0
-        for message in waiting:
-            try:
-                batch.add_message(message)
-            except MessageSizeExceededError:
-                if not taken:
-                    raise
-                break
-            taken += 1
-        link.send_messages(batch, timeout=patience)
-        del waiting[:taken]
+    try:
+        yield
+    # The SDK also lets errors of the socket and of its own state through.
+    except (AzureError, OSError, ValueError, RuntimeError) as error:
+        said = str(error) or type(error).__name__
+        raise PublishFailed(f"{destination}: {said}") from error
 
 
 def _as_sent(message: Message) -> "ServiceBusMessage":
@@ -108,6 +220,8 @@ def _as_sent(message: Message) -> "ServiceBusMessage":
     if message.traceparent is not None:
         # What Azure's SDKs and hosts tie spans together by.
         properties["Diagnostic-Id"] = properties["traceparent"] = message.traceparent
+        if message.tracestate is not None:
+            properties["tracestate"] = message.tracestate
     return ServiceBusMessage(
         message.body,
         message_id=message.id,
@@ -118,7 +232,7 @@ def _as_sent(message: Message) -> "ServiceBusMessage":
     )
 
 
-def _close(link: Any) -> None:
+async def _closed(link: Any) -> None:
     # A broken link cannot say good-bye, and nobody waits for it.
     with contextlib.suppress(Exception):
-        link.close()
+        await asyncio.wait_for(link.close(), _CLOSE_SECONDS)

@@ -8,7 +8,7 @@ import azure.functions as func
 
 from shared.kit.provider import Provider
 from shared.messaging.publisher import PublishFailed
-from shared.telemetry import get_logger
+from shared.telemetry import get_logger, is_measuring
 
 if TYPE_CHECKING:
     from shared.messaging.relay import Relay
@@ -39,6 +39,8 @@ def register_outbox(
                 "outbox.not_sent", service=service, reason=str(error), waiting=waiting,
                 oldest=str(oldest),
             )  # fmt: skip
+        if is_measuring():
+            relay().measure(service)
 
     @blueprint.function_name(f"{service}_purge_messages")
     @blueprint.timer_trigger(schedule="0 45 3 * * *", arg_name="timer")

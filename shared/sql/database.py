@@ -6,7 +6,8 @@ Nothing connects before the first block is entered. All of it may be used from a
 import itertools
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, make_url
@@ -16,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.kit.provider import Provider
 from shared.sql.engines import sql_server, sqlite_reader, sqlite_writer
 from shared.sql.faults import DatabaseBusy, is_busy, is_deadlock, is_transient
+from shared.telemetry import is_recording, span
 
 T = TypeVar("T")
 
@@ -46,6 +48,14 @@ class Database:
         primary = make_url(url)
         replica = make_url(read_url) if read_url else primary
         self._pause = pause
+        self._name = Path(primary.database or "").stem
+        self._described = {
+            "db.system.name": "sqlite"
+            if primary.get_backend_name() == "sqlite"
+            else "microsoft.sql_server",
+            "db.namespace": self._name,
+            "db.operation.name": "transaction",
+        }
         self._count = itertools.count(1)
         self._commits = 0
         self._primary: Provider[Engine]
@@ -58,8 +68,8 @@ class Database:
             self._replica = Provider(lambda: sqlite_reader(replica, fsync_full=fsync_full))
         else:
             self._primary = self._writer = Provider(lambda: sql_server(primary))
-            self._replica = Provider(lambda: sql_server(replica))
-        if replica == primary:
+            self._replica = Provider(lambda: sql_server(replica, read_only=True))
+        if not read_url or (replica == primary and primary.get_backend_name() == "sqlite"):
             self._replica = self._primary
 
     @contextmanager
@@ -80,7 +90,7 @@ class Database:
 
         SQLite takes the write lock at once, so that what is read inside cannot change.
         """
-        with self._block(self._writer) as connection, connection.begin():
+        with self._observed(), self._block(self._writer) as connection, connection.begin():
             yield connection
         self._commits = next(self._count)
 
@@ -106,7 +116,7 @@ class Database:
         while True:
             tries += 1
             try:
-                with self._writer().begin() as connection:
+                with self._observed(), self._writer().begin() as connection:
                     result = work(connection)
                 self._commits = next(self._count)
                 return result
@@ -123,6 +133,13 @@ class Database:
                     raise DatabaseBusy from error
                 else:
                     raise
+
+    def _observed(self) -> AbstractContextManager[object]:
+        """A transaction's span, from waiting for a connection to the commit. Statements have none:
+        each costs less than a span."""
+        if not is_recording():
+            return nullcontext()
+        return span(f"transaction {self._name}", kind="client", attributes=self._described)
 
     def dispose(self) -> None:
         """Closes the idle connections; the next block opens new ones."""

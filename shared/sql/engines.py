@@ -1,26 +1,29 @@
 """SQLAlchemy engines for the two databases that the shop runs on: SQLite files and Azure SQL."""
 
 import sqlite3
+import time
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from shared.sql.odbc import Token, identity, prepared, sign_in_by_token, signs_in_by_token
 from shared.sql.sqlite_file import LOCK_WAIT_SECONDS, begin_writing, prepare
 
-_POOL_SIZE = 4
-_POOL_WAIT_SECONDS = 2
+POOL_SIZE = 4
+POOL_WAIT_SECONDS = 2
 _WRITERS_CACHE_KIBIBYTES = 32 * 1024
 _PAGES_OF_LOG_IN_BULK = 16_000
-_LOGIN_SECONDS = 15
-_STATEMENT_SECONDS = 30
+LOGIN_SECONDS = 15
+STATEMENT_SECONDS = 30
 _TOKEN_SAFE_SECONDS = 1800
 """A pooled connection is dropped at this age, well within the life of its sign-in token."""
 
 
 def sqlite_reader(url: URL, *, fsync_full: bool) -> Engine:
     """Each block of reads sees one snapshot."""
-    engine = _sqlite(url, fsync_full, pool_size=_POOL_SIZE, wait=_POOL_WAIT_SECONDS)
+    engine = _sqlite(url, fsync_full, pool_size=POOL_SIZE, wait=POOL_WAIT_SECONDS)
     event.listen(engine, "begin", _begin_deferred)
     return engine
 
@@ -40,24 +43,44 @@ def sqlite_writer(url: URL, *, fsync_full: bool, in_bulk: bool = False) -> Engin
     return engine
 
 
-def sql_server(url: URL) -> Engine:
+def sql_server(
+    url: URL,
+    *,
+    read_only: bool = False,
+    token: Token | None = None,
+    now: Callable[[], float] = time.time,
+    login_seconds: int = LOGIN_SECONDS,
+    statement_seconds: int = STATEMENT_SECONDS,
+) -> Engine:
+    """`token` signs in where the URL names nobody; without it, the app's own identity does."""
     # The ODBC driver manager would share a connection between identities: its pool does not look at
     # the token. It must be off before the first connection.
     import pyodbc
 
     pyodbc.pooling = False
     engine = create_engine(
-        url,
+        prepared(url, read_only=read_only),
         hide_parameters=True,  # they may be somebody's name and address, and errors are logged
-        pool_size=_POOL_SIZE,
+        pool_size=POOL_SIZE,
         max_overflow=0,
-        pool_timeout=_POOL_WAIT_SECONDS,
+        pool_timeout=POOL_WAIT_SECONDS,
         pool_pre_ping=True,
         pool_recycle=_TOKEN_SAFE_SECONDS,
         fast_executemany=True,
-        connect_args={"timeout": _LOGIN_SECONDS},
+        connect_args={"timeout": login_seconds},
     )
-    event.listen(engine, "connect", _limit_waits)
+    if signs_in_by_token(url):
+        sign_in_by_token(engine, token or identity(), now)
+
+    def limit_waits(connection: Any, _record: Any) -> None:
+        """A server that went silent is given up; of the two, a lock is given up first, by its
+        name."""
+        connection.timeout = statement_seconds
+        cursor = connection.cursor()
+        cursor.execute(f"SET LOCK_TIMEOUT {LOCK_WAIT_SECONDS * 1000}")
+        cursor.close()
+
+    event.listen(engine, "connect", limit_waits)
     return engine
 
 
@@ -110,11 +133,3 @@ def _begin_immediate(connection: Connection) -> None:
         begin_writing(raw)
     except sqlite3.OperationalError:
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # raises the same, in SQLAlchemy's words
-
-
-def _limit_waits(connection: Any, _record: Any) -> None:
-    """A server that went silent is given up; of the two, a lock is given up first, by its name."""
-    connection.timeout = _STATEMENT_SECONDS
-    cursor = connection.cursor()
-    cursor.execute(f"SET LOCK_TIMEOUT {LOCK_WAIT_SECONDS * 1000}")
-    cursor.close()

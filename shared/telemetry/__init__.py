@@ -1,17 +1,20 @@
-"""What a running shop says about itself: structured logs, W3C trace context, spans, domain events.
+"""What a running shop says about itself: structured logs, W3C trace context, spans, metrics, domain
+events.
 
-Importing this costs nothing but the standard library. Spans reach a collector only after
-`configure` found an OTLP endpoint; ids, logs and propagation work the same without one.
+Importing this costs nothing but the standard library. Spans, metrics and logs leave the process
+only after `configure` found where to; ids, log lines and propagation work the same without that.
 """
 
+from shared.telemetry.calls import http_call
 from shared.telemetry.domain_events import DomainEvents, domain_events
-from shared.telemetry.export import configure
+from shared.telemetry.export import application_insights, configure
 from shared.telemetry.logs import (
     Log,
     bind_correlation_id,
     get_correlation_id,
     get_logger,
 )
+from shared.telemetry.metrics import Instrument, is_measuring
 from shared.telemetry.redaction import redact_text
 from shared.telemetry.tracing import (
     Span,
@@ -19,13 +22,16 @@ from shared.telemetry.tracing import (
     current_trace_id,
     current_traceparent,
     current_tracestate,
+    is_recording,
     span,
 )
 
 __all__ = [
     "DomainEvents",
+    "Instrument",
     "Log",
     "Span",
+    "application_insights",
     "bind_correlation_id",
     "configure",
     "current_span_id",
@@ -35,6 +41,9 @@ __all__ = [
     "domain_events",
     "get_correlation_id",
     "get_logger",
+    "http_call",
+    "is_measuring",
+    "is_recording",
     "redact_text",
     "span",
 ]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from shared.telemetry.application_insights import ApplicationInsights
 from shared.telemetry.logs import get_correlation_id, get_logger
 from shared.telemetry.redaction import plain_fields
 from shared.telemetry.tracing import current_span_id, current_trace_id
@@ -37,9 +38,8 @@ class DomainEvents(Protocol):
         ...
 
 
-def domain_events(connection_string: str | None) -> DomainEvents:
-    """`connection_string` is `APPLICATIONINSIGHTS_CONNECTION_STRING`."""
-    return ApplicationInsightsEvents(connection_string) if connection_string else LoggedEvents()
+def domain_events(insights: ApplicationInsights | None) -> DomainEvents:
+    return LoggedEvents() if insights is None else ApplicationInsightsEvents(insights)
 
 
 class LoggedEvents:
@@ -69,8 +69,8 @@ class ApplicationInsightsEvents:
     one under the system's temporary folder.
     """
 
-    def __init__(self, connection_string: str, spool: Path | None = None) -> None:
-        self._connection_string = connection_string
+    def __init__(self, insights: ApplicationInsights, spool: Path | None = None) -> None:
+        self._insights = insights
         self._spool = spool
         self._lock = threading.Lock()
         self._handler: logging.Handler | None = None
@@ -114,7 +114,7 @@ class ApplicationInsightsEvents:
             with self._lock:
                 if self._handler is None and not self._broken:
                     try:
-                        self._handler = _azure_event_handler(self._connection_string, self._spool)
+                        self._handler = _azure_event_handler(self._insights, self._spool)
                     except Exception as error:  # a bad setting costs charts, not orders
                         self._broken = True
                         log.error("telemetry.application_insights_unusable", exc_info=error)
@@ -126,7 +126,7 @@ def _as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _azure_event_handler(connection_string: str, spool: Path | None) -> logging.Handler:
+def _azure_event_handler(insights: ApplicationInsights, spool: Path | None) -> logging.Handler:
     with warnings.catch_warnings():
         # It calls locale.getdefaultlocale at import, deprecated until Python 3.15 removes it.
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -152,7 +152,8 @@ def _azure_event_handler(connection_string: str, spool: Path | None) -> logging.
             return self.built
 
     handler = EventHandler(
-        connection_string=_normalised(connection_string),
+        connection_string=insights.connection_string,
+        credential=insights.credential(),
         storage_path=None if spool is None else str(spool),
         timeout=_NETWORK_TIMEOUT_SECONDS,
         grace_period=_LONGEST_FLUSH_SECONDS,
@@ -164,9 +165,3 @@ def _azure_event_handler(connection_string: str, spool: Path | None) -> logging.
 
 def _name_the_role(envelope: Any) -> None:
     envelope.tags["ai.cloud.role"] = "bookstore"
-
-
-def _normalised(connection_string: str) -> str:
-    """The library stumbles over a last semicolon, and doubles the slash that ends an endpoint."""
-    parts = [part.strip().rstrip("/") for part in connection_string.split(";")]
-    return ";".join(part for part in parts if part)

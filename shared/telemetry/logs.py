@@ -6,6 +6,7 @@ so the object is the log message itself.
 
 import json
 import logging
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
@@ -16,6 +17,17 @@ _correlation_id: ContextVar[str | None] = ContextVar("bookstore_correlation_id",
 _OURS = frozenset(
     {"time", "level", "event", "service", "correlation_id", "trace_id", "span_id", "exception"}
 )
+
+Export = Callable[[int, Mapping[str, object]], None]
+"""Takes the level and the line's fields, redacted; must not raise."""
+
+_export: Export | None = None
+
+
+def export_with(export: Export | None) -> None:
+    """Lines written from now on also go to `export`; None turns that off."""
+    global _export
+    _export = export
 
 
 def get_correlation_id() -> str:
@@ -76,6 +88,8 @@ class Log:
             entry["exception"] = plain_exception(error)
         # Escaped to ASCII: a console's or log shipper's own encoding must not decide what arrives.
         self._logger.log(level, json.dumps(entry, separators=(",", ":")), stacklevel=3)
+        if _export is not None:
+            _export(level, entry)
 
 
 def get_logger(service: str) -> Log:

@@ -1,4 +1,4 @@
-"""Turns any value into plain JSON that holds no secret.
+"""Turns any value into plain JSON that holds no secret and no mail address.
 
 Two rules, both needed: a value goes when its key names a secret, and text goes through patterns
 that know a secret by its looks, for exceptions and addresses quote what they were given. Redacting
@@ -52,16 +52,25 @@ _SECRET_TEXT = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+# Possessive, and never begun within a run of its signs, so that any text costs linear time. A
+# user's name in a URL is none.
+_MAIL_ADDRESS = re.compile(
+    r"(?<![\w.+'-]) (?<!://) [\w.+'-]++ (?:@|%40) [\w-]++ (?:\.[\w-]++)*+",
+    re.VERBOSE | re.IGNORECASE,
+)
+
 _MARKS = (" ", ":", "=", "_", "eyJ")
 """Every alternative needs one of these; looking for them first makes plain words cheap."""
 
 
 def redact_text(text: str, longest: int = _LONGEST_TEXT) -> str:
-    """The text without what looks like a secret, cut to `longest` characters."""
+    """The text without what looks like a secret or a mail address, cut to `longest` characters."""
     if len(text) > longest:
         text = text[:longest] + CUT
     if any(mark in text for mark in _MARKS):
-        return _SECRET_TEXT.sub(_keep_what_names_it, text)
+        text = _SECRET_TEXT.sub(_keep_what_names_it, text)
+    if "@" in text or "%40" in text:
+        text = _MAIL_ADDRESS.sub(REDACTED, text)
     return text
 
 

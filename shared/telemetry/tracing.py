@@ -9,7 +9,7 @@ the ids, so that both views agree.
 import random
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import TracebackType
@@ -45,6 +45,8 @@ class Recording(Protocol):
 
     def set_attribute(self, name: str, value: object) -> None: ...
 
+    def set_failed(self, reason: str) -> None: ...
+
     def end(self, error: BaseException | None) -> None: ...
 
 
@@ -57,8 +59,10 @@ class Recorder(Protocol):
         kind: Kind,
         remote_parent: TraceContext | None,
         attributes: Mapping[str, object],
+        links: Sequence[TraceContext] = (),
     ) -> Recording:
-        """Without a remote parent, the parent is the span that is current in this context."""
+        """Without a remote parent, the parent is the span that is current in this context. `links`
+        are spans that had a part in this one without being its parent."""
         ...
 
 
@@ -73,11 +77,16 @@ def record_with(recorder: Recorder | None) -> None:
     _recorder = recorder
 
 
+def is_recording() -> bool:
+    """Whether this is part of a trace that goes somewhere; for spans worth their cost only then."""
+    return _recorder is not None and _current.get() is not None
+
+
 class Span:
     """One timed step. Entered and left in the same task or thread; begin it with `span(...)`."""
 
     __slots__ = (
-        "_attributes", "_context", "_kind", "_name", "_outer", "_recording", "_token",
+        "_attributes", "_context", "_kind", "_links", "_name", "_outer", "_recording", "_token",
         "_traceparent", "_tracestate",
     )  # fmt: skip
 
@@ -88,12 +97,14 @@ class Span:
         traceparent: str | None,
         tracestate: str | None,
         attributes: Mapping[str, object] | None,
+        links: Iterable[str],
     ) -> None:
         self._name = name
         self._kind = kind
         self._traceparent = traceparent
         self._tracestate = tracestate
         self._attributes = attributes
+        self._links = links
         self._context: TraceContext | None = None
         self._outer: Span | None = None
         self._recording: Recording | None = None
@@ -115,8 +126,9 @@ class Span:
         self._outer = _current.get()
         if _recorder is not None:
             remote = parse_traceparent(self._traceparent, self._tracestate)
+            links = [found for one in self._links if (found := parse_traceparent(one)) is not None]
             self._recording = _recorder.begin(
-                self._name, self._kind, remote, self._attributes or {}
+                self._name, self._kind, remote, self._attributes or {}, links
             )
             self._context = self._recording.context
         self._token = _current.set(self)
@@ -137,6 +149,12 @@ class Span:
         if self._recording is not None:
             self._recording.set_attribute(name, value)
 
+    def set_failed(self, reason: str) -> None:
+        """For what failed and was answered: an exception that leaves the block says it itself.
+        `reason` is a short word that stands for many such failures (`error.type`)."""
+        if self._recording is not None:
+            self._recording.set_failed(reason)
+
 
 def span(
     name: str,
@@ -145,14 +163,16 @@ def span(
     traceparent: str | None = None,
     tracestate: str | None = None,
     attributes: Mapping[str, object] | None = None,
+    links: Iterable[str] = (),
 ) -> Span:
     """A span for a `with` block, in sync and async code alike.
 
     `traceparent` and `tracestate` are the headers of who called us, taken as they came: an invalid
     one is ignored, as the recommendation asks. Without them the parent is the current span, else
-    the span starts a trace of its own. An exception that leaves the block marks the span as failed.
+    the span starts a trace of its own. `links` are the traceparents of spans beside the parent that
+    led here. An exception that leaves the block marks the span as failed.
     """
-    return Span(name, kind, traceparent, tracestate, attributes)
+    return Span(name, kind, traceparent, tracestate, attributes, links)
 
 
 def current_traceparent() -> str:

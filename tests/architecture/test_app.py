@@ -20,6 +20,7 @@ HEAVY = {
     "azure.communication",
     "azure.cosmos",
     "azure.identity",
+    "azure.monitor",
     "azure.servicebus",
     "azure.storage",
     "cryptography",

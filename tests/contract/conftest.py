@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.blobs.azure import AzureStorage, StorageAccount
+from tests.support.databases import KINDS, of_kind
 from tests.support.emulators import ACCOUNT, ACCOUNT_KEY, azurite
 from tests.support.inventory import Shelves, open_shelves
 from tests.support.tsql import every_statement_is_tsql
@@ -15,6 +16,13 @@ from tests.support.tsql import every_statement_is_tsql
 @pytest.fixture(autouse=True)
 def _every_statement_is_tsql() -> Iterator[None]:
     with every_statement_is_tsql():
+        yield
+
+
+@pytest.fixture(params=KINDS)
+def sql(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The kind of database that a test's fixtures open."""
+    with of_kind(request.param):
         yield
 
 
@@ -27,7 +35,7 @@ def empty_shelves(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def shelves(empty_shelves: Path, tmp_path: Path) -> Iterator[Shelves]:
+def shelves(sql: None, empty_shelves: Path, tmp_path: Path) -> Iterator[Shelves]:
     shutil.copytree(empty_shelves, tmp_path, dirs_exist_ok=True)
     with open_shelves(tmp_path) as opened:
         yield opened

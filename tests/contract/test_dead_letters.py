@@ -29,11 +29,10 @@ DECLARED = Path(__file__).resolve().parents[2] / "infra" / "servicebus.json"
 class Office:
     def __init__(self, connection_string: str) -> None:
         self._connection_string = connection_string
-        self.letters = ServiceBusDeadLetters(self.connect)
+        self.letters = ServiceBusDeadLetters(lambda: service_bus_client(connection_string, None))
 
     def connect(self) -> ServiceBusClient:
-        client: ServiceBusClient = service_bus_client(self._connection_string, None)
-        return client
+        return ServiceBusClient.from_connection_string(self._connection_string)
 
     def fail(self, entity: str, body: bytes, session: str | None) -> None:
         """Sends it and gives it up."""
@@ -101,7 +100,7 @@ async def test_a_dead_letter_is_seen_and_sent_again_once(
 ) -> None:
     sent = event()
     await asyncio.to_thread(office.fail, entity, sent.body(), session)
-    [seen] = await asyncio.to_thread(office.letters.look, 10)
+    [seen] = await office.letters.look(10)
     assert (seen.entity, seen.event_id, seen.kind, seen.about) == (
         entity,
         sent.id,
@@ -110,15 +109,15 @@ async def test_a_dead_letter_is_seen_and_sent_again_once(
     )
     assert (seen.reason, seen.description) == ("Poison", "of a kind")
     replay = office.letters.replay
-    assert not await asyncio.to_thread(replay, entity, seen.sequence_number + 1)
-    assert await asyncio.to_thread(replay, entity, seen.sequence_number)
-    assert not await asyncio.to_thread(replay, entity, seen.sequence_number)
-    assert await asyncio.to_thread(office.letters.look, 10) == []
+    assert not await replay(entity, seen.sequence_number + 1)
+    assert await replay(entity, seen.sequence_number)
+    assert not await replay(entity, seen.sequence_number)
+    assert await office.letters.look(10) == []
 
     assert await asyncio.to_thread(office.body, entity, session) == sent.body()
 
 
 async def test_what_is_no_event_is_shown_by_its_reason(office: Office) -> None:
     await asyncio.to_thread(office.fail, "mails", b"{", None)
-    [seen] = await asyncio.to_thread(office.letters.look, 10)
+    [seen] = await office.letters.look(10)
     assert (seen.event_id, seen.kind, seen.reason) == (None, None, "Poison")

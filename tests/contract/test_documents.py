@@ -1,9 +1,11 @@
 """What every store of documents keeps, in an SQLite file and through the SDK of Cosmos DB.
 
-The SDK talks to a server of our own, which knows time, and to an emulator that we did not write.
+The SDK talks to a server of our own, which knows time, to an emulator that we did not write, and to
+the account or emulator that `TEST_COSMOS` names, by its connection string.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -32,6 +34,7 @@ from tests.support.inventory import START
 
 CONTENT = {"lines": [{"isbn": "9780141439518", "quantity": 2}], "note": "Brontë"}
 DAY = 24 * 60 * 60
+ACCOUNT = os.environ.get("TEST_COSMOS")
 
 
 @pytest.fixture
@@ -86,7 +89,24 @@ async def emulated(url: str) -> AsyncIterator[DocumentStore]:
     await store.close()
 
 
-@pytest.fixture(params=["sqlite", "cosmos", "emulator"])
+@asynccontextmanager
+async def account(connection_string: str) -> AsyncIterator[DocumentStore]:
+    """A database of our own, and away with it. A certificate that an emulator signed itself must be
+    among those that `SSL_CERT_FILE` names."""
+    name = f"test-{uuid4().hex}"
+    client = CosmosClient.from_connection_string(connection_string, enable_endpoint_discovery=False)
+    async with client:
+        database = await client.create_database(name)
+        try:
+            await database.create_container(CONTAINER, PartitionKey("/id"), default_ttl=-1)
+            store = CosmosDocuments(CosmosAccount(None, connection_string, name), CONTAINER)
+            yield store
+            await store.close()
+        finally:
+            await client.delete_database(name)
+
+
+@pytest.fixture(params=["sqlite", "cosmos", "emulator", *(["account"] if ACCOUNT else [])])
 async def store(
     request: pytest.FixtureRequest,
     clock: ManualClock,
@@ -97,6 +117,8 @@ async def store(
             opened = sqlite(clock, tmp_path)
         case "cosmos":
             opened = cosmos(clock)
+        case "account":
+            opened = account(str(ACCOUNT))
         case _:
             opened = emulated(request.getfixturevalue("emulator"))
     async with opened as store:

@@ -1,6 +1,7 @@
 """How the SDK of Cosmos DB is used: what it sends, what its errors become."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 import pytest
 
@@ -47,6 +48,7 @@ class Spans:
         kind: Kind,
         remote_parent: TraceContext | None,
         attributes: Mapping[str, object],
+        links: Sequence[TraceContext] = (),
     ) -> "SpanOf":
         return SpanOf(self.attributes.setdefault(name, dict(attributes)))
 
@@ -88,6 +90,40 @@ async def test_what_a_refused_call_costs_is_in_its_span(
     said = spans.attributes[f"read_item {CONTAINER}"]
     assert said["azure.cosmosdb.operation.request_charge"] == 1.24
     assert said["db.response.status_code"] == "404"
+
+
+async def test_what_was_sent_again_is_in_its_span(
+    server: CosmosServer, store: CosmosDocuments, spans: Spans
+) -> None:
+    throttled = [(429, {"x-ms-retry-after-ms": "1"}, {"code": "TooManyRequests"})] * 2
+    server.instead = lambda request: throttled.pop() if throttled else None
+    await store.create("a", {}, ttl=None)
+    assert spans.attributes[f"create_item {CONTAINER}"]["http.request.resend_count"] == 2
+    await store.read("a")
+    assert "http.request.resend_count" not in spans.attributes[f"read_item {CONTAINER}"]
+
+
+async def test_a_write_whose_connection_broke_is_in_its_span_as_sent_again(
+    server: CosmosServer, store: CosmosDocuments, spans: Spans
+) -> None:
+    server.lose.append("POST")
+    await store.create("a", {}, ttl=None)
+    assert spans.attributes[f"create_item {CONTAINER}"]["http.request.resend_count"] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers at every 127.x.x.x")
+async def test_the_preferred_region_is_read_and_the_accounts_own_written() -> None:
+    # At 127.0.0.1 an emulator would be asked, which is told no regions.
+    clock = ManualClock()
+    with cosmos_server(clock, "127.0.0.2") as home, cosmos_server(clock, "127.0.0.3") as near:
+        home.replicas["West Europe"] = near.url
+        account = CosmosAccount(None, home.connection_string, DATABASE, ("West Europe",))
+        store = CosmosDocuments(account, CONTAINER)
+        await store.create("a", {}, ttl=None)
+        assert await store.read("a") is None, "the other region has not got it yet"
+        await store.close()
+        assert [method for method, _, _ in home.requests] == ["POST"]
+        assert [method for method, _, _ in near.requests] == ["GET"]
 
 
 async def test_a_write_carries_its_precondition_and_its_time_to_live(

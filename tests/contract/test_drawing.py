@@ -22,6 +22,11 @@ from tests.support.inventory import Shelves, a_book, isbn
 
 
 @pytest.fixture
+def sql() -> None:
+    """Here other processes open the file."""
+
+
+@pytest.fixture
 def painters() -> Iterator[Executor]:
     with ThreadPoolExecutor(2) as executor:
         yield executor

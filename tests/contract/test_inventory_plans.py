@@ -17,6 +17,11 @@ from tests.support.inventory import Shelves, a_book
 LISTED = [sort for sort in SORTS if sort != "relevance"]
 
 
+@pytest.fixture
+def sql() -> None:
+    """Plans are asked of SQLite here."""
+
+
 @contextmanager
 def plans(connection: Connection) -> Iterator[list[str]]:
     """The plan of each statement that runs inside, filled in at the end."""

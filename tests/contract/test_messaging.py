@@ -22,7 +22,9 @@ from shared.messaging.publisher import Message, PublishFailed
 from shared.messaging.relay import Relay
 from shared.messaging.tables import inbox_table, outbox_table
 from shared.sql.database import Database
-from shared.telemetry import current_trace_id, span
+from shared.telemetry import Instrument, current_trace_id, span
+from shared.telemetry.metrics import Attributes, measure_with
+from tests.support.databases import database_url
 
 metadata = MetaData()
 outbox = outbox_table(metadata)
@@ -77,8 +79,8 @@ class Mail:
 
 
 @pytest.fixture
-def mail(tmp_path: Path) -> Iterator[Mail]:
-    database = Database(f"sqlite:///{(tmp_path / 'mail.db').as_posix()}")
+def mail(sql: None, tmp_path: Path) -> Iterator[Mail]:
+    database = Database(database_url(tmp_path, "mail"))
     with database.write() as connection:
         metadata.create_all(connection)
     opened = Mail(database, ManualClock(), Recorder())
@@ -239,3 +241,53 @@ def received(body: bytes) -> func.ServiceBusMessage:
     return ServiceBusMessage(
         body=body, message_id="1", application_properties={}, user_properties={}
     )
+
+
+@pytest.mark.parametrize(("delivery", "counted"), [(1, 0), (9, 0), (10, 1)])
+def test_the_last_delivery_that_fails_is_counted_as_a_dead_letter(
+    delivery: int, counted: int
+) -> None:
+    meter = Meter()
+    measure_with(meter)
+    message = ServiceBusMessage(
+        body=b"{}",
+        message_id="1",
+        application_properties={},
+        user_properties={},
+        delivery_count=delivery,
+    )
+    try:
+        with pytest.raises(UnreadableMessage):
+            consume(message, {})
+    finally:
+        measure_with(None)
+    assert len(meter.taken) == counted
+
+
+def test_a_relay_says_how_far_behind_it_is(mail: Mail) -> None:
+    meter = Meter()
+    mail.announce("a", 1, 2)
+    mail.clock.advance_business(timedelta(seconds=90))
+    measure_with(meter)
+    try:
+        mail.relay().measure("tests")
+        mail.relay().send_due()
+        mail.relay().measure("tests")
+    finally:
+        measure_with(None)
+    assert meter.taken == [
+        ("bookstore.outbox.waiting", 2, {"service": "tests"}),
+        ("bookstore.outbox.lag", 90, {"service": "tests"}),
+        ("bookstore.outbox.waiting", 0, {"service": "tests"}),
+        ("bookstore.outbox.lag", 0, {"service": "tests"}),
+    ]
+
+
+class Meter:
+    """Values that are kept."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, float, Attributes]] = []
+
+    def record(self, instrument: Instrument, value: float, attributes: Attributes) -> None:
+        self.taken.append((instrument.name, value, attributes))

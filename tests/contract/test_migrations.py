@@ -22,6 +22,11 @@ OTHERS = ("alembic_version", "book_search", "sqlite_")
 """What has no table in the metadata: Alembic's own, and the full-text index with its shadows."""
 
 
+@pytest.fixture
+def sql() -> None:
+    """Here files are looked into."""
+
+
 def schema(engine: Engine) -> dict[str, list[str]]:
     """Each table and index with the parts of its definition, in no order.
 

@@ -31,7 +31,7 @@ ANNA = CustomerId("anna")
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[ShippingBench]:
+def bench(sql: None, tmp_path: Path) -> Iterator[ShippingBench]:
     with shipping_bench(tmp_path) as bench:
         yield bench
 

@@ -39,7 +39,7 @@ from shared.kit.money import Money
 from shared.messaging.publisher import Message
 from shared.messaging.relay import Relay
 from shared.sql.database import Database
-from shared.sql.migrations import upgrade
+from tests.support.databases import open_database
 from tests.support.inventory import Shelves, isbn
 
 PRICE = Money(amount=899, currency="GBP")
@@ -312,8 +312,7 @@ class _Task:
 
 @contextmanager
 def open_buying(folder: Path, shelves: Shelves) -> Iterator[Buying]:
-    database = Database(f"sqlite:///{(folder / 'orders.db').as_posix()}")
-    upgrade(database, LOCATION)
+    database = open_database(folder, "orders", LOCATION)
     mailbox = Mailbox()
     relay = Relay(database, outbox, mailbox, shelves.clock)
     transactions = SqlTransactions(database, shelves.clock, lambda: None, lambda _: None)

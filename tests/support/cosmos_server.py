@@ -31,7 +31,10 @@ class CosmosServer:
     """
 
     clock: ManualClock
+    host: str = "127.0.0.1"
     port: int = 0
+    replicas: dict[str, str] = field(default_factory=dict)
+    """Addresses of other regions, by name, which are only read."""
     instead: Callable[[Request], Reply | None] = lambda request: None
     lose: list[str] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
@@ -41,7 +44,7 @@ class CosmosServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        return f"http://{self.host}:{self.port}/"
 
     @property
     def connection_string(self) -> str:
@@ -110,10 +113,13 @@ class CosmosServer:
 
     def _account(self) -> dict[str, Any]:
         here = [{"name": "North Europe", "databaseAccountEndpoint": self.url}]
+        there = [
+            {"name": name, "databaseAccountEndpoint": url} for name, url in self.replicas.items()
+        ]
         return {
             "id": "account",
             "writableLocations": here,
-            "readableLocations": here,
+            "readableLocations": here + there,
             "enableMultipleWriteLocations": False,
             "userConsistencyPolicy": {"defaultConsistencyLevel": "Session"},
         }
@@ -123,8 +129,8 @@ _PARTITION_KEY = {"paths": ["/id"], "kind": "Hash", "version": 2}
 
 
 @contextmanager
-def cosmos_server(clock: ManualClock) -> Iterator[CosmosServer]:
-    server = CosmosServer(clock)
+def cosmos_server(clock: ManualClock, host: str = "127.0.0.1") -> Iterator[CosmosServer]:
+    server = CosmosServer(clock, host)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -153,7 +159,7 @@ def cosmos_server(clock: ManualClock) -> Iterator[CosmosServer]:
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+    with ThreadingHTTPServer((host, 0), Handler) as listening:
         listening.daemon_threads = True
         server.port = listening.server_port
         thread = threading.Thread(target=listening.serve_forever, args=(0.01,))

@@ -21,7 +21,7 @@ from shared.kit.clock import ManualClock
 from shared.kit.idempotency import Delivery
 from shared.kit.isbn import Isbn, from_ten
 from shared.sql.database import Database
-from shared.sql.migrations import upgrade
+from tests.support.databases import database_url, indexed, open_database
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SOON = START + timedelta(minutes=45)
@@ -37,6 +37,7 @@ class Shelves:
     def put(self, *books: NewBook) -> None:
         report = self.catalogue.put_many(books, "test", None)
         assert not report.refused
+        indexed(self.database)
 
     def announced(self, *kinds: str) -> list[tuple[str, str, dict[str, Any]]]:
         """The kind, the subject and the data of what waits to be sent, in order; all kinds where
@@ -61,13 +62,12 @@ class Shelves:
 
 
 def database_in(folder: Path) -> Database:
-    return Database(f"sqlite:///{(folder / 'inventory.db').as_posix()}")
+    return Database(database_url(folder, "inventory"))
 
 
 @contextmanager
 def open_shelves(folder: Path) -> Iterator[Shelves]:
-    database = database_in(folder)
-    upgrade(database, LOCATION)
+    database = open_database(folder, "inventory", LOCATION)
     clock = ManualClock(START)
     transactions = SqlTransactions(database, clock)
     catalogue = Catalogue(transactions, "GBP", "http://cdn.test")

@@ -31,7 +31,7 @@ from shared.kit.isbn import Isbn
 from shared.messaging.publisher import Message
 from shared.messaging.relay import Relay
 from shared.sql.database import Database
-from shared.sql.migrations import upgrade
+from tests.support.databases import open_database
 
 START = datetime(2026, 11, 28, 14, 0, tzinfo=UTC)
 ISBN = Isbn("9780141439518")
@@ -221,19 +221,13 @@ def event(event_id: str, payload: Payload | None = None, subject: str = "about")
 
 
 def empty_database(folder: Path) -> None:
-    database = Database(_url(folder))
-    upgrade(database, LOCATION)
-    database.dispose()
-
-
-def _url(folder: Path) -> str:
-    return f"sqlite:///{(folder / 'notifications.db').as_posix()}"
+    open_database(folder, "notifications", LOCATION).dispose()
 
 
 @contextmanager
 def post_office(folder: Path, chance: Callable[[], float] = lambda: 0.0) -> Iterator[PostOffice]:
-    """The folder must hold what `empty_database` made."""
-    database = Database(_url(folder))
+    """Sooner opened where the folder holds what `empty_database` made."""
+    database = open_database(folder, "notifications", LOCATION)
     clock = ManualClock(START)
     orders, provider, queue = Orders(), Provider(), Queue()
     transactions = SqlTransactions(database, clock, lambda: None)

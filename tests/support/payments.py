@@ -24,7 +24,7 @@ from functions.payments.stripe.gateway import SdkGateway
 from shared.contracts.payments import REQUESTS, CancelPayment, CreatePayment, RefundPayment
 from shared.kit.clock import ManualClock
 from shared.sql.database import Database
-from shared.sql.migrations import upgrade
+from tests.support.databases import open_database
 from tests.support.stripe import StripeSandbox
 
 _numbers = itertools.count(1)
@@ -154,8 +154,7 @@ class Till:
 
 @contextmanager
 def open_till(folder: Path, sandbox: StripeSandbox) -> Iterator[Till]:
-    database = Database(f"sqlite:///{(folder / 'payments.db').as_posix()}")
-    upgrade(database, LOCATION)
+    database = open_database(folder, "payments", LOCATION)
     clock = ManualClock(datetime.now(UTC))
     reports = RecordedReports()
     gateway = sandbox.gateway()

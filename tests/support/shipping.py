@@ -24,9 +24,9 @@ from shared.kit.clock import Clock, ManualClock
 from shared.kit.isbn import Isbn
 from shared.messaging.relay import Relay
 from shared.sql.database import Database
-from shared.sql.migrations import upgrade
 from tests.support.buying import Mailbox
 from tests.support.carrier import CarrierSandbox
+from tests.support.databases import open_database
 from tests.support.inventory import START
 
 _numbers = itertools.count(1)
@@ -57,9 +57,7 @@ def shipping_bench(folder: Path) -> Iterator[ShippingBench]:
 
 
 def database_in(folder: Path) -> Database:
-    database = Database(f"sqlite:///{(folder / 'shipping.db').as_posix()}")
-    upgrade(database, LOCATION)
-    return database
+    return open_database(folder, "shipping", LOCATION)
 
 
 @dataclass

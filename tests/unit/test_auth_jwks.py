@@ -266,3 +266,30 @@ def test_while_one_thread_renews_the_keys_others_use_the_old_ones(
         go_on.set()
         assert renewal.result()
     assert issuer.fetches == 2
+
+
+def test_entra_external_id_needs_no_more_than_its_issuer_and_audience(clock: ManualClock) -> None:
+    """As its documents are: keys without `alg` and with certificates, at an address of their own.
+    https://learn.microsoft.com/entra/external-id/customers/"""
+    tenant = "11111111-2222-4333-8444-555555555555"
+    issuer = f"https://{tenant}.ciamlogin.com/{tenant}/v2.0"
+    jwks = f"https://{tenant}.ciamlogin.com/{tenant}/discovery/v2.0/keys"
+    key = rsa_jwk(kid="nOo3ZDrODXEK1jKWhXslHR_KXEg", use="sig", x5t="nOo3", x5c=["MIIDBTCC"])
+    key |= {"issuer": issuer, "cloud_instance_name": "microsoftonline.com"}
+    key.pop("alg", None)
+    documents = {
+        f"{issuer}/.well-known/openid-configuration": {"issuer": issuer, "jwks_uri": jwks},
+        jwks: {"keys": [key]},
+    }
+    api = "99999999-8888-4777-8666-555555555555"
+    verifier = JwtVerifier(issuer, api, IssuerKeys(issuer, clock, documents.__getitem__), clock)
+    claims = {
+        "iss": issuer, "aud": api, "sub": "AAAAAAAAAAAAAAAAAAAAAIkzqFVrSaSaFHy782bbtaQ",
+        "oid": "00000000-0000-0000-66f3-3332eca7ea81", "tid": tenant, "ver": "2.0",
+        "scp": "access_as_user", "roles": ["catalogue.write"], "azp": "a browser",
+        "exp": int(clock.machine_now().timestamp()) + 3600,
+    }  # fmt: skip
+    token = jwt.encode(claims, RSA_KEY, "RS256", headers={"kid": key["kid"]})
+    principal = verifier.verify(token)
+    assert principal.subject == claims["sub"]
+    assert principal.roles == {"catalogue.write"}

@@ -65,6 +65,28 @@ def test_each_failure_is_named_and_no_secret_is_shown() -> None:
     ]
 
 
+def test_without_what_is_optional_the_shop_is_degraded_and_goes_on() -> None:
+    report = Readiness({"good": fine}, {"mail": broken}).report()
+    assert report.status == "degraded"
+    assert [(check.name, check.required, check.status) for check in report.checks] == [
+        ("good", True, "ok"),
+        ("mail", False, "failed"),
+    ]
+    both = Readiness({"bad": broken}, {"mail": broken}).report()
+    assert both.status == "not-ready"
+
+
+def test_others_are_asked_twice_a_minute_at_most() -> None:
+    seconds, runs = Seconds(), list[str]()
+    readiness = Readiness(
+        {"own": lambda: runs.append("own")}, {"other": lambda: runs.append("other")}, now=seconds
+    )
+    for seconds.now in (0.0, 5.0, 29.0, 30.0):
+        readiness.report()
+    assert runs.count("own") == 4
+    assert runs.count("other") == 2
+
+
 def test_checks_run_side_by_side() -> None:
     together = threading.Barrier(3)
 
@@ -195,6 +217,8 @@ def test_ready_answers_200_or_503_with_the_same_report(app: App) -> None:
     assert response.status_code == 200
     red = App(Readiness({"inventory": not_set})).send("ops_ready")
     assert red.status_code == 503
+    degraded = App(Readiness({"inventory": fine}, {"mail": broken})).send("ops_ready")
+    assert degraded.status_code == 200
     content = json.loads(red.get_body())
     assert content["status"] == "not-ready"
     assert content["checks"][0]["detail"] == "The setting REDIS_URL is missing."

@@ -5,6 +5,7 @@ import pytest
 from shared.config import Settings, SettingsError
 from shared.config.settings import BLOBS, DOCUMENTS, MAIL, SERVICE_BUS, SERVICES
 from shared.kit.errors import NotConfigured
+from wiring.common import every_setting_is_there
 
 COMPLETE = {
     "PUBLIC_BASE_URL": "https://books.example/",
@@ -228,3 +229,38 @@ def test_an_unknown_name_under_our_prefixes_is_a_warning_with_the_nearest_one(
     assert [record.getMessage() for record in caplog.records] == [
         "The setting SQL_INVENTRY is not known; did you mean SQL_INVENTORY?"
     ]
+
+
+REFERENCE = "@Microsoft.KeyVault(SecretUri=https://shop.vault.azure.net/secrets/s3cret/)"
+
+
+@pytest.mark.parametrize(
+    "name", ["SQL_INVENTORY", "STRIPE_SECRET_KEY", "SHOP_SECRET", "REDIS_URL", "SHOP_SENDER"]
+)
+def test_a_key_vault_reference_that_was_not_followed_is_named_and_not_shown(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(SettingsError, match=f"The setting {name} is left to a Key Vault ref") as no:
+        Settings.from_env({**COMPLETE, name: REFERENCE})
+    settings = Settings.from_env({**COMPLETE, **AZURE, name: REFERENCE})
+    with pytest.raises(NotConfigured, match=f"{name} is left to a Key Vault") as told:
+        every_setting_is_there(settings)
+    with pytest.raises(NotConfigured, match=f"{name} is left to a Key Vault"):
+        settings.require(name)
+    said = [str(no.value), told.value.detail, caplog.text]
+    assert not any("s3cret" in text or "vault.azure" in text for text in said)
+
+
+def test_a_name_without_its_value_in_azure_is_not_taken_for_a_wrong_one() -> None:
+    settings = Settings.from_env({**COMPLETE, **AZURE, "STRIPE_SECRET_KEY": REFERENCE})
+    assert settings.missing() == ["STRIPE_SECRET_KEY"]
+    assert settings.unresolved == ("STRIPE_SECRET_KEY",)
+
+
+def test_amqp_goes_over_web_sockets_where_that_is_said() -> None:
+    name = "ServiceBusConnection__transportType"
+    assert Settings.from_env(COMPLETE).ServiceBusConnection__transportType == "amqp"
+    web = Settings.from_env({**COMPLETE, name: "amqpWebSockets"})
+    assert web.ServiceBusConnection__transportType == "amqpWebSockets"
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_env({**COMPLETE, name: "carrier pigeon"})

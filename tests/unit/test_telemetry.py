@@ -183,6 +183,9 @@ def test_the_correlation_id_falls_back_to_the_trace() -> None:
         ("pi_3Nabc_secret_S3CR3T", "pi_3Nabc_secret_[redacted]"),
         ("key sk_test_S3CR3T whsec_S3CR3T", "key [redacted] [redacted]"),
         ("%20eyJhbGciOiJ9.eyJzdWIiOiJ9.S3CR3T", "%20[redacted]"),
+        ("to S3CR3T.o'neill+a@mail.example: no", "to [redacted]: no"),
+        ("/orders?email=S3CR3T%40example.org&a=1", "/orders?email=[redacted]&a=1"),
+        ("<S3CR3T@localhost>", "<[redacted]>"),
     ],
 )
 def test_text_that_looks_like_a_secret_is_redacted(text: str, kept: str) -> None:

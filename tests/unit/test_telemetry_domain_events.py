@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from shared.telemetry import bind_correlation_id, domain_events, span
+from shared.telemetry.application_insights import ApplicationInsights
 from shared.telemetry.domain_events import ApplicationInsightsEvents
 from tests.unit.local_server import LocalServer, serving
 
@@ -28,9 +29,9 @@ def sink() -> Iterator[LocalServer]:
         yield server
 
 
-def connection_string(sink: LocalServer) -> str:
+def insights(sink: LocalServer) -> ApplicationInsights:
     """With what the Azure portal's often end in: a slash and a semicolon."""
-    return f"InstrumentationKey={KEY};IngestionEndpoint={sink.url}/;"
+    return ApplicationInsights(f"InstrumentationKey={KEY};IngestionEndpoint={sink.url}/;")
 
 
 def received(sink: LocalServer) -> list[dict[str, Any]]:
@@ -39,7 +40,7 @@ def received(sink: LocalServer) -> list[dict[str, Any]]:
 
 
 def test_an_event_arrives_with_its_properties_and_trace(sink: LocalServer, tmp_path: Path) -> None:
-    events = ApplicationInsightsEvents(connection_string(sink), tmp_path / "spool")
+    events = ApplicationInsightsEvents(insights(sink), tmp_path / "spool")
     bind_correlation_id("corr-1")
     with span("test") as current:
         events.record(
@@ -67,7 +68,7 @@ def test_an_event_arrives_with_its_properties_and_trace(sink: LocalServer, tmp_p
 
 
 def test_events_of_many_threads_all_arrive(sink: LocalServer, tmp_path: Path) -> None:
-    events = ApplicationInsightsEvents(connection_string(sink), tmp_path / "spool")
+    events = ApplicationInsightsEvents(insights(sink), tmp_path / "spool")
     start = threading.Barrier(8)
 
     def record(thread: int) -> None:
@@ -88,14 +89,20 @@ def test_events_of_many_threads_all_arrive(sink: LocalServer, tmp_path: Path) ->
 def test_a_process_sends_its_events_before_it_ends(sink: LocalServer, tmp_path: Path) -> None:
     script = (
         "import os, pathlib\n"
+        "from shared.telemetry.application_insights import ApplicationInsights\n"
         "from shared.telemetry.domain_events import ApplicationInsightsEvents\n"
-        "events = ApplicationInsightsEvents(os.environ['TO'], pathlib.Path(os.environ['SPOOL']))\n"
+        "insights = ApplicationInsights(os.environ['TO'])\n"
+        "events = ApplicationInsightsEvents(insights, pathlib.Path(os.environ['SPOOL']))\n"
         "events.record('order.placed', {})\n"
     )
     subprocess.run(
         [sys.executable, "-c", script],
         cwd=ROOT,
-        env={**os.environ, "TO": connection_string(sink), "SPOOL": str(tmp_path / "spool")},
+        env={
+            **os.environ,
+            "TO": insights(sink).connection_string,
+            "SPOOL": str(tmp_path / "spool"),
+        },
         timeout=60,
         check=True,
     )
@@ -105,7 +112,7 @@ def test_a_process_sends_its_events_before_it_ends(sink: LocalServer, tmp_path: 
 @pytest.mark.parametrize("fault", ["refuses for now", "is gone"])
 def test_what_cannot_be_sent_now_is_kept_on_disk(fault: str, tmp_path: Path) -> None:
     with serving(lambda path, body: (503, b"")) as sink:
-        events = ApplicationInsightsEvents(connection_string(sink), tmp_path / "spool")
+        events = ApplicationInsightsEvents(insights(sink), tmp_path / "spool")
         events.record("order.placed", {})
         if fault == "refuses for now":
             events.close()
@@ -116,7 +123,7 @@ def test_what_cannot_be_sent_now_is_kept_on_disk(fault: str, tmp_path: Path) -> 
 
 def test_an_unusable_connection_string_costs_no_request(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    events = domain_events("InstrumentationKey=hunter2")
+    events = domain_events(ApplicationInsights("InstrumentationKey=hunter2"))
     events.record("order.placed", {"order_id": "o-1"})
     events.record("order.placed", {"order_id": "o-2"})
     events.close()

@@ -48,7 +48,11 @@ async def start(request: ManagementRequest, function: str, instance_id: str | No
     except InvalidJsonError as error:
         return refusal(400, _INVALID_JSON, error)
     started = await request.client.start(
-        function, instance_id=instance_id, input=given, version=request.parameters.text("version")
+        function,
+        instance_id=instance_id,
+        input=given,
+        version=request.parameters.text("version"),
+        traceparent=request.headers.get("traceparent"),
     )
     return await _accepted_or_result(request, started)
 

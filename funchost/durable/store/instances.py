@@ -318,8 +318,9 @@ def _insert_activities(
     ours = []
     for index, new in enumerate(commit.activities):
         cursor = transaction.execute(
-            "INSERT INTO activities (instance, execution_id, task_id, name, input, owner)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO activities"
+            " (instance, execution_id, task_id, name, input, owner, traceparent)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 commit.instance_id,
                 commit.execution_id,
@@ -327,6 +328,7 @@ def _insert_activities(
                 new.name,
                 new.input,
                 owner if index < room else None,
+                new.traceparent,
             ),
         )
         if index < room:
@@ -339,6 +341,7 @@ def _insert_activities(
                     new.task_id,
                     new.name,
                     new.input,
+                    traceparent=new.traceparent,
                 )
             )
     return ours

@@ -120,13 +120,17 @@ class ActivityRow:
     input: str | None
     deaths: int = 0
     trials: int = 0
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewActivity:
+    """`traceparent` is the span of the orchestration that calls it."""
+
     task_id: int
     name: str
     input: str | None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

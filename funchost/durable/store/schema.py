@@ -17,7 +17,7 @@ __all__ = ["BUSY_SECONDS", "begin_writing", "connect", "connect_for_reading", "h
 
 BUSY_SECONDS = 10
 _LOOK_EVERY_SECONDS = 0.002
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE instances (
   number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -78,7 +78,8 @@ CREATE TABLE activities (
   input TEXT,
   owner TEXT,
   deaths INTEGER NOT NULL DEFAULT 0,
-  trials INTEGER NOT NULL DEFAULT 0
+  trials INTEGER NOT NULL DEFAULT 0,
+  traceparent TEXT
 ) STRICT;
 CREATE INDEX activities_owned ON activities (owner);
 CREATE INDEX activities_of_instance ON activities (instance);
@@ -119,6 +120,9 @@ def connect(file: Path, *, is_synchronous_full: bool = False) -> sqlite3.Connect
             for statement in _SCHEMA.split(";\n"):
                 if statement.strip():
                     connection.execute(statement)
+        elif version == 1:
+            connection.execute("ALTER TABLE activities ADD COLUMN traceparent TEXT")
+        if version < _VERSION:
             connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute("COMMIT")
         if version > _VERSION:

@@ -111,7 +111,8 @@ def claim_activities(transaction: Transaction, owner: str, most: int) -> list[Ac
     rows = transaction.execute(
         "UPDATE activities SET owner = ? WHERE number IN (SELECT number FROM activities"
         " WHERE owner IS NULL ORDER BY number LIMIT ?)"
-        " RETURNING number, instance, execution_id, task_id, name, input, deaths, trials",
+        " RETURNING number, instance, execution_id, task_id, name, input, deaths, trials,"
+        " traceparent",
         (owner, most),
     ).fetchall()
     return sorted((ActivityRow(*row) for row in rows), key=lambda row: row.number)

@@ -14,6 +14,7 @@ from functions.checkout.store.shoppers import SqlShoppers
 from functions.checkout.store.tables import idempotency_keys, inbox, outbox
 from shared.kit.clock import Clock
 from shared.messaging.outbox import Inbox, Outbox
+from shared.messaging.telling import Told, untold
 from shared.sql.database import Database
 from shared.sql.idempotency import SqlDeliveries
 
@@ -32,8 +33,8 @@ class SqlTransaction:
 
 
 class SqlTransactions:
-    """`announce` is called after each commit that left something in the outbox; `changed`, with
-    their ids, after each that gave orders another version."""
+    """`announce` and `told` are called after each commit that left something in the outbox;
+    `changed`, with their ids, after each that gave orders another version."""
 
     def __init__(
         self,
@@ -41,11 +42,13 @@ class SqlTransactions:
         clock: Clock,
         announce: Callable[[], None],
         changed: Callable[[Collection[str]], None],
+        told: Told = untold,
     ) -> None:
         self._database = database
         self._clock = clock
         self._announce = announce
         self._changed = changed
+        self._told = told
 
     def run(self, work: Callable[[Transaction], T]) -> T:
         last: list[SqlTransaction] = []
@@ -55,8 +58,9 @@ class SqlTransactions:
             return work(last[0])
 
         result = self._database.run(once)
-        if last[0].outbox.holds_new:
+        if announced := last[0].outbox.announced:
             self._announce()
+            self._told(announced)
         if last[0].orders.changed:
             self._changed(last[0].orders.changed)
         return result

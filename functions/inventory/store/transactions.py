@@ -1,6 +1,6 @@
 """One transaction on inventory's primary, seen through the ports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -14,8 +14,10 @@ from functions.inventory.store.reservations import SqlReservations
 from functions.inventory.store.stock import SqlStock
 from functions.inventory.store.stocktaking import SqlStocktaking
 from functions.inventory.store.tables import idempotency_keys, inbox, outbox
+from shared.contracts.envelope import Payload
 from shared.kit.clock import Clock
 from shared.messaging.outbox import Inbox, Outbox
+from shared.messaging.telling import Told, untold
 from shared.sql.database import Database
 from shared.sql.idempotency import SqlDeliveries
 
@@ -40,27 +42,33 @@ def _leave_it_to_the_timer() -> None: ...
 
 
 class SqlTransactions:
-    """`nudge` is called after a commit that announced something. Who has no relay leaves what was
-    announced to the timer of the app."""
+    """`nudge` and `told` are called after a commit that announced something. Who has no relay
+    leaves what was announced to the timer of the app."""
 
     def __init__(
-        self, database: Database, clock: Clock, nudge: Callable[[], None] = _leave_it_to_the_timer
+        self,
+        database: Database,
+        clock: Clock,
+        nudge: Callable[[], None] = _leave_it_to_the_timer,
+        told: Told = untold,
     ) -> None:
         self._database = database
         self._clock = clock
         self._nudge = nudge
+        self._told = told
 
     def run(self, work: Callable[[Transaction], T]) -> T:
-        announced = False
+        announced: Sequence[Payload] = ()
 
         def started(connection: Connection) -> T:
             nonlocal announced
             transaction = SqlTransaction(connection, self._clock.business_now())
             result = work(transaction)
-            announced = transaction.outbox.holds_new
+            announced = transaction.outbox.announced
             return result
 
         result = self._database.run(started)
         if announced:
             self._nudge()
+            self._told(announced)
         return result

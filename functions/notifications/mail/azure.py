@@ -15,7 +15,7 @@ from functions.notifications.model import MailNotSent, MailRefused, Outgoing
 if TYPE_CHECKING:
     from azure.communication.email import EmailClient
 
-_PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 20.0
 _API_VERSION = "2025-09-01"
 _BAD_MAIL = frozenset({400, 413, 422})
 _CODE = re.compile(r"[A-Za-z]{1,60}")
@@ -89,8 +89,8 @@ def email_client(connection_string: str | None, endpoint: str | None, **more: An
 
     options: dict[str, Any] = {
         "retry_total": 0,
-        "connection_timeout": _PATIENCE_SECONDS,
-        "read_timeout": _PATIENCE_SECONDS,
+        "connection_timeout": PATIENCE_SECONDS,
+        "read_timeout": PATIENCE_SECONDS,
         "api_version": _API_VERSION,
         **more,
     }

@@ -14,7 +14,7 @@ from functions.notifications.mail.message import message
 from functions.notifications.model import MailNotSent, MailRefused, Outgoing
 from shared.kit.clock import Clock
 
-_PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 20.0
 _SUBMISSION, _SUBMISSIONS = 587, 465
 _OPERATORS = frozenset({"530", "534", "535", "538"})
 """Authentication: an operator can mend it, and then the mail goes."""
@@ -32,7 +32,7 @@ class SmtpMail:
         reply_to: str | None,
         clock: Clock,
         trust: ssl.SSLContext | None = None,
-        patience: float = _PATIENCE_SECONDS,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         parts = urlsplit(url)
         self._is_tls = parts.scheme == "smtps"

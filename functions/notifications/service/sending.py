@@ -35,7 +35,7 @@ from shared.contracts.catalogue import Quotes
 from shared.contracts.orders import Receipts
 from shared.kit.clock import Clock
 from shared.kit.isbn import Isbn
-from shared.telemetry import get_logger
+from shared.telemetry import get_logger, span
 
 log = get_logger("notifications")
 
@@ -112,7 +112,8 @@ class Sending:
             self._settle(mail, decided.state, decided.reason)
             return
         try:
-            provider_id = self._port.send(outgoing, again=mail.tries > 1)
+            with span("send mail", kind="client", attributes={"mail.kind": mail.kind}):
+                provider_id = self._port.send(outgoing, again=mail.tries > 1)
         except MailRefused as refused:
             self._give_up(mail, refused.code)
         except MailNotSent as error:

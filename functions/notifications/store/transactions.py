@@ -40,7 +40,7 @@ class SqlTransactions:
             return work(last[0])
 
         result = self._database.run(once)
-        if last[0].outbox.holds_new:
+        if last[0].outbox.announced:
             self._nudge()
         return result
 

@@ -13,7 +13,7 @@ from functions.payments.model import (
 from functions.payments.ports import Reports, StripeGateway, Transaction, Transactions
 from functions.payments.service.transitions import apply_intent, apply_refund
 from shared.kit.errors import BadInput
-from shared.telemetry import get_logger
+from shared.telemetry import Span, current_traceparent, get_logger, span
 
 log = get_logger("payments")
 
@@ -39,12 +39,13 @@ class StripeEvents:
             if not transaction.events.take_in(notice.id, notice.kind, notice.about, body):
                 return
             if _is_wanted(notice):
-                transaction.outbox.add(
-                    STRIPE_EVENTS,
-                    notice.id,
-                    StripeEventReceived(event_id=notice.id),
-                    in_session=False,
-                )
+                with _in_its_trace(transaction, notice):
+                    transaction.outbox.add(
+                        STRIPE_EVENTS,
+                        notice.id,
+                        StripeEventReceived(event_id=notice.id),
+                        in_session=False,
+                    )
             else:
                 transaction.events.settle(notice.id)
                 transaction.events.note(notice.id, "ignored")
@@ -109,6 +110,21 @@ class StripeEvents:
             payment.order_id, "a dispute moves money", event=notice.kind, intent=notice.about
         )
         return "reported"
+
+
+def _in_its_trace(transaction: Transaction, notice: Notice) -> Span:
+    """Stripe knows nothing of traces: what it tells goes on with the trace of the payment, and the
+    webhook's own trace is linked."""
+    found = None if notice.about is None else transaction.payments.of_intent(notice.about)
+    if found is None and notice.intent is not None and notice.intent.order_id is not None:
+        found = transaction.payments.find(notice.intent.order_id)
+    return span(
+        f"receive {notice.kind}",
+        kind="consumer",
+        traceparent=None if found is None else found.traceparent,
+        links=[current_traceparent()],
+        attributes={"stripe.event.id": notice.id, "stripe.event.type": notice.kind},
+    )
 
 
 def _is_wanted(notice: Notice) -> bool:

@@ -24,6 +24,7 @@ from sqlalchemy.exc import IntegrityError
 from functions.payments.model import Intent, Payment, PaymentState
 from functions.payments.store.tables import payments
 from shared.sql.many import inserting
+from shared.telemetry import current_traceparent
 
 _AT_ONCE = 50
 
@@ -179,6 +180,7 @@ class SqlPayments:
             "created_at": self._now,
             "moved_at": self._now,
             "checked_at": self._now,
+            "traceparent": current_traceparent(),
             **values,
         }
         # Another transaction may have been faster; then its row is the payment.
@@ -227,4 +229,5 @@ def _payment(row: Row[Any]) -> Payment:
         refunding=row.refunding,
         refunded=row.refunded,
         mismatch=row.mismatch,
+        traceparent=row.traceparent,
     )

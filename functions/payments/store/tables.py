@@ -40,10 +40,12 @@ payments = Table(
     Column("checked_at", Utc, nullable=False),
     Column("reconciled_at", Utc),
     Column("mismatch", Unicode(400)),
+    Column("traceparent", String(55)),
     CheckConstraint("refunded >= 0 AND refunded <= refunding", name="refunded"),
 )
 """One for each order. `checked_at`: when Stripe was last asked about it. `reconciled_at`: when its
-money was last compared with Stripe's, None since it moved. A tombstone has no amount."""
+money was last compared with Stripe's, None since it moved. `traceparent`: of the span in which it
+was asked for. A tombstone has no amount."""
 
 _has_intent = payments.c.intent.is_not(None)
 Index(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 import stripe
@@ -19,15 +20,16 @@ from functions.payments.model import (
     Unavailable,
 )
 from functions.payments.stripe.shapes import intent_from, notice_from, refund_from
+from shared.telemetry import http_call
 
 API_VERSION = "2026-10-28.endive"
 """Pinned: the SDK's own default moves with each of its releases. The webhook endpoint in Stripe's
 dashboard must have the same."""
 
 SIGNATURE_TOLERANCE_SECONDS = 300
-_CONNECT_SECONDS = 3.0
-_READ_SECONDS = 10.0
-_RETRIES = 2
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
+RETRIES = 2
 """By the SDK, with the same idempotency key, after 409, 5xx and lost connections."""
 _CLOCKS_APART = timedelta(minutes=5)
 """How far our clock may be ahead of Stripe's when intents are looked for by their time."""
@@ -43,8 +45,8 @@ class SdkGateway:
         webhook_secret: str,
         api_base: str | None = None,
         *,
-        read_seconds: float = _READ_SECONDS,
-        retries: int = _RETRIES,
+        read_seconds: float = READ_SECONDS,
+        retries: int = RETRIES,
     ) -> None:
         # Else each request would carry figures of the one before, and an id of this machine.
         stripe.enable_telemetry = False
@@ -53,18 +55,19 @@ class SdkGateway:
             stripe_version=API_VERSION,
             max_network_retries=retries,
             http_client=stripe.RequestsClient(
-                timeout=(_CONNECT_SECONDS, read_seconds),
+                timeout=(CONNECT_SECONDS, read_seconds),
                 session=None if api_base is None else _session_without_proxies(),
             ),
             base_addresses={"api": api_base} if api_base else {},
         )
+        self._server = urlsplit(api_base or stripe.DEFAULT_API_BASE).hostname or ""
         self._webhook_secret = webhook_secret
         self._livemode = "_live_" in secret_key
 
     def create_intent(
         self, key: str, order_id: str, order_number: str, amount: int, currency: str
     ) -> Intent:
-        with _translated():
+        with self._called("POST", "/v1/payment_intents"):
             return intent_from(
                 self._client.v1.payment_intents.create(
                     {
@@ -80,7 +83,7 @@ class SdkGateway:
             )
 
     def cancel_intent(self, key: str, intent: str) -> Intent:
-        with _translated():
+        with self._called("POST", "/v1/payment_intents/{id}/cancel"):
             return intent_from(
                 self._client.v1.payment_intents.cancel(
                     intent, {"cancellation_reason": "abandoned"}, {"idempotency_key": key}
@@ -90,7 +93,7 @@ class SdkGateway:
     def refund(
         self, key: str, intent: str, refund_id: str, order_id: str, amount: int, reason: str
     ) -> ProviderRefund:
-        with _translated():
+        with self._called("POST", "/v1/refunds"):
             return refund_from(
                 self._client.v1.refunds.create(
                     {
@@ -108,7 +111,7 @@ class SdkGateway:
             )
 
     def intent(self, intent: str) -> Intent:
-        with _translated():
+        with self._called("GET", "/v1/payment_intents/{id}"):
             return intent_from(
                 self._client.v1.payment_intents.retrieve(
                     intent, {"expand": ["latest_charge"]}
@@ -118,7 +121,7 @@ class SdkGateway:
     def intent_of(self, order_id: str, since: datetime) -> Intent | None:
         # Stripe's search lags behind what was written, its list does not.
         earliest = int((since - _CLOCKS_APART).timestamp())
-        with _translated():
+        with self._called("GET", "/v1/payment_intents"):
             page = self._client.v1.payment_intents.list(
                 {"created": {"gte": earliest}, "limit": _PAGE}
             )
@@ -129,9 +132,14 @@ class SdkGateway:
         return None
 
     def refunds_of(self, intent: str) -> Sequence[ProviderRefund]:
-        with _translated():
+        with self._called("GET", "/v1/refunds"):
             page = self._client.v1.refunds.list({"payment_intent": intent, "limit": _PAGE})
             return [refund_from(found.to_dict()) for found in page.auto_paging_iter()]
+
+    @contextmanager
+    def _called(self, method: str, template: str) -> Iterator[None]:
+        with http_call(method, self._server, template), _translated():
+            yield
 
     def verify(self, body: bytes, signature: str) -> None:
         try:

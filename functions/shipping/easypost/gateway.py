@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from easypost.easypost_client import EasyPostClient
 from easypost.errors.api.bad_request_error import BadRequestError
@@ -31,9 +32,10 @@ from functions.shipping.shipment_model import (
     Tracking,
 )
 from shared.config.settings import Sender
+from shared.telemetry import http_call
 
 _EASYPOST = "https://api.easypost.com/v2"
-_TIMEOUT_SECONDS = 15
+TIMEOUT_SECONDS = 15
 _GRAMS_PER_OUNCE = 28.349523125
 _BOX_INCHES = (9.5, 6.5)
 _GRAMS_PER_INCH = 650
@@ -57,18 +59,19 @@ class SdkCarrier:
         sender: Sender,
         api_base: str | None = None,
         *,
-        timeout_seconds: int = _TIMEOUT_SECONDS,
+        timeout_seconds: int = TIMEOUT_SECONDS,
     ) -> None:
         self._client = EasyPostClient(api_key, api_base or _EASYPOST, timeout_seconds)
         if api_base is not None:
             # What stands in for EasyPost is beside us, and no proxy of the environment is between.
             self._client._requests_session.trust_env = False
         self._drafts: dict[str, EasyPostShipment] = {}
+        self._server = urlsplit(api_base or _EASYPOST).hostname or ""
         self._webhook_secret = webhook_secret
         self._sender = sender
 
     def draft(self, sent: Sent) -> str:
-        with _translated():
+        with self._called("POST", "/v2/shipments"):
             made = self._client.shipment.create(**_request(self._sender, sent))
         shipment = shipment_from(made.to_dict())
         if not shipment.rates:
@@ -86,7 +89,7 @@ class SdkCarrier:
             return label
         rate = chosen(shipment.rates, within_days)
         try:
-            with _translated():
+            with self._called("POST", "/v2/shipments/{id}/buy"):
                 bought = self._client.shipment.buy(carrier_id, rate={"id": rate.id})
             shipment = shipment_from(bought.to_dict())
         except _BoughtBefore:
@@ -101,11 +104,11 @@ class SdkCarrier:
 
     def void(self, carrier_id: str) -> None:
         if self._shipment(carrier_id).refund_status is None:
-            with _translated():
+            with self._called("POST", "/v2/shipments/{id}/refund"):
                 self._client.shipment.refund(carrier_id)
 
     def track(self, tracker: str) -> Tracking:
-        with _translated():
+        with self._called("GET", "/v2/trackers/{id}"):
             shown = self._client.tracker.retrieve(tracker)
         return tracking_from(shown.to_dict())
 
@@ -125,8 +128,13 @@ class SdkCarrier:
             raise ValueError("it is nested too deeply") from None
         return notice_from(event)
 
+    @contextmanager
+    def _called(self, method: str, template: str) -> Iterator[None]:
+        with http_call(method, self._server, template), _translated():
+            yield
+
     def _shipment(self, carrier_id: str) -> EasyPostShipment:
-        with _translated():
+        with self._called("GET", "/v2/shipments/{id}"):
             shown = self._client.shipment.retrieve(carrier_id)
         return shipment_from(shown.to_dict())
 

@@ -1,6 +1,6 @@
 """One transaction on shipping's primary, seen through the ports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,8 +12,10 @@ from functions.shipping.store.events import SqlCarrierEvents
 from functions.shipping.store.orders import SqlOrders
 from functions.shipping.store.shipments import SqlShipments
 from functions.shipping.store.tables import inbox, outbox
+from shared.contracts.envelope import Payload
 from shared.kit.clock import Clock
 from shared.messaging.outbox import Inbox, Outbox
+from shared.messaging.telling import Told, untold
 from shared.sql.database import Database
 
 T = TypeVar("T")
@@ -35,32 +37,35 @@ def _leave_it_to_the_timer() -> None:
 
 
 class SqlTransactions:
-    """`nudge` is called after a commit that announced something. Who has no relay leaves what was
-    announced to the timer's."""
+    """`nudge` and `told` are called after a commit that announced something. Who has no relay
+    leaves what was announced to the timer's."""
 
     def __init__(
         self,
         database: Database,
         clock: Clock,
         nudge: Callable[[], None] = _leave_it_to_the_timer,
+        told: Told = untold,
     ) -> None:
         self._database = database
         self._clock = clock
         self._nudge = nudge
+        self._told = told
 
     def run(self, work: Callable[[Transaction], T]) -> T:
-        announced = False
+        announced: Sequence[Payload] = ()
 
         def started(connection: Connection) -> T:
             nonlocal announced
             transaction = self._transaction(connection)
             result = work(transaction)
-            announced = transaction.outbox.holds_new
+            announced = transaction.outbox.announced
             return result
 
         result = self._database.run(started)
         if announced:
             self._nudge()
+            self._told(announced)
         return result
 
     def look(self, work: Callable[[Transaction], T]) -> T:

@@ -16,7 +16,7 @@ def empty_office(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def office(empty_office: Path, tmp_path: Path) -> Iterator[PostOffice]:
+def office(sql: None, empty_office: Path, tmp_path: Path) -> Iterator[PostOffice]:
     shutil.copytree(empty_office, tmp_path, dirs_exist_ok=True)
     with post_office(tmp_path) as opened:
         yield opened

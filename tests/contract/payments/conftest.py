@@ -23,7 +23,7 @@ def stripe(running_stripe: StripeSandbox) -> Iterator[StripeSandbox]:
 
 
 @pytest.fixture
-def till(stripe: StripeSandbox, tmp_path: Path) -> Iterator[Till]:
+def till(sql: None, stripe: StripeSandbox, tmp_path: Path) -> Iterator[Till]:
     with open_till(tmp_path, stripe) as opened:
         yield opened
         opened.check()

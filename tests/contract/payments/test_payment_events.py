@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 import stripe as sdk
+from sqlalchemy import select
 
-from functions.payments.model import BadSignature
+from functions.payments.model import STRIPE_EVENTS, BadSignature
+from functions.payments.store.tables import outbox
 from shared.kit.errors import BadInput
+from shared.telemetry import span
 from tests.support.payments import Till, new_order
 
 PAID = ["payment.pending", "payment.succeeded"]
@@ -371,3 +374,19 @@ def forged(event: dict[str, Any], kind: str, **change: Any) -> dict[str, Any]:
     other = copy.deepcopy(event)
     other["data"]["object"] |= change
     return {**other, "id": f"{event['id']}_{kind[-8:]}", "type": kind}
+
+
+def test_what_stripe_says_goes_on_with_the_trace_of_the_payment(till: Till) -> None:
+    order = new_order()
+    with span("checkout") as checkout:
+        till.create(order)
+    till.pay(order)
+    with span("webhook") as webhook:
+        till.hear(order)
+    with till.database.primary() as connection:
+        bodies = connection.scalars(
+            select(outbox.c.body).where(outbox.c.destination == STRIPE_EVENTS)
+        )
+        traces = {json.loads(body)["traceparent"].split("-")[1] for body in bodies}
+    assert traces == {checkout.context.trace_id}
+    assert webhook.context.trace_id not in traces

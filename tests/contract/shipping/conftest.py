@@ -39,7 +39,7 @@ def empty_depot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def depot(
-    sandbox: CarrierSandbox, sdk: SdkCarrier, empty_depot: Path, tmp_path: Path
+    sql: None, sandbox: CarrierSandbox, sdk: SdkCarrier, empty_depot: Path, tmp_path: Path
 ) -> Iterator[Depot]:
     shutil.copytree(empty_depot, tmp_path, dirs_exist_ok=True)
     with open_depot(tmp_path, sandbox, sdk) as opened:
