@@ -16,7 +16,7 @@ import httpx
 
 from local import api_document
 from local.deployment import databases, front_door, site, smoke, third_parties
-from local.deployment.management import Azure, Stopped, azd_token
+from local.deployment.management import Azure, Stopped, Token, azd_token
 from local.deployment.vault import STRIPE_WEBHOOK, Vault, fill
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -32,6 +32,8 @@ ASKED = ("SHOP_SECOND_LOCATION", "SHOP_OPERATOR_ADDRESS", "SHOP_BUDGET_START", "
 """Parameters without a default; azd itself asks for the region and the subscription."""
 
 Environment = Mapping[str, str]
+Resolve = Callable[[str], str]
+"""The address of a host."""
 
 
 def prepare(environment: Environment) -> list[str]:
@@ -42,21 +44,30 @@ def prepare(environment: Environment) -> list[str]:
     return [f"{file.relative_to(ROOT)} is written." for file in api_document.write()]
 
 
-def provisioned(environment: Environment) -> list[str]:
+def provisioned(
+    environment: Environment,
+    *,
+    azure: Azure | None = None,
+    client: httpx.Client | None = None,
+    resolve: Resolve = socket.gethostbyname,
+    bring_up: Callable[
+        [str, Mapping[str, Mapping[str, str]], Token], list[str]
+    ] = databases.bring_up,
+) -> list[str]:
     """After the templates, before the app's first start. All of it can be run again."""
-    azure = Azure(group_of(environment))
+    azure = azure or Azure(group_of(environment))
     vault = Vault(azure, environment["KEY_VAULT_NAME"])
-    origin = environment["PUBLIC_BASE_URL"]
-    client = httpx.Client(timeout=60)
     put_in = fill(vault, json.loads(environment["NEEDED_SECRETS"]), environment)
     said = [f"The vault has a new {name}." for name in put_in]
-    said += register(vault, origin, put_in, client)
+    client = client or httpx.Client(timeout=60)
+    said += register(vault, environment["PUBLIC_BASE_URL"], put_in, client)
     if count := front_door.approve(azure, environment["API_MANAGEMENT_NAME"]):
         said.append(f"{count} private way of Front Door is approved; set SHOP_GATEWAY_PUBLIC_ACCESS"
                     " to Disabled and provision again.")  # fmt: skip
-    stay_inside(environment)
+    print("\n".join(said))
+    stay_inside(environment, resolve)
     logins = json.loads(environment["SQL_LOGINS"])
-    return said + databases.bring_up(environment["SQL_SERVER_HOST"], logins, azd_token)
+    return bring_up(environment["SQL_SERVER_HOST"], logins, azd_token)
 
 
 def register(
@@ -82,9 +93,7 @@ def register(
     return said
 
 
-def stay_inside(
-    environment: Environment, resolve: Callable[[str], str] = socket.gethostbyname
-) -> None:
+def stay_inside(environment: Environment, resolve: Resolve = socket.gethostbyname) -> None:
     """Raises Stopped where what is private cannot be reached: SQL has no private address here."""
     if environment.get("SHOP_IS_PRIVATE", "false").lower() != "true":
         return

@@ -21,14 +21,14 @@ def look(
     tries: int = _TRIES,
 ) -> list[str]:
     """What it looked at. A new Front Door takes minutes until it answers everywhere."""
-    client = client or httpx.Client(timeout=60)
-    for attempt in range(1, tries + 1):
-        found = list(_looks(origin, client))
-        wrong = [what for good, what in found if not good]
-        if not wrong:
-            return [what for _, what in found]
-        if attempt < tries:
-            pause(_PAUSE_SECONDS)
+    with client or httpx.Client(timeout=60) as opened:
+        for attempt in range(1, tries + 1):
+            found = list(_looks(origin, opened))
+            wrong = [what for good, what in found if not good]
+            if not wrong:
+                return [what for _, what in found]
+            if attempt < tries:
+                pause(_PAUSE_SECONDS)
     raise Stopped("The shop does not serve as it should: " + "; ".join(wrong) + ".")
 
 

@@ -32,7 +32,7 @@ _CODE_LIVES = 60.0
 _SITE = html.Site(
     "Sandbox sign-in", "/", "A stand-in for the shop's identity provider; it asks no password."
 )
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?", re.ASCII)
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -141,9 +141,12 @@ def _checked(asked: dict[str, str], shop_url: str | None) -> dict[str, str]:
 def _is_ours(address: str, shop_url: str | None) -> bool:
     if shop_url is not None:
         return address == shop_url or address.startswith(f"{shop_url}/")
-    parts = urlsplit(address)
-    host = parts.netloc.rpartition("@")[2].rsplit(":", 1)[0]
-    return parts.scheme in ("http", "https") and host in _LOOPBACK
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return False
+    # Browsers read a backslash as a slash, so that another host may stand before it.
+    return parts.scheme in ("http", "https") and bool(_LOOPBACK.fullmatch(parts.netloc))
 
 
 def _back(asked: Mapping[str, str], answer: Mapping[str, str]) -> Response:

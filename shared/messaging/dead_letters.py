@@ -136,19 +136,25 @@ def _receiver(client: "ServiceBusClient", entity: str) -> "ServiceBusReceiver":
 
 
 def _again(message: "ServiceBusReceivedMessage") -> Any:
-    from azure.servicebus import ServiceBusMessage
+    """With a body of the same kind: one that the shop cannot read came from somebody's own tool."""
+    from azure.servicebus.amqp import AmqpAnnotatedMessage, AmqpMessageProperties
 
-    return ServiceBusMessage(
-        _body(message),
-        message_id=uuid4().hex,
-        session_id=message.session_id,
-        subject=message.subject,
-        content_type=message.content_type,
-        application_properties={
-            name: value
-            for name, value in (message.application_properties or {}).items()
-            if not _text(name).startswith("DeadLetter")
-        },
+    kind = message.body_type.value
+    body: Any = {f"{kind}_body": message.body if kind == "value" else list(message.body)}
+    kept: dict[Any, Any] = {
+        name: value
+        for name, value in (message.application_properties or {}).items()
+        if not _text(name).startswith("DeadLetter")
+    }
+    return AmqpAnnotatedMessage(
+        properties=AmqpMessageProperties(
+            message_id=uuid4().hex,
+            group_id=message.session_id,
+            subject=message.subject,
+            content_type=message.content_type,
+        ),
+        application_properties=kept,
+        **body,
     )
 
 
@@ -171,8 +177,10 @@ def _shown(entity: str, message: "ServiceBusReceivedMessage") -> DeadLetter:
 
 
 def _body(message: "ServiceBusReceivedMessage") -> bytes:
-    body = message.body
-    return body if isinstance(body, bytes) else b"".join(body)
+    """Raises UnreadableMessage where it is no bytes but a value of AMQP's own types."""
+    if message.body_type.value != "data":
+        raise UnreadableMessage(f"The body is an AMQP {message.body_type.value}.")
+    return b"".join(message.body)
 
 
 def _text(name: str | bytes) -> str:

@@ -17,11 +17,17 @@ export class Problem extends Error {
   }
 }
 
+/** Whether the API said no. Then an Idempotency-Key is spent; without an answer, or after one that
+ * blames the shop, what was asked for may have been done, and is asked for again under its key. */
+export function isRefused(error) {
+  return error instanceof Problem && error.status >= 400 && error.status < 500;
+}
+
 /**
  * Calls the API and gives `{data, etag, status}`.
  * Options: `query` (empty values are left out), `body` (sent as JSON, a Blob as it is), `headers`,
- * `key` (Idempotency-Key), `ifMatch`, `signal`, `isFresh` (never what the browser kept). Throws
- * Problem; an aborted call throws AbortError.
+ * `key` (Idempotency-Key), `ifMatch`, `signal`, `fresh` (past the browser's cache). Throws Problem; an
+ * aborted call throws AbortError.
  */
 export async function call(method, path, options = {}) {
   const headers = new Headers(options.headers);
@@ -38,7 +44,7 @@ export async function call(method, path, options = {}) {
   try {
     answer = await fetch(address(path, options.query), {
       method, headers, body, signal: options.signal, credentials: "same-origin",
-      cache: options.isFresh ? "no-store" : "default",
+      cache: options.fresh ? "reload" : "default",
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
@@ -53,12 +59,6 @@ export async function call(method, path, options = {}) {
     throw new Problem(answer.status, isJson && text ? data : {});
   }
   return { data, etag: answer.headers.get("ETag"), status: answer.status };
-}
-
-/** Whether the API took notice of the call and would not do it. Else it may have been done all the
- * same, and is sent again under the key that it had. */
-export function isRefused(error) {
-  return error instanceof Problem && error.status >= 400 && error.status < 500;
 }
 
 export async function get(path, query, signal) {

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Route, expect
 
 from tests.browser.conftest import Visit
 from tests.support.backstage import Staff
@@ -51,7 +51,7 @@ def test_a_book_is_added_edited_stocked_and_covered(clerk: Person) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     page.get_by_label("Copies more").fill("-1")
-    page.get_by_label("Reason").fill("a torn copy")
+    page.get_by_role("textbox", name="Reason").fill("a torn copy")
     page.get_by_role("button", name="Enter").click()
     expect(page.get_by_role("cell", name="a torn copy")).to_be_visible()
     before = page.get_by_role("img", name="Cover of The Clerk's Tale").get_attribute("src")
@@ -134,13 +134,39 @@ def test_an_order_is_found_and_refunded_by_line_and_stands_in_the_figures(
     expect(page.get_by_role("cell", name="a late apology")).to_be_visible()
     expect(page.get_by_role("cell", name="£0.50")).to_be_visible()
     page.get_by_label("Copies of Refunded With Regret to refund").fill("1")
-    page.get_by_label("Reason").fill("a torn page")
+    page.get_by_role("textbox", name="Reason").fill("a torn page")
     page.get_by_role("button", name="Give it back").click()
     expect(page.get_by_role("status")).to_contain_text("Asked for.")
     expect(page.get_by_role("cell", name="a torn page")).to_be_visible()
     clerk.open("/staff/")
     expect(page.get_by_role("link", name="Refunded With Regret").first).to_be_visible()
     expect(page.get_by_role("img", name="Orders by day")).to_be_visible()
+
+
+def test_a_refund_whose_answer_is_lost_is_asked_for_again_and_given_once(
+    clerk: Person, staff: Staff
+) -> None:
+    email = f"{uuid4().hex}@example.org"
+    clerk.buy(staff.new_book(title="Given Back Once"), email)
+    page = clerk.open(f"/staff/orders.html?q={email}")
+    page.get_by_role("table").get_by_role("link").click()
+    clerk.settled()
+    lost: list[int] = []
+
+    def lose(route: Route) -> None:
+        lost.append(route.fetch().status)
+        route.abort()
+
+    clerk.expects("ERR_FAILED")
+    page.route("**/refunds", lose, times=1)
+    page.get_by_role("spinbutton", name="Amount").fill("1")
+    page.get_by_role("textbox", name="Reason").fill("a torn page")
+    page.get_by_role("button", name="Give it back").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.get_by_role("button", name="Give it back").click()
+    expect(page.get_by_role("status")).to_contain_text("Asked for.")
+    assert lost == [202]
+    expect(page.get_by_role("cell", name="a torn page")).to_have_count(1)
 
 
 def test_a_delivery_is_taken_in_and_reported(clerk: Person, tmp_path: Path) -> None:

@@ -98,6 +98,14 @@ def test_a_report_names_the_day_that_is_wrong(office: BackOffice, days: int) -> 
     assert [error.pointer for error in refused.value.errors] == ["#/to"]
 
 
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_a_report_may_ask_for_the_ends_of_the_calendar(
+    buying: Buying, office: BackOffice, day: date
+) -> None:
+    buying.placed(1)
+    assert office.sales(day, day).days == ()
+
+
 def test_an_order_waits_for_too_long_when_its_saga_does_not_go_on(
     buying: Buying, office: BackOffice
 ) -> None:

@@ -15,7 +15,7 @@ from functions.databases import SCHEMAS
 from functions.payments.model import WEBHOOK_EVENTS
 from functions.payments.stripe.gateway import API_VERSION
 from local.deployment import databases, front_door, site, smoke, third_parties
-from local.deployment.__main__ import ASKED, main, prepare, register, stay_inside
+from local.deployment.__main__ import ASKED, main, prepare, provisioned, register, stay_inside
 from local.deployment.management import Azure, Stopped
 from local.deployment.vault import GIVEN, MADE_HERE, STRIPE_WEBHOOK, Vault, fill
 from tests.support.bicep import ROOT, load
@@ -262,6 +262,38 @@ def test_a_private_size_stops_with_a_sentence_outside_of_the_network(found: str 
         stay_inside(environment, resolve)
     stay_inside(environment, lambda _host: "10.0.3.4")
     stay_inside({"SHOP_IS_PRIVATE": "false"}, resolve)
+
+
+def test_outside_of_the_network_all_is_done_that_can_be_and_then_it_stops() -> None:
+    cloud, stripe = Cloud(), Stripe()
+    environment = {
+        "KEY_VAULT_NAME": "kv",
+        "API_MANAGEMENT_NAME": "apim",
+        "PUBLIC_BASE_URL": "https://shop",
+        "NEEDED_SECRETS": json.dumps(NEEDED),
+        "SQL_SERVER_HOST": "sql",
+        "SQL_LOGINS": json.dumps({"orders": {"name": "id-orders", "clientId": "x"}}),
+        "SHOP_IS_PRIVATE": "true",
+        "SHOP_SIZE": "standard",
+        "STRIPE_SECRET_KEY": "sk_1",
+        "EASYPOST_API_KEY": "EZAK1",
+    }
+
+    def run(address: str) -> list[str]:
+        return provisioned(
+            environment,
+            azure=cloud.azure(),
+            client=client(stripe),
+            resolve=lambda _host: address,
+            bring_up=lambda host, logins, _token: [host, *logins],
+        )
+
+    with pytest.raises(Stopped, match="The size standard is private"):
+        run("20.50.1.2")
+    assert {name: cloud.secret(name) != "" for name in NEEDED} == dict.fromkeys(NEEDED, True)
+    assert len(stripe.endpoints) == 1
+    assert run("10.0.3.4") == ["sql", "orders"]
+    assert len(stripe.endpoints) == 1
 
 
 def test_what_is_not_set_is_named_before_anything_is_made(

@@ -120,6 +120,47 @@ def test_discovery_leads_to_the_keys(sandbox: Sandbox) -> None:
     assert all(set(key) == {"kty", "n", "e", "kid", "use", "alg"} for key in keys)
 
 
+def authorize(sandbox: Sandbox, redirect_uri: str) -> int:
+    query = {
+        "response_type": "code",
+        "client_id": "shop",
+        "redirect_uri": redirect_uri,
+        "code_challenge": "x" * 43,
+        "code_challenge_method": "S256",
+    }
+    return sandbox.call("GET", f"/oidc/authorize?{urllib.parse.urlencode(query)}").status
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://127.0.0.1:7071/x", "http://localhost/", "http://[::1]:80/x?y", "https://127.0.0.1"],
+)
+def test_a_person_who_has_signed_in_comes_back_to_this_machine(
+    sandbox: Sandbox, address: str
+) -> None:
+    assert authorize(sandbox, address) == 200
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://evil.example/",
+        "http://127.0.0.1:7071@evil.example/",
+        "http://127.0.0.1:7071.evil.example/",
+        "http://evil.example\\@127.0.0.1/",
+        "http://evil.example\\.localhost/",
+        "http:///evil.example/",
+        "http:/\\evil.example/",
+        "javascript://127.0.0.1/%0aalert(1)",
+        "//127.0.0.1/",
+        "http://[",
+        "",
+    ],
+)
+def test_nobody_is_sent_to_another_address(sandbox: Sandbox, address: str) -> None:
+    assert authorize(sandbox, address) == 400
+
+
 def test_a_development_sign_in_gives_a_token_that_the_shop_accepts(sandbox: Sandbox) -> None:
     answer = sandbox.token(
         grant_type="password",

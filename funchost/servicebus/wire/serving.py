@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
+from uuid import UUID
 
 from funchost.servicebus.broker.errors import BrokerError
 from funchost.servicebus.broker.interface import MAX_MESSAGE_BYTES, Broker
@@ -13,20 +14,23 @@ from funchost.servicebus.wire.frames import GREETING, FrameProtocol
 __all__ = ["WireServer"]
 
 _LOG: Final = logging.getLogger(__name__)
-_METHODS: Final = {
-    method.__name__: method
-    for method in (
-        Links.open,
-        Links.open_session,
-        Links.take,
-        Links.interrupt,
-        Links.settle,
-        Links.renew,
-        Links.renew_session,
-        Links.close,
-        Links.send,
+_SECONDS: Final = (int, float)
+_METHODS: Final[dict[str, tuple[Callable[..., Coroutine[Any, Any, Any]], list[Any]]]] = {
+    method.__name__: (method, kinds)
+    for method, *kinds in (
+        (Links.open, int, str),
+        (Links.open_session, int, str, _SECONDS),
+        (Links.take, int, int, _SECONDS),
+        (Links.interrupt, int),
+        (Links.settle, str, UUID, str),
+        (Links.renew, str, UUID),
+        (Links.renew_session, int),
+        (Links.close, int),
+        (Links.send, str, list),
     )
 }
+"""With the types of their arguments: a wrong one must not reach the store, where it would fail what
+others have stored in the same commit."""
 _STORING: Final = ("settle", "send")
 """Calls that are not broken off when their client has gone, or is sent away."""
 
@@ -107,8 +111,7 @@ class _Client(FrameProtocol):
 
     async def _answer(self, number: Any, name: Any, arguments: Any) -> None:
         try:
-            method: Any = _METHODS[name]
-            result = await method(self._links, *arguments)
+            result = await _called(self._links, name, arguments)
         except BrokerError as error:
             self.send(number, error.condition, str(error))
         except Exception:
@@ -117,3 +120,14 @@ class _Client(FrameProtocol):
             self.send(number, BrokerError.condition, "The broker failed; its log says how.")
         else:
             self.send(number, None, result)
+
+
+def _called(links: Links, name: Any, arguments: Any) -> Coroutine[Any, Any, Any]:
+    """Raises LookupError and TypeError for a call that is none."""
+    method, kinds = _METHODS[name]
+    if type(arguments) is not list or len(arguments) != len(kinds):
+        raise TypeError(f"it takes {len(kinds)} arguments")
+    for argument, kind in zip(arguments, kinds, strict=True):
+        if not isinstance(argument, kind):
+            raise TypeError(f"an argument is a {type(argument).__name__}")
+    return method(links, *arguments)

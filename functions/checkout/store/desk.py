@@ -134,11 +134,9 @@ class SqlDesk:
 
 
 def _placed(first: date, last: date) -> tuple[ColumnElement[bool], ...]:
-    """From the start of `first` to the end of `last`."""
-    return (
-        orders.c.placed_at >= _start(first),
-        orders.c.placed_at < _start(last + timedelta(days=1)),
-    )
+    """From the start of `first` to the end of `last`; the last day of the calendar has no next."""
+    day_after = min(last, date.max - timedelta(days=1)) + timedelta(days=1)
+    return orders.c.placed_at >= _start(first), orders.c.placed_at < _start(day_after)
 
 
 def _start(day: date) -> datetime:

@@ -4,7 +4,7 @@ import asyncio
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from functions.checkout.desk_model import Sales, WaitingOrders
 from functions.checkout.model import (
@@ -36,8 +36,9 @@ class SearchQuery(BaseModel):
     status: Annotated[
         tuple[OrderStatus, ...],
         BeforeValidator(lambda text: tuple(str(text).split(",")) if text else ()),
-        Field(max_length=14, json_schema_extra={"type": "string", "example": "placed,dispatched"}),
-    ] = ()
+        Field(max_length=14, default_factory=tuple),
+        WithJsonSchema({"type": "string", "example": "placed,dispatched"}),
+    ]
     limit: Annotated[int, BeforeValidator(int), Field(ge=1, le=100)] = 20
     cursor: Annotated[str | None, Field(min_length=1, max_length=2048)] = None
 

@@ -37,6 +37,7 @@ _STATES: Mapping[str, State] = {
     "failure": "failed",
 }
 """Other statuses (`unknown`, `pre_transit`, `cancelled`, `error`) move nothing."""
+_LONGEST_ADDRESS = 400
 _TRACKER_EVENTS = ("tracker.created", "tracker.updated")
 
 
@@ -130,10 +131,17 @@ def label_from(shipment: EasyPostShipment) -> Label | None:
         carrier=tracker.carrier,
         tracker=tracker.id,
         tracking_number=tracker.tracking_code,
-        tracking_url=tracker.public_url,
+        tracking_url=_page(tracker.public_url),
         label_url=label.label_url,
         expected=_day(tracker.est_delivery_date),
     )
+
+
+def _page(address: str | None) -> str | None:
+    """What a reader may be led to: a link of another scheme would run in the shop's own page."""
+    if address is None or not address.startswith(("https://", "http://")):
+        return None
+    return address if len(address) <= _LONGEST_ADDRESS else None
 
 
 def notice_from(event: Mapping[str, Any]) -> Notice:

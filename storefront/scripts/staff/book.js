@@ -29,7 +29,7 @@ async function create(place) {
   let said = null;
   let wrong = {};
   let typed = { isbn: "", stock: "0", ...inputs(null) };
-  // One key as long as the form is not changed, so that a second click adds nothing twice.
+  // One key until it was refused, so that a second click adds nothing twice.
   let key = crypto.randomUUID();
   const save = async (event) => {
     event.preventDefault();
@@ -109,18 +109,22 @@ async function edit(place, isbn) {
   const move = async (event) => {
     event.preventDefault();
     const given = new FormData(event.target);
+    const button = event.submitter;
+    button.disabled = true;
     try {
       await call("POST", `${path}/stock`, {
         key: stockKey, body: { delta: Number(given.get("delta")), reason: given.get("reason").trim() },
       });
-      event.target.reset();
       stockKey = crypto.randomUUID();
+      event.target.reset();
       said = { stock: note(texts.saved) };
       stock = await get(`${path}/stock`);
       entries = stock.entries;
     } catch (error) {
       if (isRefused(error)) stockKey = crypto.randomUUID();
       said = { stock: note(sentence(error), "alert") };
+    } finally {
+      button.disabled = false;
     }
     draw();
   };
@@ -183,7 +187,7 @@ async function edit(place, isbn) {
 
 /** With its ETag, and never as it was some seconds ago. */
 function now(isbn) {
-  return call("GET", `/books/${encodeURIComponent(isbn)}`, { isFresh: true });
+  return call("GET", `/books/${encodeURIComponent(isbn)}`, { fresh: true });
 }
 
 function over(event) {

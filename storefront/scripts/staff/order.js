@@ -16,7 +16,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
   const path = `/admin/orders/${encodeURIComponent(id)}`;
   let [order, parcels, payment] = await Promise.all([get(path), ...around(id)]);
   let said = null;
-  // One key for one refund, as long as it was not taken: a second click gives nothing back twice.
+  // One key for one refund until its answer is known: a second click gives nothing back twice.
   let key = crypto.randomUUID();
 
   const again = async () => {
@@ -26,6 +26,8 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
   };
   const refund = async (event) => {
     event.preventDefault();
+    const button = event.submitter;
+    button.disabled = true;
     const given = new FormData(event.target);
     const lines = order.lines.map((line) => ({ line: line.line, quantity: Number(given.get(`line-${line.line}`) || 0) }))
       .filter((line) => line.quantity > 0);
@@ -39,6 +41,8 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
     } catch (error) {
       if (isRefused(error)) key = crypto.randomUUID();
       said = note(sentence(error), "alert");
+    } finally {
+      button.disabled = false;
     }
     await again();
   };

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from functions.shipping.easypost.gateway import SdkCarrier, chosen
-from functions.shipping.easypost.shapes import Rate
+from functions.shipping.easypost.shapes import Rate, label_from, shipment_from
 from functions.shipping.shipment_model import (
     BadSignature,
     CarrierRefused,
@@ -240,3 +240,26 @@ def test_the_cheapest_rate_is_chosen_that_keeps_the_promise() -> None:
     assert chosen([rates[3]], 1).id == "odd"
     with pytest.raises(CarrierRefused):
         chosen([], 4)
+
+
+@pytest.mark.parametrize(
+    ("address", "kept"),
+    [
+        ("https://track.easypost.com/1", True),
+        ("http://127.0.0.1:7072/track/1", True),
+        ("javascript:alert(1)", False),
+        ("data:text/html,x", False),
+        ("//track.easypost.com/1", False),
+        ("https://track.easypost.com/" + "1" * 400, False),
+    ],
+)
+def test_only_the_address_of_a_page_is_kept_to_follow_a_parcel(address: str, kept: bool) -> None:
+    tracker = {"id": "t", "tracking_code": "1", "status": "unknown", "carrier": "USPS"}
+    shown = {
+        "id": "s",
+        "postage_label": {"label_url": "https://example.org/label.png"},
+        "tracker": {**tracker, "public_url": address},
+    }
+    label = label_from(shipment_from(shown))
+    assert label is not None
+    assert label.tracking_url == (address if kept else None)

@@ -164,18 +164,25 @@ async def test_damage_ends_that_connection_alone(bus, sent):
 async def test_a_call_that_is_none_fails_and_the_next_one_does_not(bus, caplog):
     reader, writer = await asyncio.open_connection("127.0.0.1", bus.port)
     frames = b""
-    for frame in ([1, "abandon_all", []], [2, "take", [7]], [3, "open", [4, "plain"]]):
+    wrong = (
+        ["abandon_all", []],
+        ["take", [7]],
+        [["take"], []],
+        ["settle", ["plain", "x", "complete"]],
+    )
+    for frame in (*([1, *call] for call in wrong), [2, "open", [4, "plain"]]):
         encoded = encode(frame)
         frames += len(encoded).to_bytes(4, "big") + encoded
     writer.write(GREETING + frames)
     await reader.readexactly(len(GREETING))
     answers = []
-    for _ in range(3):
+    for _ in range(5):
         size = int.from_bytes(await reader.readexactly(4), "big")
         answers.append(await reader.readexactly(size))
     writer.close()
-    assert [b"amqp:internal-error" in answer for answer in answers] == [True, True, False]
+    assert [b"amqp:internal-error" in answer for answer in answers] == [True] * 4 + [False]
     assert "abandon_all" in caplog.text
+    assert "refused a commit" not in caplog.text
 
 
 async def test_two_processes_share_sessions_and_keep_each_in_order(bus):
