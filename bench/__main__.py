@@ -31,6 +31,7 @@ BENCHMARKS = {
     "checkouts": "bench.checkouts",
     "notifications": "bench.notifications",
     "deliveries": "bench.deliveries",
+    "storefront": "bench.storefront",
     "faults": "bench.faults",
 }
 

@@ -118,6 +118,7 @@ class StaticMount:
     async def _send_whole(self, opened: "_Opened", status: int, method: str, send: Send) -> None:
         headers = {
             **self._given_headers,
+            "x-content-type-options": "nosniff",
             "content-type": content_type(opened.name),
             "content-length": str(opened.size),
         }

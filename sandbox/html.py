@@ -24,8 +24,9 @@ code { font-size: .9em; overflow-wrap: anywhere; } a { color: var(--accent); }
 .status { font-weight: 600; } .good { color: var(--good); } .bad { color: var(--bad); }
 .wait { color: var(--wait); } .note { opacity: .75; }
 form { display: inline-flex; gap: .5rem; flex-wrap: wrap; margin: .25rem .5rem .25rem 0; }
-button, select { font: inherit; padding: .45rem .9rem; border: 1px solid var(--line);
+button, select, input { font: inherit; padding: .45rem .9rem; border: 1px solid var(--line);
   border-radius: .4rem; background: var(--soft); color: inherit; }
+fieldset { border: 1px solid var(--line); border-radius: .4rem; }
 button { cursor: pointer; } button.main { background: #4f46e5; border-color: #4f46e5; color: #fff; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .alert { border-left: 4px solid var(--bad); background: var(--soft); padding: .5rem 1rem; }

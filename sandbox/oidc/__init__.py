@@ -1,4 +1,5 @@
-"""An OpenID Connect issuer for development: discovery, keys that rotate, access tokens on demand.
+"""An OpenID Connect issuer for development: discovery, keys that rotate, access tokens on demand,
+and a page where a person signs in by a browser.
 
-It signs for whoever asks. There is no authorize page: that needs a user with a browser.
+It signs for whoever asks.
 """

@@ -44,7 +44,7 @@ export async function call(method, path, options = {}) {
   try {
     answer = await fetch(address(path, options.query), {
       method, headers, body, signal: options.signal, credentials: "same-origin",
-      cache: options.fresh ? "reload" : "default",
+      cache: options.fresh ? "no-store" : "default",
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;

@@ -56,6 +56,13 @@ export function note(text, kind = "status") {
   return text ? html`<p class="note ${kind}" role=${kind}>${text}</p>` : nothing;
 }
 
+/** Where a keyboard and a screen reader go on from, once what they were at is gone. */
+export function focusOn(element) {
+  if (!element) return;
+  element.tabIndex = -1;
+  element.focus();
+}
+
 /** Puts the number of copies beside the cart's name; called after each change of it. */
 export function showCartCount(count) {
   const link = document.querySelector("[data-cart]");

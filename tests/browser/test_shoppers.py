@@ -111,6 +111,31 @@ def test_signing_in_keeps_the_cart_and_offers_saved_addresses(person: Person, st
     expect(page.get_by_role("link", name=f"Order {number}")).to_be_visible()
 
 
+def test_an_address_is_changed_and_thrown_away(person: Person) -> None:
+    page = person.open("/account.html")
+    person.sign_in(f"cora-{uuid4().hex}")
+    page.get_by_role("button", name="Add an address").click()
+    expect(page.get_by_label("Name")).to_be_focused()
+    for label, text in (("Name", "Cora Ray"), ("Town or city", "Leeds"), ("Postcode", "wrong")):
+        page.get_by_label(label).fill(text)
+    page.get_by_label("Address", exact=True).fill("2 Long Lane")
+    person.expects("422")
+    page.get_by_role("button", name="Save the address").click()
+    expect(page.get_by_label("Postcode")).to_be_focused()
+    page.get_by_label("Postcode").fill("LS1 1AA")
+    page.get_by_role("button", name="Save the address").click()
+    heading = page.get_by_role("heading", name="Addresses")
+    expect(heading).to_be_focused()
+    page.get_by_role("button", name="Edit").click()
+    expect(page.get_by_label("Town or city")).to_have_value("Leeds")
+    page.get_by_label("Town or city").fill("Hull")
+    page.get_by_role("button", name="Save the address").click()
+    expect(page.get_by_text("Hull, LS1 1AA")).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text("None kept yet.")).to_be_visible()
+    expect(heading).to_be_focused()
+
+
 def test_the_bank_asks_and_the_shopper_comes_back_to_a_placed_order(
     person: Person, staff: Staff
 ) -> None:
@@ -122,6 +147,20 @@ def test_the_bank_asks_and_the_shopper_comes_back_to_a_placed_order(
     page.get_by_role(
         "button", name=re.compile("authenticate|yes|it is me|agree", re.I)
     ).first.click()
+    confirmed(page)
+
+
+def test_who_is_not_the_card_holder_pays_nothing_and_may_try_again(
+    person: Person, staff: Staff
+) -> None:
+    page = person.open(f"/checkout.html?isbn={staff.new_book()}")
+    person.fill_in_delivery(address())
+    page.get_by_role("button", name="Go on to payment").click()
+    person.pay("4000 0027 6000 3184")
+    page.wait_for_url(f"{person.shop.sandbox_url}/**")
+    page.get_by_role("button", name="No, fail").click()
+    expect(page.get_by_role("alert")).to_contain_text("The bank did not hear from you")
+    person.pay()
     confirmed(page)
 
 

@@ -1,6 +1,8 @@
 """The shop's staff in a real browser, on the local host."""
 
 import io
+import re
+from base64 import b64encode
 from pathlib import Path
 from uuid import uuid4
 
@@ -62,6 +64,37 @@ def test_a_book_is_added_edited_stocked_and_covered(clerk: Person) -> None:
     expect(page.get_by_text("£9.50")).to_be_visible()
 
 
+def test_a_cover_is_dropped_onto_its_place(clerk: Person, staff: Staff) -> None:
+    isbn = staff.new_book(title="Dropped From Above")
+    page = clerk.open(f"/staff/book.html?isbn={isbn}")
+    shown = page.get_by_role("img", name="Cover of Dropped From Above")
+    before = shown.get_attribute("src")
+    dragged = page.evaluate_handle(
+        """async (content) => {
+            const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
+            const files = new DataTransfer();
+            files.items.add(new File([bytes], 'cover.png', {type: 'image/png'}));
+            return files;
+        }""",
+        b64encode(picture("purple")["buffer"]).decode(),
+    )
+    place = page.locator(".drop")
+    place.dispatch_event("dragover", {"dataTransfer": dragged})
+    expect(place).to_have_class(re.compile("over"))
+    place.dispatch_event("drop", {"dataTransfer": dragged})
+    expect(page.get_by_text("Taken.")).to_be_visible()
+    expect(place).not_to_have_class(re.compile("over"))
+    expect(shown).not_to_have_attribute("src", before or "")
+
+
+def test_a_file_that_is_no_picture_is_refused_in_words(clerk: Person, staff: Staff) -> None:
+    page = clerk.open(f"/staff/book.html?isbn={staff.new_book()}")
+    clerk.expects("4(15|22)")
+    broken: FilePayload = {"name": "cover.png", "mimeType": "image/png", "buffer": b"no picture"}
+    page.locator("input[type=file]").set_input_files(broken)
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
 def test_two_editors_see_that_they_are_two(clerk: Person, visit: Visit, staff: Staff) -> None:
     isbn = staff.new_book()
     page = clerk.open(f"/staff/book.html?isbn={isbn}")
@@ -95,6 +128,11 @@ def test_an_order_is_found_and_refunded_by_line_and_stands_in_the_figures(
     clerk.settled()
     page.get_by_role("link", name=number).click()
     clerk.settled()
+    page.get_by_label("Amount").fill("0.50")
+    page.get_by_label("Reason").fill("a late apology")
+    page.get_by_role("button", name="Give it back").click()
+    expect(page.get_by_role("cell", name="a late apology")).to_be_visible()
+    expect(page.get_by_role("cell", name="£0.50")).to_be_visible()
     page.get_by_label("Copies of Refunded With Regret to refund").fill("1")
     page.get_by_role("textbox", name="Reason").fill("a torn page")
     page.get_by_role("button", name="Give it back").click()
@@ -143,6 +181,25 @@ def test_a_delivery_is_taken_in_and_reported(clerk: Person, tmp_path: Path) -> N
     expect(page.get_by_role("heading", name="What was refused")).to_be_visible()
     clerk.open(f"/book.html?isbn={number}")
     expect(page.get_by_text("£7.99")).to_be_visible()
+
+
+def test_a_large_delivery_goes_to_an_address_of_its_own(clerk: Person, tmp_path: Path) -> None:
+    first = 90_000 + uuid4().int % 9_000
+    file = tmp_path / "large.csv"
+    lines = [
+        f"{isbn_of(first + at)},Large Delivery {at},Ann Author,{'x' * 1500}\n" for at in range(800)
+    ]
+    file.write_text("isbn,title,author,description\n" + "".join(lines))
+    assert file.stat().st_size > 1024 * 1024
+    page = clerk.open("/staff/imports.html")
+    page.get_by_label("Price where none is said").fill("7.99")
+    with page.expect_request(lambda sent: sent.method == "PUT") as uploading:
+        page.locator("input[type=file]").set_input_files(file)
+    answer = uploading.value.response()
+    assert answer is not None
+    assert answer.ok
+    expect(page.get_by_role("heading", name="large.csv: Finished")).to_be_visible()
+    expect(page.get_by_text("Added: 800")).to_be_visible()
 
 
 def test_nothing_is_in_trouble(clerk: Person) -> None:

@@ -281,3 +281,14 @@ def test_the_address_of_each_kind_of_problem_leads_to_what_it_means(shop: Shop) 
             place = answer.headers["Location"].removeprefix("/api/docs#")
             assert answer.status == 302
             assert f'id="{place}"' in page
+
+
+def test_a_shop_window_is_told_how_to_sign_in_and_what_prices_are_in(shop: Shop) -> None:
+    assert ask(shop, "GET", "v1/shop").json == {
+        "currency": "GBP",
+        "sign_in": {
+            "issuer": f"{shop.sandbox_url}/oidc",
+            "client_id": "storefront",
+            "scope": "openid email",
+        },
+    }

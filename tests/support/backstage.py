@@ -47,6 +47,12 @@ class Staff:
         self._person.ask("POST", "admin/books", body, 201, Idempotency_Key=f"new-{isbn}")
         return isbn
 
+    def give_sample(self, isbn: Isbn, text: str) -> None:
+        self._person.put(f"admin/books/{isbn}/sample", text.encode(), "text/plain; charset=utf-8")
+
+    def give_cover(self, isbn: Isbn, png: bytes) -> None:
+        self._person.put(f"admin/books/{isbn}/cover", png, "image/png")
+
     def change_price(self, isbn: Isbn, price: int) -> None:
         body = {"price": {"amount": price, "currency": "GBP"}}
         self._person.ask("PATCH", f"admin/books/{isbn}", body, If_Match="*")
@@ -65,6 +71,10 @@ class Staff:
 
     def payment_until(self, order_id: str, enough: Callable[[Json], bool]) -> Json:
         return until(lambda: self.payment(order_id), enough)
+
+    def order(self, order_id: str) -> Json:
+        found: Json = self._person.ask("GET", f"admin/orders/{order_id}")
+        return found
 
     def shipments(self, order_id: str) -> Sequence[Json]:
         found: Sequence[Json] = self._person.ask("GET", f"orders/{order_id}/shipments")["items"]

@@ -68,6 +68,12 @@ class Shopper:
         assert reply.status_code == status, f"{method} {path}: {reply.status_code} {reply.text}"
         return reply.json() if reply.content else None
 
+    def put(self, path: str, content: bytes, media_type: str) -> None:
+        """A file, over whatever version is there."""
+        headers = {"Content-Type": media_type, "If-Match": "*"}
+        answer = self._shop.put(path, content=content, headers=headers)
+        assert answer.is_success, answer.text
+
     def add(self, isbn: Isbn, quantity: int = 1) -> None:
         self.ask("POST", "cart/items", {"isbn": isbn, "quantity": quantity})
 

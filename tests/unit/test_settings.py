@@ -52,6 +52,14 @@ def test_an_issuer_keeps_its_last_slash() -> None:
     assert Settings.from_env({**COMPLETE, "AUTH_ISSUER": issuer}).AUTH_ISSUER == issuer
 
 
+def test_a_shop_without_a_client_id_has_no_sign_in_of_its_own() -> None:
+    assert Settings.from_env(COMPLETE).AUTH_CLIENT_ID is None
+    settings = Settings.from_env({**COMPLETE, "AUTH_CLIENT_ID": "storefront"})
+    assert (settings.AUTH_CLIENT_ID, settings.AUTH_SCOPE) == ("storefront", "openid email")
+    chosen = "openid email api://bookstore/shop"
+    assert Settings.from_env({**COMPLETE, "AUTH_SCOPE": chosen}).AUTH_SCOPE == chosen
+
+
 @pytest.mark.parametrize("name", sorted(set(COMPLETE) - ONE_OF_SEVERAL))
 def test_a_missing_value_ends_the_start_on_a_developers_machine(name: str) -> None:
     with pytest.raises(SettingsError, match=f"The setting {name} is not set"):

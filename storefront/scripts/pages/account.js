@@ -1,6 +1,6 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
-import { note, sentence, start, title } from "../page.js";
+import { focusOn, note, sentence, start, title } from "../page.js";
 import { addressFields, addressLines, readAddress, wrongFields } from "../parts/address-form.js";
 import { session, signIn, signOut, signedOut } from "../session.js";
 import { t } from "../texts.js";
@@ -31,19 +31,36 @@ start(async (main) => {
     }
     draw();
   };
+  /** Of the addresses; what was pressed is gone afterwards. */
+  const change = async (what) => {
+    await act("addresses", what);
+    focusOn(main.querySelector("[aria-invalid=true]") ?? main.querySelector("#addresses"));
+  };
+  const fill = (address) => {
+    edited = address;
+    wrong = {};
+    said = {};
+    draw();
+    main.querySelector("#name").focus();
+  };
+  const stop = () => {
+    edited = null;
+    draw();
+    focusOn(main.querySelector("#addresses"));
+  };
   const save = (event) => {
     event.preventDefault();
     const form = event.target;
     const body = { ...readAddress(form), is_default: form.elements.is_default.checked };
     const { id } = edited;
     edited = { id, ...body };
-    act("addresses", async () => {
+    change(async () => {
       await call(id ? "PUT" : "POST", id ? `/addresses/${id}` : "/addresses", { body });
       edited = null;
       addresses = await get("/addresses");
     });
   };
-  const remove = (id) => act("addresses", async () => {
+  const remove = (id) => change(async () => {
     await call("DELETE", `/addresses/${id}`);
     addresses = await get("/addresses");
   });
@@ -73,18 +90,18 @@ start(async (main) => {
 
   const draw = () => render(html`
     <h1>${t.accountPage.title}</h1><p class="soft">${t.accountPage.signedInAs(who.name)}</p>
-    <section><h2>${t.accountPage.addresses}</h2>
+    <section><h2 id="addresses">${t.accountPage.addresses}</h2>
       ${said.addresses}
       ${addresses.items.length ? html`<ul class="cards">${addresses.items.map((one) => html`<li class="panel">
         ${addressLines(one)}${one.is_default ? html`<span class="tag">${t.address.standard}</span>` : nothing}
-        <p class="row"><button type="button" class="link" @click=${() => { edited = one; wrong = {}; draw(); }}>${t.address.edit}</button>
+        <p class="row"><button type="button" class="link" @click=${() => fill(one)}>${t.address.edit}</button>
         <button type="button" class="link bad" @click=${() => remove(one.id)}>${t.address.remove}</button></p></li>`)}</ul>`
         : html`<p class="soft">${t.accountPage.noAddresses}</p>`}
       ${edited ? html`<form class="panel" @submit=${save}>${addressFields(edited, wrong)}
         <label class="field"><input type="checkbox" name="is_default" .checked=${Boolean(edited.is_default)}> ${t.address.isDefault}</label>
         <p class="row"><button class="main">${t.address.save}</button>
-        <button type="button" @click=${() => { edited = null; draw(); }}>${t.address.cancel}</button></p></form>`
-        : html`<p><button type="button" @click=${() => { edited = {}; draw(); }}>${t.address.add}</button></p>`}
+        <button type="button" @click=${stop}>${t.address.cancel}</button></p></form>`
+        : html`<p><button type="button" @click=${() => fill({})}>${t.address.add}</button></p>`}
     </section>
     <section><h2>${t.accountPage.mails}</h2>${said.mails}
       ${Object.keys(t.accountPage.mailKinds).map((kind) => html`<p><label><input type="checkbox" .checked=${mails[kind]}

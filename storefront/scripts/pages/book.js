@@ -19,10 +19,11 @@ start(async (main) => {
     <article class="detail">
       <div class="picture">${cover(book, "large", true, t.book.cover(book.title))}</div>
       <div>
-        <h1>${book.title}</h1>
-        ${book.subtitle ? html`<p class="lead">${book.subtitle}</p>` : nothing}
+        <h1 dir="auto" lang=${book.language}>${book.title}</h1>
+        ${book.subtitle ? html`<p class="lead" dir="auto" lang=${book.language}>${book.subtitle}</p>` : nothing}
         ${people(book.contributors)}
-        ${book.series ? html`<p class="soft">${t.book.series(book.series.title, book.series.volume)}</p>` : nothing}
+        ${book.series ? html`<p><a dir="auto"
+          href="/search.html?q=${encodeURIComponent(book.series.title)}">${t.book.series(book.series.title, book.series.volume)}</a></p>` : nothing}
         <div class="buy">
           <p><span class="price">${money(book.price)}</span>
             <span class="soft">${t.formats[book.format]}${year(book.published_on) ? `, ${year(book.published_on)}` : ""}</span></p>
@@ -45,7 +46,7 @@ start(async (main) => {
         ${book.sample ? html`<p><a href=${book.sample}>${t.book.sample}</a></p>` : nothing}
       </div>
     </article>
-    ${book.description ? html`<section><h2>${t.book.about}</h2><p class="prose">${book.description}</p></section>` : nothing}
+    ${book.description ? html`<section><h2>${t.book.about}</h2><p class="prose" dir="auto">${book.description}</p></section>` : nothing}
     <section><h2>${t.book.details}</h2><dl class="facts">${facts(book)}</dl></section>
     ${more.length ? html`<section><h2>${t.book.more(book.contributors[0].name)}</h2>${bookGrid(more)}</section>` : nothing}
   `, main);

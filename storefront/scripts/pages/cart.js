@@ -1,7 +1,8 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
 import { date, money } from "../format.js";
-import { note, sentence, showCartCount, start, title } from "../page.js";
+import { focusOn, note, sentence, showCartCount, start, title } from "../page.js";
+import { missing, pictureAt } from "../parts/book-card.js";
 import { t } from "../texts.js";
 
 const MOST = 99;
@@ -14,13 +15,14 @@ start(async (main) => {
   const change = async (method, path, body) => {
     try {
       const { data } = await call(method, path, { body });
-      said = null;
+      said = method === "DELETE" ? note(t.cartPage.removed) : null;
       cart = data && data.items ? data : await get("/cart");
     } catch (error) {
       said = note(sentence(error), "alert");
     }
     showCartCount(cart.quantity);
     draw();
+    if (method === "DELETE") focusOn(main.querySelector("h1"));
   };
 
   const draw = () => render(html`
@@ -48,9 +50,9 @@ start(async (main) => {
     const name = item.title ?? item.isbn;
     const isDearer = item.price && item.price_when_added && item.price.amount !== item.price_when_added.amount;
     return html`<li>
-      ${item.thumbnail ? html`<img class="cover" src=${item.thumbnail} alt="" width="160" height="240">` : html`<span></span>`}
+      <img class="cover" src=${pictureAt(item.thumbnail)} alt="" width="160" height="240" @error=${missing}>
       <div>
-        <a class="title" href="/book.html?isbn=${item.isbn}">${name}</a>
+        <a class="title" dir="auto" href="/book.html?isbn=${item.isbn}">${name}</a>
         <p class="soft">${t.formats[item.format] ?? ""} ${item.price ? html`<span class="price">${money(item.price)}</span>` : nothing}
           ${isDearer ? html`<span>(${t.cartPage.wasPrice(money(item.price_when_added))})</span>` : nothing}</p>
         ${item.availability.status === "in_stock" ? nothing

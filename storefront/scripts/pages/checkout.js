@@ -5,7 +5,7 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get, isRefused } from "../api.js";
 import { country, date, money } from "../format.js";
-import { note, sentence, showCartCount, start, title } from "../page.js";
+import { focusOn, note, sentence, showCartCount, start, title } from "../page.js";
 import { addressFields, addressLines, field, readAddress, wrongFields } from "../parts/address-form.js";
 import { declined, showPayment } from "../parts/payment.js";
 import { orderLines, totalsView } from "../parts/totals.js";
@@ -127,7 +127,7 @@ async function askForDelivery(main) {
         <button class="main" ?disabled=${state.busy}>${t.checkout.place}</button>
       </div>
       <aside class="panel"><h2>${t.checkout.summary}</h2>
-        <ul>${lines.items.map((line) => html`<li>${line.quantity} × ${line.title ?? line.isbn}
+        <ul>${lines.items.map((line) => html`<li>${line.quantity} × <bdi>${line.title ?? line.isbn}</bdi>
           <span class="price soft">${line.total ? money(line.total) : ""}</span></li>`)}</ul>
         <dl class="sum">${lines.subtotal ? html`<dt>${t.cartPage.subtotal}</dt><dd class="price">${money(lines.subtotal)}</dd>` : nothing}</dl>
       </aside>
@@ -199,12 +199,14 @@ async function follow(main, begun) {
     draw();
     if (now.payment && formFor !== now.payment.payment_intent) {
       formFor = now.payment.payment_intent;
+      focusOn(main.querySelector("h2"));
       await showPayment(main.querySelector("[data-payment]"), now.payment, now.totals.total, { said: tell, paid });
     }
     now = await changedSince(begun.id, now.version);
   }
   kept.forget();
   ended(main, now, begun.email);
+  focusOn(main.querySelector("h1"));
   // What was bought leaves the cart in a moment, so that its number would be wrong soon.
   if (now.status === "confirmed") showCartCount(0);
 }

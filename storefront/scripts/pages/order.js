@@ -2,7 +2,7 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
 import { date, dateTime, money } from "../format.js";
-import { note, sentence, start, title } from "../page.js";
+import { focusOn, note, sentence, start, title } from "../page.js";
 import { addressLines } from "../parts/address-form.js";
 import { orderLines, totalsView } from "../parts/totals.js";
 import { signIn } from "../session.js";
@@ -57,6 +57,7 @@ start(async (main) => {
       said = note(error.status === 409 ? t.order.cannotCancel : sentence(error), "alert");
     }
     draw();
+    focusOn(main.querySelector(".note"));
   };
   const parcel = (one) => html`<div class="panel"><h3>${t.order.parcel(one.number)}:
       ${one.cancelled ? t.order.parcelCancelled : t.order.parcelState[one.state] ?? one.state}</h3>

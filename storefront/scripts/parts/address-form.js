@@ -38,7 +38,7 @@ export function readAddress(form) {
 export function field(name, label, options = {}) {
   const { type = "text", autocomplete, required = true, value = "", wrong = {}, hint } = options;
   return html`<div class="field"><label for=${name}>${label}</label>
-    <input id=${name} name=${name} type=${type} autocomplete=${autocomplete ?? nothing} ?required=${required}
+    <input id=${name} name=${name} type=${type} dir=${type === "text" ? "auto" : nothing} autocomplete=${autocomplete ?? nothing} ?required=${required}
       .value=${value} aria-invalid=${name in wrong ? "true" : "false"}
       aria-describedby=${name in wrong ? `${name}-wrong` : hint ? `${name}-hint` : nothing}>
     ${hint ? html`<small id="${name}-hint">${hint}</small>` : nothing}
@@ -53,7 +53,7 @@ export function wrongFields(problem) {
 export function addressLines(address) {
   const { name, line1, line2, city, region, postcode } = address;
   const lines = [name, line1, line2, [city, region, postcode].filter(Boolean).join(", "), country(address.country)];
-  return html`<address>${lines.filter(Boolean).map((line) => html`${line}<br>`)}</address>`;
+  return html`<address dir="auto">${lines.filter(Boolean).map((line) => html`${line}<br>`)}</address>`;
 }
 
 function input([name, autocomplete, required], value, wrong) {

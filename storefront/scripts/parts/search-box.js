@@ -3,6 +3,7 @@ import { html, render } from "/vendor/lit-html.js";
 import { get } from "../api.js";
 import { contributors } from "../format.js";
 import { t } from "../texts.js";
+import { missing, pictureAt } from "./book-card.js";
 
 const SHOWN = 6;
 const SHORTEST = 2;
@@ -39,8 +40,8 @@ export function attachSearch(form) {
       aria-selected=${at === chosen} href=${address}>${content}</a>`;
     render(html`
       ${found.map((book, at) => link(at, `/book.html?isbn=${book.isbn}`, html`
-        <img src=${book.images.thumbnail} alt="" width="32" height="48">
-        <span>${book.title}<small>${contributors(book.contributors)}</small></span>`))}
+        <img src=${pictureAt(book.images.thumbnail)} alt="" width="32" height="48" @error=${missing}>
+        <span dir="auto" lang=${book.language}>${book.title}<small>${contributors(book.contributors)}</small></span>`))}
       ${link(found.length, `/search.html?q=${encodeURIComponent(text)}`, t.allResults(text))}`, list);
     list.hidden = false;
     field.setAttribute("aria-expanded", "true");
@@ -54,7 +55,7 @@ export function attachSearch(form) {
     if (text.length < SHORTEST) return close();
     try {
       const page = await get("/books", {
-        q: text, limit: SHOWN, fields: "isbn,title,contributors,images",
+        q: text, limit: SHOWN, fields: "isbn,title,language,contributors,images",
       }, asked.signal);
       found = page.items;
       chosen = -1;

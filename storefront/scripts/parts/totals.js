@@ -18,7 +18,7 @@ export function totalsView(totals, refunded) {
 export function orderLines(lines) {
   return html`<ul class="lines plain">${lines.map((line) => html`<li>
     <span>${line.quantity} ×</span>
-    <div><a class="title" href="/book.html?isbn=${line.isbn}">${line.title}</a>
+    <div><a class="title" dir="auto" href="/book.html?isbn=${line.isbn}">${line.title}</a>
       <p class="soft">${t.formats[line.format] ?? line.format}, <span class="price">${money(line.unit_price)}</span></p>
       ${line.refunded_quantity ? html`<p class="soft">${t.order.refundedCopies(line.refunded_quantity)}</p>` : nothing}</div>
     <span class="price">${money(line.total)}</span></li>`)}</ul>`;

@@ -3,7 +3,7 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { Problem, call, get, isRefused } from "../api.js";
 import { dateTime, number } from "../format.js";
-import { note, sentence } from "../page.js";
+import { focusOn, note, sentence } from "../page.js";
 import { field, wrongFields } from "../parts/address-form.js";
 import { cover } from "../parts/book-card.js";
 import { shop } from "../session.js";
@@ -15,6 +15,7 @@ const PENNIES = 100;
 const STALE = 412;
 const TEXTS = ["title", "subtitle", "language", "publisher", "imprint", "published_on", "on_sale_on"];
 const DATES = ["published_on", "on_sale_on"];
+const KEPT = ["series", "dimensions", "original_language", "first_published"];
 const NEEDED = ["title", "language"];
 
 startStaff(t.staff.catalogue.title, ["catalogue.write"], async (place) => {
@@ -55,7 +56,7 @@ async function create(place) {
 
 async function edit(place, isbn) {
   const path = `/admin/books/${encodeURIComponent(isbn)}`;
-  let { data: book, etag } = await call("GET", `/books/${encodeURIComponent(isbn)}`, { fresh: true });
+  let { data: book, etag } = await now(isbn);
   let typed = inputs(book);
   let stock = await get(`${path}/stock`);
   let entries = stock.entries;
@@ -75,13 +76,14 @@ async function edit(place, isbn) {
       said = { book: note(texts.saved) };
     } catch (error) {
       if (error instanceof Problem && error.status === STALE) {
-        theirs = await call("GET", `/books/${encodeURIComponent(isbn)}`, { fresh: true });
+        theirs = await now(isbn);
       } else {
         wrong = wrongFields(error);
         said = { book: note(sentence(error), "alert") };
       }
     }
     draw();
+    focusOn(place.querySelector(".problem"));
   };
   const save = (event) => {
     event.preventDefault();
@@ -147,7 +149,7 @@ async function edit(place, isbn) {
   };
 
   const draw = () => render(html`
-    <h1>${texts.edit}: ${book.title}</h1>
+    <h1>${texts.edit}: <bdi>${book.title}</bdi></h1>
     <p><a href="/book.html?isbn=${book.isbn}">${texts.seen}</a></p>
     <div class="split"><div>
       ${theirs ? html`<section class="problem" role="alert"><p>${texts.changed}</p>
@@ -164,7 +166,7 @@ async function edit(place, isbn) {
           ${field("delta", texts.delta, { type: "number" })}${field("reason", texts.reason)}
           <div><button>${texts.change}</button></div></form>${said.stock}
         <h3>${texts.ledger}</h3>
-        ${table([[t.staff.when], [t.staff.kind], [texts.reason], [texts.by], ["±", true]],
+        ${table(texts.ledger, [[t.staff.when], [t.staff.kind], [texts.reason], [texts.by], ["±", true]],
           entries.map((one) => [dateTime(one.at), texts.kind[one.kind], one.reason, one.actor ?? one.reference ?? "", number(one.delta)]))}
         ${stock.next_cursor ? html`<button type="button" @click=${older}>${t.staff.more}</button>` : nothing}
       </section></div>
@@ -181,6 +183,11 @@ async function edit(place, isbn) {
           <button type="button" class="bad" @click=${withdraw}>${texts.withdraw}</button></section>
       </aside></div>`, place);
   draw();
+}
+
+/** With its ETag, and never as it was some seconds ago. */
+function now(isbn) {
+  return call("GET", `/books/${encodeURIComponent(isbn)}`, { fresh: true });
 }
 
 function over(event) {
@@ -204,7 +211,7 @@ function inputs(book) {
   typed.contributors = (book?.contributors ?? []).map((one) => `${one.name} | ${one.role}`).join("\n");
   typed.description = book?.description ?? "";
   typed.kept = JSON.stringify(Object.fromEntries(
-    ["series", "dimensions", "original_language", "first_published"].map((name) => [name, book?.[name] ?? null]),
+    KEPT.filter((name) => book?.[name]).map((name) => [name, book[name]]),
   ));
   return typed;
 }
@@ -213,12 +220,11 @@ function inputs(book) {
 function outputs(typed, currency) {
   const body = {};
   for (const name of TEXTS) body[name] = typed[name].trim() || null;
-  const { series, dimensions, ...rest } = JSON.parse(typed.kept);
+  const { series, ...rest } = JSON.parse(typed.kept);
   return {
     ...body,
     ...rest,
-    dimensions: dimensions ?? {},
-    series: series && { title: series.title, volume: series.volume },
+    ...(series ? { series: { title: series.title, volume: series.volume } } : {}),
     format: typed.format,
     price: { amount: Math.round(Number(typed.price) * PENNIES), currency },
     pages: typed.pages ? Number(typed.pages) : null,
@@ -249,7 +255,7 @@ function fields(typed, wrong) {
 
 function area(name, typed) {
   return html`<div class="field wide"><label for=${name}>${texts.fields[name]}</label>
-    <textarea id=${name} name=${name} .value=${typed[name]}></textarea></div>`;
+    <textarea dir="auto" id=${name} name=${name} .value=${typed[name]}></textarea></div>`;
 }
 
 /** Where the two say different things. */

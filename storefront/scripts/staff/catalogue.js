@@ -1,7 +1,7 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { get } from "../api.js";
 import { contributors, money } from "../format.js";
-import { availability } from "../parts/book-card.js";
+import { availability, missing, pictureAt } from "../parts/book-card.js";
 import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
 
@@ -19,10 +19,10 @@ startStaff(texts.title, ["catalogue.write"], async (place) => {
     <form class="row"><label>${texts.find}<input name="q" type="search" value=${q}></label>
       <button class="main">${t.staff.search}</button>
       <a class="button" href="/staff/book.html">${texts.add}</a></form>
-    <section>${table([[t.staff.book.cover], [texts.title_], [t.list.format], [texts.price, true], [texts.stock, true]],
+    <section>${table(texts.title, [[t.staff.book.cover], [texts.title_], [t.list.format], [texts.price, true], [texts.stock, true]],
       page.items.map((book) => [
-        html`<img src=${book.images.thumbnail} alt="" width="32" height="48" loading="lazy">`,
-        html`<a href="/staff/book.html?isbn=${book.isbn}" aria-label=${texts.open(book.title)}>${book.title}</a>
+        html`<img src=${pictureAt(book.images.thumbnail)} alt="" width="32" height="48" loading="lazy" @error=${missing}>`,
+        html`<a href="/staff/book.html?isbn=${book.isbn}" aria-label=${texts.open(book.title)}><bdi>${book.title}</bdi></a>
           <br><small>${contributors(book.contributors)} · ${book.isbn}</small>`,
         t.formats[book.format], money(book.price),
         html`${book.availability.available} <small>${availability(book.availability)}</small>`,

@@ -25,19 +25,19 @@ function isHere(address) {
   return location.pathname === address || location.pathname === `${address}index.html`;
 }
 
-/** `columns`: name and, for figures, `true`. `rows`: cells in their order. */
-export function table(columns, rows) {
+/** `name` is for those who cannot see what it is. `columns`: name and, for figures, `true`. `rows`: cells in their order. */
+export function table(name, columns, rows) {
   if (!rows.length) return html`<p class="soft">${t.staff.none}</p>`;
   const look = (isNumber) => (isNumber ? "number" : "");
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${columns.map(([name]) => name).join(", ")}>
-    <table><thead><tr>${columns.map(([name, isNumber]) => html`<th scope="col" class=${look(isNumber)}>${name}</th>`)}</tr></thead>
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${name}>
+    <table><thead><tr>${columns.map(([label, isNumber]) => html`<th scope="col" class=${look(isNumber)}>${label}</th>`)}</tr></thead>
     <tbody>${rows.map((cells) => html`<tr>${cells.map((cell, at) => html`<td class=${look(columns[at][1])}>${cell}</td>`)}</tr>`)}</tbody>
     </table></div>`;
 }
 
 const WIDTH = 640;
-const HEIGHT = 180;
-const FOOT = 22;
+const HEIGHT = 160;
+const FOOT = 2;
 
 /** Bars over time. `bars`: `{label, value, said}`; the label is shown at the ends alone. */
 export function chart(name, bars) {
@@ -52,7 +52,6 @@ export function chart(name, bars) {
       return svg`<rect x=${at * step + gap / 2} width=${step - gap} y=${ground - height} height=${height} rx="2">
         <title>${bar.said}</title></rect>`;
     })}
-    ${bars.length ? svg`<text x="0" y=${HEIGHT - 6}>${bars[0].label}</text>
-      <text x=${WIDTH} y=${HEIGHT - 6} text-anchor="end">${bars.at(-1).label}</text>` : nothing}
-  </svg>`;
+  </svg>
+  ${bars.length ? html`<div class="ends" aria-hidden="true"><span>${bars[0].label}</span><span>${bars.at(-1).label}</span></div>` : nothing}`;
 }

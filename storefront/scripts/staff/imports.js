@@ -59,7 +59,7 @@ startStaff(texts.title, ["catalogue.write"], async (place) => {
         @change=${(event) => send(event.target.files[0])}></label></div>${said}
     </section>
     ${shown ? html`<section class="panel" aria-live="polite">${report(shown)}</section>` : nothing}
-    <section>${table([[texts.file], [t.staff.when], [texts.state], [texts.records, true], [texts.added, true], [texts.changed, true], [texts.refused, true]],
+    <section>${table(texts.title, [[texts.file], [t.staff.when], [texts.state], [texts.records, true], [texts.added, true], [texts.changed, true], [texts.refused, true]],
       list.map((one) => [
         html`<button type="button" class="link" @click=${() => open(one.id)}>${one.file_name}</button>`,
         dateTime(one.created_at), texts.states[one.state], number(one.records), number(one.counts.added),
@@ -95,9 +95,9 @@ function report(one) {
       · ${texts.refused}: ${number(one.counts.refused)}</p>
     ${one.failure ? note(one.failure, "alert") : nothing}
     ${one.remarks.map((remark) => html`<p class="soft">${remark}</p>`)}
-    ${one.refusals.length ? html`<h3>${texts.report}</h3>${table([[texts.line, true], [texts.reference], [texts.why]],
+    ${one.refusals.length ? html`<h3>${texts.report}</h3>${table(texts.report, [[texts.line, true], [texts.reference], [texts.why]],
       one.refusals.map((refused) => [number(refused.line), refused.reference ?? "", refused.reason]))}` : nothing}
     ${one.refusals_left_out ? html`<p class="soft">${texts.leftOut(number(one.refusals_left_out))}</p>` : nothing}
-    ${one.notes.length ? html`<h3>${texts.notes}</h3>${table([[texts.reference], [texts.why], [texts.records, true]],
+    ${one.notes.length ? html`<h3>${texts.notes}</h3>${table(texts.notes, [[texts.reference], [texts.why], [texts.records, true]],
       one.notes.map((found) => [found.where, found.what, number(found.count)]))}` : nothing}`;
 }

@@ -25,18 +25,18 @@ startStaff(texts.title, ["catalogue.write", "orders.refund", "operations"], asyn
   ]);
   render(html`<h1>${texts.title}</h1><div class="tiles">
     ${sales ? figures(sales, now) : nothing}
-    ${sales ? html`<section class="panel"><h2>${texts.sells}</h2>${table(
+    ${sales ? html`<section class="panel"><h2>${texts.sells}</h2>${table(texts.sells,
       [[t.staff.catalogue.title_], [texts.copies, true], [texts.revenue, true]],
       sales.bestsellers.map((one) => [bookLink(one), number(one.copies), pounds(sales, one.revenue)]))}</section>` : nothing}
-    ${low ? html`<section class="panel"><h2>${texts.low}</h2>${low.items.length ? table(
+    ${low ? html`<section class="panel"><h2>${texts.low}</h2>${low.items.length ? table(texts.low,
       [[t.staff.catalogue.title_], [texts.left, true], [texts.sold, true]],
       low.items.map((one) => [bookLink(one), number(one.available), number(one.sold)]))
       : html`<p class="good">${texts.lowNone}</p>`}</section>` : nothing}
-    ${payments ? html`<section class="panel"><h2>${texts.payments}</h2>${payments.items.length ? table(
+    ${payments ? html`<section class="panel"><h2>${texts.payments}</h2>${payments.items.length ? table(texts.payments,
       [[t.staff.orders.number], [t.staff.trouble.why]],
       payments.items.map((one) => [orderLink(one.order_id, one.order_number), one.mismatch]))
       : html`<p class="good">${texts.paymentsNone}</p>`}</section>` : nothing}
-    ${waiting ? html`<section class="panel"><h2>${texts.waiting}</h2>${waiting.items.length ? table(
+    ${waiting ? html`<section class="panel"><h2>${texts.waiting}</h2>${waiting.items.length ? table(texts.waiting,
       [[t.staff.orders.number], [t.staff.orders.status], [t.staff.when]],
       waiting.items.map((one) => [orderLink(one.id, one.order_number), t.order.status[one.status], dateTime(one.since)]))
       : html`<p class="good">${texts.waitingNone}</p>`}</section>` : nothing}
@@ -74,7 +74,7 @@ function figures(sales, now) {
       <div><h3>${texts.revenue}</h3>${chart(texts.revenueByDay(inPounds(sum("revenue"))), bars("revenue", inPounds))}</div>
       <div><h3>${texts.orders}</h3>${chart(texts.ordersByDay(number(sum("orders"))), bars("orders", number))}</div>
     </div>
-    <details><summary>${texts.table}</summary>${table(
+    <details><summary>${texts.table}</summary>${table(texts.byDay,
       [[t.staff.when], [texts.orders, true], [texts.revenue, true], [texts.refunded, true]],
       sales.days.map((day) => [date(day.date), number(day.orders), inPounds(day.revenue), inPounds(day.refunded)]))}</details>
   </section>`;
@@ -82,5 +82,5 @@ function figures(sales, now) {
 
 const iso = (moment) => new Date(moment).toISOString().slice(0, 10);
 const pounds = (sales, amount) => money({ amount, currency: sales.currency });
-const bookLink = (one) => html`<a href="/staff/book.html?isbn=${one.isbn}">${one.title}</a>`;
+const bookLink = (one) => html`<a href="/staff/book.html?isbn=${one.isbn}"><bdi>${one.title}</bdi></a>`;
 const orderLink = (id, name) => html`<a href="/staff/order.html?id=${id}">${name ?? id}</a>`;

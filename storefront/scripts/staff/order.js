@@ -1,7 +1,7 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get, isRefused } from "../api.js";
 import { dateTime, money } from "../format.js";
-import { note, sentence } from "../page.js";
+import { focusOn, note, sentence } from "../page.js";
 import { addressLines } from "../parts/address-form.js";
 import { orderLines, totalsView } from "../parts/totals.js";
 import { t } from "../texts.js";
@@ -22,6 +22,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
   const again = async () => {
     [order, parcels, payment] = await Promise.all([get(path), ...around(id)]);
     draw();
+    focusOn(place.querySelector(".note"));
   };
   const refund = async (event) => {
     event.preventDefault();
@@ -35,11 +36,11 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
     try {
       await call("POST", `${path}/refunds`, { key, body });
       event.target.reset();
-      said = note(texts.asked);
       key = crypto.randomUUID();
+      said = note(texts.asked);
     } catch (error) {
-      said = note(sentence(error), "alert");
       if (isRefused(error)) key = crypto.randomUUID();
+      said = note(sentence(error), "alert");
     } finally {
       button.disabled = false;
     }
@@ -76,7 +77,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
           <div class="field"><label for="amount">${texts.amount}</label><input id="amount" name="amount" type="number" min="0.01" step="0.01"></div>
           <div class="field"><label for="reason">${texts.reason}</label><input id="reason" name="reason" required maxlength="200"></div>
           <button>${texts.give}</button></form></section>` : nothing}
-      ${order.refunds.length ? html`<section class="panel"><h2>${texts.refunds}</h2>${table([[t.staff.when], [texts.reason], [texts.amount, true]],
+      ${order.refunds.length ? html`<section class="panel"><h2>${texts.refunds}</h2>${table(texts.refunds, [[t.staff.when], [texts.reason], [texts.amount, true]],
         order.refunds.map((one) => [html`${dateTime(one.created_at)}<br><small>${texts.state[one.state]}</small>`, one.reason,
           money({ amount: one.amount, currency: order.total.currency })]))}</section>` : nothing}
       ${order.status === "placed" ? html`<section class="panel"><p class="soft">${texts.cancelSure}</p>
@@ -88,9 +89,9 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       <dl class="facts"><dt>${texts.received}</dt><dd>${pounds(payment.received)}</dd>
         <dt>${texts.refunded}</dt><dd>${pounds(payment.refunded)}</dd>
         <dt>${texts.intent}</dt><dd>${payment.payment_intent ?? "–"}</dd></dl>
-      <details><summary>${texts.ledger}</summary>${table([[t.staff.when], [texts.posting], [texts.account], [texts.amount, true]],
+      <details><summary>${texts.ledger}</summary>${table(texts.ledger, [[t.staff.when], [texts.posting], [texts.account], [texts.amount, true]],
         payment.ledger.map((one) => [dateTime(one.at), one.posting, one.account, pounds(one.amount)]))}</details>
-      <details><summary>${texts.calls}</summary>${table([[t.staff.when], [t.staff.kind], [t.staff.orders.status]],
+      <details><summary>${texts.calls}</summary>${table(texts.calls, [[t.staff.when], [t.staff.kind], [t.staff.orders.status]],
         payment.calls.map((one) => [dateTime(one.sent_at), one.key, one.error ?? one.state]))}</details>`;
   };
   draw();

@@ -18,7 +18,7 @@ startStaff(texts.title, ["orders.refund"], async (place) => {
       <label>${texts.status}<select name="status"><option value="">${t.staff.all}</option>
         ${Object.entries(t.order.status).map(([value, label]) => html`<option value=${value} ?selected=${value === status}>${label}</option>`)}
       </select></label><button class="main">${t.staff.search}</button></form>
-    <section>${table([[texts.number], [t.staff.when], [texts.status], [texts.buyer], [texts.total, true]],
+    <section>${table(texts.title, [[texts.number], [t.staff.when], [texts.status], [texts.buyer], [texts.total, true]],
       page.items.map((order) => [
         html`<a href="/staff/order.html?id=${order.id}">${order.order_number}</a>`,
         dateTime(order.created_at), t.order.status[order.status], order.email ?? texts.erased, money(order.total),

@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(folder: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = StaticMount("/cdn/", folder, IMMUTABLE)
+    app = StaticMount("/cdn/", folder, {"cache-control": IMMUTABLE})
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://host") as client:
         yield client
