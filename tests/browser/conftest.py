@@ -1,4 +1,4 @@
-"""One browser for all tests here, and a person for each."""
+"""One browser for the tests of a file, and a person for each."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -14,8 +14,9 @@ from tests.support.browser import Person, chromium, visiting
 Visit = Callable[..., Person]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Not for longer: its loop runs in this thread, and asynchronous tests want one of their own."""
     path = chromium()
     if path is None:
         pytest.skip("the browser's tests need Chromium")
