@@ -120,7 +120,7 @@ def test_a_site_takes_no_other_methods(host: HostProcess) -> None:
     [
         ("[]", "is not an object"),
         ("{", "cannot be read"),
-        ('{"A": "b\nC: d"}', "is not an object"),
+        (r'{"A": "b\nC: d"}', "is not an object"),
         ('{"A B": "c"}', "is not an object"),
         ('{"A": 1}', "is not an object"),
     ],
