@@ -16,7 +16,7 @@ Visit = Callable[..., Person]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Not for longer: its loop runs in this thread, and asynchronous tests want one of their own."""
+    """Not for longer: its loop runs in this thread, where asynchronous tests want their own."""
     path = chromium()
     if path is None:
         pytest.skip("the browser's tests need Chromium")
