@@ -65,10 +65,15 @@ def test_an_order_that_hangs_is_seen_until_it_goes_on(
         waiting.get_by_role("link", name=checkout["order_number"]).click()
         operator.settled()
         expect(page.get_by_text("Cancel asked for")).to_be_visible()
-    # As its timer does once a minute.
     with client(shop.base_url) as host:
-        asked = host.post("/admin/functions/payments_reconcile", json={"input": ""})
-    assert asked.status_code == 202
-    until(lambda: staff.order(checkout["order_id"])["status"], lambda is_: is_ == "cancelled")
+
+        def status_after_reconciling() -> str:
+            """As its timer does once a minute."""
+            asked = host.post("/admin/functions/payments_reconcile", json={"input": ""})
+            assert asked.status_code == 202
+            status: str = staff.order(checkout["order_id"])["status"]
+            return status
+
+        until(status_after_reconciling, lambda is_: is_ == "cancelled")
     operator.open("/staff/trouble.html")
     expect(page.get_by_text("Every saga goes on.")).to_be_visible()

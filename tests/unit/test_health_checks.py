@@ -7,6 +7,9 @@ import pytest
 from functions.ops.service import Check
 from shared.config import Settings
 from shared.kit.clock import MachineClock
+from shared.kit.provider import Provider
+from shared.messaging.telling import Telling
+from shared.telemetry.domain_events import LoggedEvents
 from tests.support.ports import free_ports
 from tests.unit.local_server import serving
 from tests.unit.test_settings import COMPLETE
@@ -16,7 +19,9 @@ from wiring.inventory import Inventory
 
 def checks(**changes: str) -> dict[str, Check]:
     settings = Settings.from_env({**COMPLETE, **changes})
-    return optional_checks(settings, Inventory(settings, MachineClock()))
+    return optional_checks(
+        settings, Inventory(settings, MachineClock(), Telling(Provider(LoggedEvents)))
+    )
 
 
 def test_each_service_that_the_settings_name_is_asked() -> None:
