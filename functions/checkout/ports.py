@@ -157,10 +157,8 @@ class Desk(Protocol):
 
     def bestsellers(self, first: date, last: date, limit: int) -> Sequence[Seller]: ...
 
-    def waiting(
-        self, moved_before: datetime, due_before: datetime, limit: int
-    ) -> Sequence[Waiting]:
-        """Under way without a change since `moved_before`, or unpaid beyond `due_before`."""
+    def waiting(self, before: datetime, limit: int) -> Sequence[Waiting]:
+        """Under way without a change since `before`, or to be paid by then and unpaid."""
         ...
 
 

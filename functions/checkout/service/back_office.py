@@ -48,6 +48,4 @@ class BackOffice:
     def waiting(self) -> WaitingOrders:
         with self._transactions.read() as transaction:
             long_ago = transaction.now - WAITS_LONG
-            return WaitingOrders(
-                items=tuple(transaction.desk.waiting(long_ago, long_ago, _MOST_WAITING))
-            )
+            return WaitingOrders(items=tuple(transaction.desk.waiting(long_ago, _MOST_WAITING)))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Date, and_, cast, func, or_, s
 from functions.checkout.desk_model import UNDER_WAY, Day, Seller, Waiting
 from functions.checkout.model import Order, OrderStatus
 from functions.checkout.ports import Place
-from functions.checkout.store.orders import SqlOrders
+from functions.checkout.store.orders import SqlOrders, beyond
 from functions.checkout.store.tables import order_lines, orders
 from shared.kit.isbn import Isbn
 
@@ -34,13 +34,7 @@ class SqlDesk:
                 else orders.c.number == asked.upper()
             )
         if after is not None:
-            created_at, order_id = after
-            wanted.append(
-                or_(
-                    orders.c.created_at < created_at,
-                    and_(orders.c.created_at == created_at, orders.c.id < order_id),
-                )
-            )
+            wanted.append(beyond(after))
         return self._orders.with_lines(
             self._connection.execute(
                 select(orders)
@@ -99,9 +93,7 @@ class SqlDesk:
             for row in rows
         ]
 
-    def waiting(
-        self, moved_before: datetime, due_before: datetime, limit: int
-    ) -> Sequence[Waiting]:
+    def waiting(self, before: datetime, limit: int) -> Sequence[Waiting]:
         rows = self._connection.execute(
             select(
                 orders.c.id,
@@ -112,10 +104,8 @@ class SqlDesk:
             )
             .where(
                 or_(
-                    and_(
-                        orders.c.status.in_(sorted(UNDER_WAY)), orders.c.updated_at < moved_before
-                    ),
-                    and_(orders.c.status == "awaiting_payment", orders.c.pay_until < due_before),
+                    and_(orders.c.status.in_(sorted(UNDER_WAY)), orders.c.updated_at < before),
+                    and_(orders.c.status == "awaiting_payment", orders.c.pay_until < before),
                 )
             )
             .order_by(orders.c.updated_at)

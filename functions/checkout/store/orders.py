@@ -356,13 +356,7 @@ class SqlOrders:
             .limit(limit)
         )
         if after is not None:
-            created_at, order_id = after
-            statement = statement.where(
-                or_(
-                    orders.c.created_at < created_at,
-                    and_(orders.c.created_at == created_at, orders.c.id < order_id),
-                )
-            )
+            statement = statement.where(beyond(after))
         return self.with_lines(self._connection.execute(statement).all())
 
     def everything_of(self, customer_id: str) -> Sequence[Order]:
@@ -460,6 +454,15 @@ class SqlOrders:
             for line in self._connection.execute(_LINES, {"the_values": some}):
                 lines[line.order_id].append(line_of(line))
         return [order_of(row, tuple(lines[row.id])) for row in rows]
+
+
+def beyond(place: Place) -> ColumnElement[bool]:
+    """Of orders with the newest first, those that follow the one at `place`."""
+    created_at, order_id = place
+    return or_(
+        orders.c.created_at < created_at,
+        and_(orders.c.created_at == created_at, orders.c.id < order_id),
+    )
 
 
 def _in_parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -1,6 +1,5 @@
 """The staff's view of orders."""
 
-import asyncio
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,8 +14,7 @@ from functions.checkout.model import (
 )
 from functions.checkout.service.orders import STAFF, cursor_of, read_cursor
 from functions.checkout.service.showing import ListedOrder, ListedOrders, ShownOrder, listed, shown
-from functions.checkout.triggers.durable import DurableSagas
-from functions.checkout.triggers.orders import OrderPath
+from functions.checkout.triggers.orders import OrderPath, cancelled
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Api
 from shared.kit import cursors
@@ -99,11 +97,7 @@ def register(api: Api, parts: "Parts") -> None:
     )
     async def cancel_any_order(call: Call[OrderPath, Nothing, Nothing], client: Any) -> Answer:
         """The money goes back in full. Sent twice, it cancels once."""
-        order = await asyncio.to_thread(parts.orders().cancel, call.path.id, STAFF)
-        if order.status == "cancelling":
-            await DurableSagas(client).start_cancel(order.id)
-        detail = await asyncio.to_thread(parts.orders().detail, call.path.id, STAFF)
-        return Answer(shown(detail), 202)
+        return await cancelled(parts, call.path.id, STAFF, client)
 
     @api.route(
         "GET",

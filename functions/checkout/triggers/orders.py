@@ -113,11 +113,7 @@ def register(api: Api, parts: "Parts") -> None:
     async def cancel_order(call: Call[OrderPath, LinkQuery, Nothing], client: Any) -> Answer:
         """The money goes back in full."""
         viewer = await asyncio.to_thread(_viewer, call)
-        order = await asyncio.to_thread(parts.orders().cancel, call.path.id, viewer)
-        if order.status == "cancelling":
-            await DurableSagas(client).start_cancel(order.id)
-        detail = await asyncio.to_thread(parts.orders().detail, call.path.id, viewer)
-        return Answer(shown(detail), 202)
+        return await cancelled(parts, call.path.id, viewer, client)
 
     @api.route(
         "POST",
@@ -159,3 +155,11 @@ def register(api: Api, parts: "Parts") -> None:
         customer = None if call.principal is None else call.principal.subject
         token = call.query.token
         return Viewer(customer, None if token is None else parts.links().order_id(token))
+
+
+async def cancelled(parts: "Parts", order_id: str, viewer: Viewer, client: Any) -> Answer:
+    """The order as it is once its cancelling has begun; `client` starts the saga."""
+    order = await asyncio.to_thread(parts.orders().cancel, order_id, viewer)
+    if order.status == "cancelling":
+        await DurableSagas(client).start_cancel(order.id)
+    return Answer(shown(await asyncio.to_thread(parts.orders().detail, order_id, viewer)), 202)
