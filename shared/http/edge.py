@@ -160,12 +160,14 @@ def _function(
             exchange = Exchange(edge.verifier, operation, req)
             with exchange.observed(context):
                 try:
-                    # Only a token can make the edge wait, and the event loop must not.
-                    principal = (
-                        await asyncio.to_thread(exchange.principal)
-                        if exchange.brings_token
-                        else exchange.principal()
-                    )
+                    principal = None
+                    if operation.sign_in != "ignored":
+                        # Only a token can make the edge wait, and the event loop must not.
+                        principal = (
+                            await asyncio.to_thread(exchange.principal)
+                            if exchange.brings_token
+                            else exchange.principal()
+                        )
                     response = exchange.answered(await handler(exchange.call(principal), *client))
                 except Exception as error:  # every error becomes an answer; ours is logged
                     response = exchange.failed(error)

@@ -4,6 +4,7 @@ import random
 import re
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import azure.functions as func
@@ -27,7 +28,6 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 _LONGEST_REMEMBERED = 256
 _MOST_REMEMBERED = 2048
-_READS = frozenset({"GET", "HEAD"})
 _NOTHING = Nothing()
 
 
@@ -59,15 +59,14 @@ class Exchange:
 
     def observed(self, context: func.Context) -> Span:
         bind_correlation_id(self.correlation_id)
-        route = self.operation.route
-        trace = context.trace_context
-        is_hosted = bool(trace.trace_parent)
         self.span = span(
             self.operation.span_name,
             kind="server",
-            traceparent=trace.trace_parent if is_hosted else self._header("traceparent"),
-            tracestate=trace.trace_state if is_hosted else self._header("tracestate"),
-            attributes={"http.request.method": self.request.method, "http.route": route},
+            caller=partial(_caller, context, self.headers),
+            attributes={
+                "http.request.method": self.request.method,
+                "http.route": self.operation.route,
+            },
         )
         return self.span
 
@@ -214,7 +213,7 @@ class Exchange:
             self.span.set_failed(str(self.status))
         if self.started:
             self._measure()
-        if self.status >= 400 or self.request.method not in _READS:
+        if self.status >= 400 or not self.operation.is_read:
             write = log.warning if self.status >= 500 else log.info
             write(
                 "http.answered",
@@ -233,6 +232,13 @@ class Exchange:
                 "http.response.status_code": self.status,
             },
         )
+
+
+def _caller(context: func.Context, headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    trace = context.trace_context
+    if trace.trace_parent:
+        return trace.trace_parent, trace.trace_state
+    return headers.get("traceparent"), headers.get("tracestate")
 
 
 def problem_response(error: AppError, correlation_id: str) -> func.HttpResponse:

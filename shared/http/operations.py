@@ -49,6 +49,7 @@ class Operation:
     media_type: str
     route: str = field(init=False)
     span_name: str = field(init=False)
+    is_read: bool = field(init=False)
     checked_paths: dict[str, BaseModel] = field(init=False, default_factory=dict)
     checked_queries: dict[str, BaseModel] = field(init=False, default_factory=dict)
     """What was found right lately, by its raw text. The models are frozen."""
@@ -56,6 +57,7 @@ class Operation:
     def __post_init__(self) -> None:
         object.__setattr__(self, "route", f"/api/{self.path}")
         object.__setattr__(self, "span_name", f"{self.method} {self.route}")
+        object.__setattr__(self, "is_read", self.method == "GET")
 
     @property
     def methods(self) -> list[str]:
