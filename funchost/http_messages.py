@@ -167,7 +167,7 @@ def _read_response_headers(
             counting[key] = header
     typed = counting.pop(b"content-type", None)
     headers = [
-        (key, header_value(value))
+        (key, value.encode() if value.isascii() and value.isprintable() else header_value(value))
         for key, (_, value) in counting.items()
         if key not in _OWN_HEADERS
     ]

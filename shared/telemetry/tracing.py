@@ -98,7 +98,7 @@ class Span:
         kind: Kind,
         caller: Caller | None,
         attributes: Mapping[str, object] | None,
-        links: Iterable[str],
+        links: Iterable[str] = (),
     ) -> None:
         self._name = name
         self._kind = kind
