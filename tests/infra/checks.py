@@ -14,7 +14,7 @@ Check = Callable[[Templates], list[str]]
 _LOADS = re.compile(r"load(?:Text|Json)Content\('([^']+)'\)")
 _OUTPUT = re.compile(r"\b(\w+)(?:\[\w+\])?!?\.outputs\.(\w+)")
 _OPENS = re.compile(
-    r"list\w*Keys?\(|listSecrets|AccountKey=|SharedAccessKey|\bsas\b", re.IGNORECASE
+    r"\blist[A-Z]\w*\(|\.list\w+\(|AccountKey=|SharedAccessKey|\bsas\b", re.IGNORECASE
 )
 _FOR_THE_NETWORK = "isPrivate ? 'Disabled' : 'Enabled'"
 
@@ -63,6 +63,22 @@ NETWORK: dict[str, tuple[str, ...]] = {
     "Microsoft.Web/sites": (_FOR_THE_NETWORK,),
 }
 """What may stand as publicNetworkAccess. Of storage, media alone is reached from outside."""
+NAMES = {
+    "Microsoft.ApiManagement/service": r"[a-z][a-z0-9-]{0,48}[a-z0-9]",
+    "Microsoft.Cache/redisEnterprise": r"(?=.{1,60}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*",
+    "Microsoft.Cdn/profiles/afdEndpoints": r"[a-zA-Z0-9][a-zA-Z0-9-]{0,44}[a-zA-Z0-9]",
+    "Microsoft.Cdn/profiles/ruleSets": r"[a-zA-Z][a-zA-Z0-9]{0,59}",
+    "Microsoft.Cdn/profiles/ruleSets/rules": r"[a-zA-Z][a-zA-Z0-9]{0,259}",
+    "Microsoft.DocumentDB/databaseAccounts": r"[a-z0-9][a-z0-9-]{1,42}[a-z0-9]",
+    "Microsoft.DurableTask/schedulers": r"[a-zA-Z0-9][a-zA-Z0-9-]{1,62}[a-zA-Z0-9]",
+    "Microsoft.KeyVault/vaults": r"[a-z](?!.*--)[a-z0-9-]{1,22}[a-z0-9]",
+    "Microsoft.Network/FrontDoorWebApplicationFirewallPolicies": r"[a-zA-Z][a-zA-Z0-9]{0,127}",
+    "Microsoft.ServiceBus/namespaces": r"[a-z](?!.*(-sb|-mgmt)$)[a-z0-9-]{4,48}[a-z0-9]",
+    "Microsoft.Sql/servers": r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]",
+    "Microsoft.Storage/storageAccounts": r"[a-z0-9]{3,24}",
+    "Microsoft.Web/sites": r"[a-z0-9][a-z0-9-]{0,30}[a-z0-9]",
+}
+"""Of what must be unique in the world, or is choosy. Of an app's name its host sees 32 letters."""
 
 
 def syntax(templates: Templates) -> list[str]:
@@ -128,10 +144,15 @@ def files(templates: Templates) -> list[str]:
 
 
 def order(templates: Templates) -> list[str]:
-    """Modules of main.bicep do not wait for each other in a circle; the app waits for its roles."""
+    """Modules of main.bicep do not wait for each other in a circle; what would fail without its
+    roles or its ways waits for them."""
     main = templates["main.bicep"]
     waits = {module.symbol: _waits_for(main, module.text, set()) for module in main.modules}
-    wrong = [] if "roles" in waits["app"] else ["the app may start before it has its roles"]
+    wrong = [
+        f"{name} may start before it has its {needed}"
+        for name, needed in (("app", "roles"), ("app", "ways"), ("mediaEvents", "roles"))
+        if needed not in waits[name]
+    ]
     done: set[str] = set()
     while ready := {name for name, others in waits.items() if others <= done} - done:
         done |= ready
@@ -150,6 +171,32 @@ def _waits_for(main: Template, text: str, seen: set[str]) -> set[str]:
             seen.add(name)
             found |= _waits_for(main, declared, seen)
     return found
+
+
+def name_limits(templates: Templates) -> list[str]:
+    """Names are as long, and of such signs, as their kinds allow (resource-name-rules of Azure)."""
+    wrong = []
+    for template, resource in _own(templates):
+        if resource.kind in NAMES:
+            for name in _names_of(templates, template, resource.body["name"]):
+                if not re.fullmatch(NAMES[resource.kind], name):
+                    wrong.append(f"{template.file}: {resource.symbol} cannot be called {name}")
+    return wrong
+
+
+def _names_of(templates: Templates, template: Template, name: Any) -> list[str]:
+    """What an expression for a name comes to; a parameter's values are those that callers give."""
+    if isinstance(name, Code) and name in template.params:
+        given = [
+            (caller, module.params[name])
+            for caller in templates.values()
+            for module in caller.modules
+            if module.file == template.file
+        ]
+        return [found for caller, value in given for found in _names_of(templates, caller, value)]
+    if isinstance(name, Code) and name in template.variables:
+        return _names_of(templates, template, template.variables[name])
+    return [str(name).strip("'").replace("${token}", "0a1b2c3d4e5f6")]
 
 
 def secrets(templates: Templates) -> list[str]:
@@ -251,6 +298,6 @@ def _properties(templates: Templates, wanted: Mapping[str, Mapping[str, Any]]) -
 
 
 STRUCTURE: tuple[Check, ...] = (
-    syntax, types, modules, names, order, files, secrets, local_auth, transport, network, sizes,
-    deployment_parameters,
+    syntax, types, modules, names, name_limits, order, files, secrets, local_auth, transport,
+    network, sizes, deployment_parameters,
 )  # fmt: skip

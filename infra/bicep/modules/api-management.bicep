@@ -133,7 +133,7 @@ resource backends 'Microsoft.ApiManagement/service/backends@2024-05-01' = [for a
             count: 20
             interval: 'PT30S'
             statusCodeRanges: [{ min: 502, max: 504 }]
-            errorReasons: ['Timeout', 'ServerError']
+            errorReasons: ['Timeout', 'BackendConnectionFailure']
           }
           tripDuration: 'PT15S'
           acceptRetryAfter: true

@@ -71,7 +71,8 @@ resource machine 'Microsoft.Compute/virtualMachines@2024-11-01' = {
       linuxConfiguration: {
         disablePasswordAuthentication: true
         provisionVMAgent: true
-        patchSettings: { patchMode: 'AutomaticByPlatform', assessmentMode: 'AutomaticByPlatform' }
+        // Ubuntu patches itself (unattended-upgrades); Azure would need an extension for it.
+        patchSettings: { patchMode: 'ImageDefault', assessmentMode: 'ImageDefault' }
         ssh: { publicKeys: [{ path: '/home/${account}/.ssh/authorized_keys', keyData: publicKey }] }
       }
     }
