@@ -130,7 +130,7 @@ def rights(templates: Templates) -> list[str]:
         named,
         {
             "vault": "vaultName",
-            "runnerVault": "runnerVaultName",
+            "runnerVault": "empty(runnerVaultName) ? 'none' : runnerVaultName",
             "mediaUploads": MEDIA_UPLOADS,
             "storefront": "storefront",
         },

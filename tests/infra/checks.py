@@ -184,6 +184,17 @@ def name_limits(templates: Templates) -> list[str]:
     return wrong
 
 
+def conditions(templates: Templates) -> list[str]:
+    """What is not there has a name all the same: Azure checks names before it asks conditions, and
+    an empty one ends the whole deployment (https://github.com/Azure/bicep/issues/9594)."""
+    return [
+        f"{template.file}: {resource.symbol} has no name where it is not there"
+        for template in templates.values()
+        for resource in template.resources
+        if re.match(r"[^\n]*= if \(", resource.text) and resource.body["name"] in template.params
+    ]
+
+
 def _names_of(templates: Templates, template: Template, name: Any) -> list[str]:
     """What an expression for a name comes to; a parameter's values are those that callers give."""
     if isinstance(name, Code) and name in template.params:
@@ -298,6 +309,6 @@ def _properties(templates: Templates, wanted: Mapping[str, Mapping[str, Any]]) -
 
 
 STRUCTURE: tuple[Check, ...] = (
-    syntax, types, modules, names, name_limits, order, files, secrets, local_auth, transport,
+    syntax, types, modules, names, name_limits, conditions, order, files, secrets, local_auth, transport,
     network, sizes, deployment_parameters,
 )  # fmt: skip

@@ -21,6 +21,7 @@ BREAKS = [
     ),
     ("name_limits", "main.bicep", "'kvr-${token}'", "'kv-of-runner-${token}'"),
     ("name_limits", "modules/sql.bicep", "'sql-${token}'", "'Sql-${token}'"),
+    ("conditions", "modules/roles.bicep", "empty(redisName) ? 'none' : redisName", "redisName"),
     ("order", "main.bicep", "dependsOn: [roles, ways]", "dependsOn: [ways]"),
     ("order", "main.bicep", "dependsOn: [roles, ways]", "dependsOn: [roles]"),
     (
