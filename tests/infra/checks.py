@@ -309,6 +309,6 @@ def _properties(templates: Templates, wanted: Mapping[str, Mapping[str, Any]]) -
 
 
 STRUCTURE: tuple[Check, ...] = (
-    syntax, types, modules, names, name_limits, conditions, order, files, secrets, local_auth, transport,
-    network, sizes, deployment_parameters,
+    syntax, types, modules, names, name_limits, conditions, order, files, secrets, local_auth,
+    transport, network, sizes, deployment_parameters,
 )  # fmt: skip
