@@ -14,6 +14,16 @@ _SQL = "modules/sql-server.bicep"
 _BUS = "modules/service-bus.bicep"
 _NETWORK = "modules/network.bicep"
 _FIREWALL = "networkAcls.defaultAction"
+_NO_QUERIES = {
+    "state": "Enabled",
+    "scrubbingRules": [
+        {
+            "matchVariable": "QueryStringArgNames",
+            "selectorMatchOperator": "EqualsAny",
+            "state": "Enabled",
+        }
+    ],
+}
 FIXED: dict[tuple[str, str], dict[str, Any]] = {
     (_STORAGE, "host"): {
         _FIREWALL: "Deny",
@@ -85,6 +95,16 @@ FIXED: dict[tuple[str, str], dict[str, Any]] = {
         "notifications.foreseen.contactEmails": "addresses",
     },
     ("modules/monitoring.bicep", "workspace"): {"workspaceCapping.dailyQuotaGb": "logs.dailyGB"},
+    ("modules/front-door.bicep", "profile"): {"logScrubbing": _NO_QUERIES},
+    ("modules/front-door-routes.bicep", "firewall"): {"policySettings.logScrubbing": _NO_QUERIES},
+    ("modules/api-management.bicep", "traces"): {
+        "frontend": "withoutQueries",
+        "backend": "withoutQueries",
+    },
+    ("modules/api-management.bicep", "logged"): {
+        "frontend": "withoutQueries",
+        "backend": "withoutQueries",
+    },
     ("modules/mail.bicep", "domain"): {"userEngagementTracking": "Disabled"},
     ("modules/alerts.bicep", "searchAlerts"): {"windowSize": "alert.window"},
     ("modules/function-app.bicep", "app"): {
@@ -101,6 +121,9 @@ TEXTS = {
     "modules/service-bus-subscription.bicep": ("name: i == 0 ? '$Default' : rule.Name",),
     "modules/front-door-routes.bicep": ("sharedPrivateLinkResource: premium ? {",
                                         "groupId: 'Gateway'", "privateLink: { id: gatewayId }"),
+    "modules/api-management.bicep": (
+        "{ dataMasking: { queryParams: [{ mode: 'Hide', value: '*' }] } }",
+    ),
     "modules/function-app.bicep": (
         "'${schedulerConnection};TaskHub=${hub};Authentication=ManagedIdentity;"
         "ClientID=${identityClientId}'",

@@ -116,6 +116,26 @@ def test_a_route_that_no_policy_knows_is_noticed(documents: Documents) -> None:
         assert BY_NAME[check](POLICIES, grown) != []
 
 
+def leads_there(template: str, path: str) -> bool:
+    """Whether the address of a route fits another route's template, segment by segment."""
+    ours, theirs = template.split("/"), path.split("/")
+    return len(ours) == len(theirs) and all(
+        a == b or a.startswith("{") or b.startswith("{") for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def test_no_address_is_a_route_of_two_apis(documents: Documents) -> None:
+    """Else what the gateway takes for the shop's could be an administrator's in the app."""
+    shop = [f"{api_document.PREFIXES['shop']}{path}" for path in documents["shop"]["paths"]]
+    others = [
+        f"{api_document.PREFIXES[api]}{path}"
+        for api in ("admin", "webhooks")
+        for path in documents[api]["paths"]
+    ]
+    assert [(a, b) for a in shop for b in others if leads_there(a, b)] == []
+    assert leads_there("/api/v1/{any}/{id}", "/api/v1/admin/orders")
+
+
 def test_a_missing_policy_is_noticed(documents: Documents) -> None:
     assert well_formed({"all": POLICIES["all"]}, documents) != []
 

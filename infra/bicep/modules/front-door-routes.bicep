@@ -302,6 +302,10 @@ resource firewall 'Microsoft.Network/FrontDoorWebApplicationFirewallPolicies@202
       mode: 'Prevention'
       requestBodyCheck: 'Enabled'
       customBlockResponseStatusCode: 403
+      logScrubbing: {
+        state: 'Enabled'
+        scrubbingRules: [{ matchVariable: 'QueryStringArgNames', selectorMatchOperator: 'EqualsAny', state: 'Enabled' }]
+      }
     }
     customRules: {
       rules: [

@@ -14,6 +14,11 @@ resource profile 'Microsoft.Cdn/profiles@2025-12-01' = {
   properties: {
     // API Management's own time limit is shorter.
     originResponseTimeoutSeconds: 60
+    // A guest's link opens his order by what stands in its query.
+    logScrubbing: {
+      state: 'Enabled'
+      scrubbingRules: [{ matchVariable: 'QueryStringArgNames', selectorMatchOperator: 'EqualsAny', state: 'Enabled' }]
+    }
   }
 }
 
