@@ -440,6 +440,7 @@ module alerts 'modules/alerts.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     serviceBusId: serviceBus.outputs.id
     gatewayId: gateway.outputs.id
+    frontDoorProfileId: frontDoor.outputs.id
     addresses: operatorAddresses
   }
 }

@@ -90,6 +90,7 @@ ZONES = {
 METRICS = {
     ("Microsoft.ServiceBus/namespaces", "DeadletteredMessages", "EntityName"),
     ("Microsoft.ApiManagement/service", "Requests", "GatewayResponseCodeCategory"),
+    ("Microsoft.Cdn/profiles", "Percentage5XX", "Endpoint"),
 }
 """https://learn.microsoft.com/azure/azure-monitor/reference/metrics-index"""
 LOGS = {"GatewayLogs", "OperationalLogs", "AllMetrics", "Basic", "audit", "allLogs"}

@@ -188,6 +188,7 @@ GIVEN = {
     "alerts": {
         "serviceBusId": "serviceBus.outputs.id",
         "gatewayId": "gateway.outputs.id",
+        "frontDoorProfileId": "frontDoor.outputs.id",
         "addresses": "operatorAddresses",
     },
     "spending": {"addresses": "operatorAddresses", "amount": "budget"},

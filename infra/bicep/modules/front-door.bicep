@@ -39,6 +39,7 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
+output id string = profile.id
 output name string = profile.name
 output endpointName string = endpoint.name
 output origin string = 'https://${endpoint.properties.hostName}'
