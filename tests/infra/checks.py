@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from local.deployment.vault import GIVEN
 from tests.infra.resource_types import is_allowed
 from tests.support.bicep import FOLDER, Code, Resource, Template
 
@@ -275,12 +276,18 @@ def sizes(templates: Templates) -> list[str]:
 
 
 def deployment_parameters(templates: Templates) -> list[str]:
-    """main.parameters.json gives what main.bicep asks for."""
-    given = json.loads((FOLDER / "main.parameters.json").read_text("utf-8"))["parameters"]
+    """main.parameters.json gives what main.bicep asks for, and no secret."""
+    text = (FOLDER / "main.parameters.json").read_text("utf-8")
+    given = json.loads(text)["parameters"]
     params = templates["main.bicep"].params
     needed = {name for name, parameter in params.items() if not parameter.has_default}
     wrong = [f"main.parameters.json lacks {name}" for name in sorted(needed - given.keys())]
-    return wrong + [f"main.bicep has no {name}" for name in sorted(given.keys() - params.keys())]
+    wrong += [f"main.bicep has no {name}" for name in sorted(given.keys() - params.keys())]
+    read = set(re.findall(r"(?<!/)\bshop\.(\w+)", "".join(t.text for t in templates.values())))
+    shop = given["shop"]["value"].keys()
+    wrong += [f"shop.{name} is read or given alone" for name in sorted(read ^ shop)]
+    named = set(re.findall(r"\$\{(\w+)", text))
+    return wrong + [f"{name} is a secret" for name in sorted(named & {*GIVEN.values()})]
 
 
 def resource_of(templates: Templates, file: str, symbol: str) -> Resource:

@@ -56,6 +56,7 @@ BREAKS = [
     ("network", "main.bicep", "publicNetworkAccess: 'Disabled'", "publicNetworkAccess: 'Enabled'"),
     ("sizes", "main.bicep", "['dev', 'standard', 'scale']", "['dev', 'standard']"),
     ("sizes", "main.bicep", "chosen.cosmos", "chosen.carts"),
+    ("deployment_parameters", APP, "shop.currency", "shop.money"),
     ("deployment_parameters", "main.bicep", "param budget int", "param spending int"),
     ("settings", "modules/function-app.bicep", "  CDN_BASE_URL:", "  CDN_URL:"),
     ("settings", "modules/function-app.bicep", "  SHOP_CURRENCY: shop.currency\n", ""),
