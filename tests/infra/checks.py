@@ -81,6 +81,12 @@ NAMES = {
 }
 """Of what must be unique in the world, or is choosy. Of an app's name its host sees 32 letters."""
 
+HOSTS = (
+    "api.loganalytics.io", "core.windows.net", "database.windows.net", "graph.windows.net",
+    "login.microsoftonline.com", "management.azure.com", "trafficmanager.net", "vault.azure.net",
+)  # fmt: skip
+"""Of the linter's no-hardcoded-env-urls; `environment()` says them."""
+
 
 def syntax(templates: Templates) -> list[str]:
     return [error for template in templates.values() for error in template.errors]
@@ -194,6 +200,20 @@ def conditions(templates: Templates) -> list[str]:
         for resource in template.resources
         if re.match(r"[^\n]*= if \(", resource.text) and resource.body["name"] in template.params
     ]
+
+
+def linter(templates: Templates) -> list[str]:
+    """What bicepconfig.json makes an error, as far as a text shows it: no address that a cloud has
+    another of, and no administrator's name that is a constant, whether by a variable or not."""
+    wrong = []
+    for template in templates.values():
+        code = re.sub(r"(?m)^\s*//.*$", "", template.text)
+        for host in re.findall(rf"'[^'\n]*?\b({'|'.join(map(re.escape, HOSTS))})\b", code):
+            wrong.append(f"{template.file}: {host} is written out")
+        for name in re.findall(r"adminUsername: (.*)", code):
+            if name not in template.params:
+                wrong.append(f"{template.file}: {name} is a constant")
+    return wrong
 
 
 def _names_of(templates: Templates, template: Template, name: Any) -> list[str]:
@@ -316,6 +336,6 @@ def _properties(templates: Templates, wanted: Mapping[str, Mapping[str, Any]]) -
 
 
 STRUCTURE: tuple[Check, ...] = (
-    syntax, types, modules, names, name_limits, conditions, order, files, secrets, local_auth,
-    transport, network, sizes, deployment_parameters,
+    syntax, types, modules, names, name_limits, conditions, linter, order, files, secrets,
+    local_auth, transport, network, sizes, deployment_parameters,
 )  # fmt: skip

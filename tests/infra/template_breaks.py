@@ -21,6 +21,18 @@ BREAKS = [
     ),
     ("name_limits", "main.bicep", "'kvr-${token}'", "'kv-of-runner-${token}'"),
     ("name_limits", "modules/sql.bicep", "'sql-${token}'", "'Sql-${token}'"),
+    (
+        "linter",
+        "modules/runner.bicep",
+        "param account string = 'operator'",
+        "var account = 'operator'",
+    ),
+    (
+        "linter",
+        "modules/private-endpoints.bicep",
+        "${environment().suffixes.sqlServerHostname}",
+        ".database.windows.net",
+    ),
     ("conditions", "modules/roles.bicep", "empty(redisName) ? 'none' : redisName", "redisName"),
     ("order", "main.bicep", "dependsOn: [roles, ways]", "dependsOn: [ways]"),
     ("order", "main.bicep", "dependsOn: [roles, ways]", "dependsOn: [roles]"),
