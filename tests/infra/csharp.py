@@ -21,7 +21,8 @@ CONTEXT: dict[str, set[str]] = {
     "Variables": set(),
 }
 MEMBERS = _words("""
-    As Claims Contains ContainsKey GetValueOrDefault Length Replace Subject ToInt64 ToString
+    As Claims Contains ContainsKey GetValueOrDefault Last Length Replace Split Subject ToInt64
+    ToString Trim
 """)
 TYPES = {"Convert", "JObject", "JProperty", "Jwt"}
 WORDS = _words("""

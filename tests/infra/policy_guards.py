@@ -17,7 +17,8 @@ ONLY_FRONT_DOOR = (
     '@(context.Request.Headers.GetValueOrDefault("X-Azure-FDID", "") != "{{front-door-id}}")'
 )
 CALLER = (
-    '@(context.Request.Headers.GetValueOrDefault("X-Azure-SocketIP", context.Request.IpAddress))'
+    '@(context.Request.Headers.GetValueOrDefault("X-Azure-SocketIP", context.Request.IpAddress)'
+    '.Split(","[0]).Last().Trim())'
 )
 BODY_LENGTH = (
     '@(context.Request.Headers.ContainsKey("Content-Length")'

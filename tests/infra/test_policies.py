@@ -52,6 +52,7 @@ BREAKS = [
     ("front_door", "all", 'code="403" reason="Forbidden"', 'code="200" reason="OK"'),
     ("front_door", "all", "X-Azure-SocketIP", "X-Azure-ClientIP"),
     ("front_door", "all", "X-Azure-SocketIP", "X-Forwarded-For"),
+    ("front_door", "all", ".Last()", ".First()"),
     ("tokens", "shop", "<validate-jwt ", "<validate-jwt /><validate-jwt "),
     ("tokens", "shop", 'require-signed-tokens="true"', 'require-signed-tokens="false"'),
     ("tokens", "admin", 'require-expiration-time="true" ', ""),
