@@ -7,7 +7,7 @@ added twice the last value counts, except for cookies.
 
 import codecs
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from http.cookies import Morsel, SimpleCookie
@@ -141,7 +141,7 @@ def _respond_with(response: HttpResponse) -> Response:
     status = int(response.status_code)
     if not 100 <= status <= 599:
         raise ValueError(f"{status} is not an HTTP status code.")
-    headers, content_type = _read_response_headers(list(response.headers))
+    headers, content_type = _read_response_headers(response.headers)
     if content_type is None:
         content_type = _content_type(response.mimetype, response.charset)
     headers.append((b"content-type", content_type))
@@ -150,11 +150,9 @@ def _respond_with(response: HttpResponse) -> Response:
 
 
 def _read_response_headers(
-    given: list[tuple[str, str]],
+    given: Iterable[tuple[str, str]],
 ) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
     """All but the content type, and the content type."""
-    if not given:
-        return [], None
     counting: dict[bytes, tuple[str, str]] = {}
     cookies: list[str] = []
     for header in given:

@@ -35,8 +35,8 @@ def answer_at_once(
     send: Any, status: int, host_headers: bytes, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> bool:
     """Sends a whole response by the cycle that `send` belongs to; False when that is impossible
-    and nothing was sent. `host_headers` is a block; both hold valid names and values, a length where
-    there is a body, and no `connection`."""
+    and nothing was sent. `host_headers` is a block. Both hold valid names and values, and no
+    `connection`; `headers` has a length where there is a body."""
     cycle = getattr(send, "__self__", None)
     if (
         not isinstance(cycle, RequestResponseCycle)
