@@ -13,7 +13,7 @@ from azure.functions.servicebus import ServiceBusMessage
 from shared.auth import InvalidToken, Principal
 from shared.http.edge import Edge
 from shared.kit.provider import Provider
-from tests.support.edge_app import encoded
+from tests.support.edge_app import encoded, segments
 
 
 class NamesAsTokens:
@@ -53,7 +53,7 @@ class Caller:
             sent["authorization"] = f"Bearer {token}"
         request = func.HttpRequest(
             operation.method,
-            f"http://shop.test/api/{operation.path}?{encoded(query)}",
+            f"http://shop.test/api/{segments(path)}?{encoded(query)}",
             headers=sent,
             params=query or {},
             route_params=path or {},

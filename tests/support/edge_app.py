@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from types import SimpleNamespace
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field
@@ -84,10 +84,13 @@ class App:
         path: Mapping[str, str] | None = None,
         body: bytes = b"",
         raw_query: str = "",
+        hides_query: bool = False,
     ) -> func.HttpResponse:
+        """With `hides_query`, as a host that keeps the query out of the URL."""
+        asked = "" if hides_query else f"?{raw_query or encoded(query)}"
         request = func.HttpRequest(
             method,
-            f"http://shop.example/api/x?{raw_query or encoded(query)}",
+            f"http://shop.example/api/{segments(path)}{asked}",
             headers=headers or {},
             params=query or {},
             route_params=path or {},
@@ -172,6 +175,13 @@ def problem(response: func.HttpResponse, status: int, kind: str) -> dict[str, An
 
 def pointers(response: func.HttpResponse) -> list[tuple[str, str]]:
     return [(item["in"], item["pointer"]) for item in problem(response, 400, "bad-input")["errors"]]
+
+
+def segments(path: Mapping[str, str] | None) -> str:
+    """The values of a route as parts of a URL, which differs where they do."""
+    return "/".join(
+        quote(value, safe="", errors="surrogatepass") for value in (path or {}).values()
+    )
 
 
 def encoded(query: Mapping[str, str] | None) -> str:

@@ -60,6 +60,14 @@ def test_a_parameter_without_a_value_must_be_known_although_the_host_drops_it(ap
     assert pointers(app.send("shop_books", raw_query="debug")) == [("query", "#/debug")]
 
 
+def test_a_host_may_keep_the_query_out_of_the_url(app: App) -> None:
+    def limit(**query: str) -> int:
+        found = app.send("shop_books", query=query, hides_query=True)
+        return int(json.loads(found.get_body())["limit"])
+
+    assert [limit(), limit(limit="5"), limit(), limit(limit="6")] == [20, 5, 20, 6]
+
+
 def test_a_request_model_that_would_swallow_unknown_fields_cannot_be_registered(app: App) -> None:
     class Lax(BaseModel):
         q: str = ""
