@@ -88,8 +88,6 @@ def _mails(state: Path) -> dict[str, Counter[str]]:
 
 def _rows(state: Path, store: str, statement: str, *values: Any) -> list[sqlite3.Row]:
     file = state / f"{store}.db"
-    if not file.exists():
-        return []  # nobody was told anything yet
     with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=60)) as connection:
         connection.row_factory = sqlite3.Row
         return connection.execute(statement, values).fetchall()

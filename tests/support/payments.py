@@ -63,9 +63,7 @@ class Till:
         reconciliation = Reconciliation(
             self.transactions, gateway, requests, self.events, self.reports
         )
-        return replace(
-            self, gateway=gateway, requests=requests, reconciliation=reconciliation
-        )
+        return replace(self, gateway=gateway, requests=requests, reconciliation=reconciliation)
 
     def create(self, order_id: str, amount: int = 2500) -> Payment:
         self.requests.create(

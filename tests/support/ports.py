@@ -15,7 +15,7 @@ def free_ports(wanted: int = 1) -> int:
     range of its own, so that tests side by side do not take each other's; and goes on where it
     was, since who asked before may not listen yet."""
     while True:
-        step = [next(_steps) for _ in range(wanted)][0]
+        step = [next(_steps) for _ in range(wanted)][-1] - wanted + 1
         first = _FIRST + (os.getpid() * _SLOT + step) % (_LAST - _FIRST)
         if all(_is_free(first + step) for step in range(wanted)):
             return first
