@@ -1,17 +1,17 @@
 """Reads a feed in a process of its own, one chunk ahead of the writing, so that two cores work.
 
-`open_ahead` stands in for `open_feed` where the file lies on disk. The reader ends with its parent:
-nobody is there then to take its next chunk.
+The reader ends with its parent: nobody is there then to take its next chunk.
 """
 
 import gc
 import os
 import pickle
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -23,45 +23,71 @@ from functions.inventory.import_model import (
     Position,
     UnreadableFile,
 )
-from functions.inventory.imports.feeds import Feed, open_feed
+from functions.inventory.imports.feeds import Feed, OpenFeed, open_feed
+from functions.inventory.words import searchable
 
 _WORTH_A_PROCESS = 512 * 1024
 """A smaller file is read before another interpreter has started."""
+_READER = (
+    # A terminal's Ctrl-C is for the parent.
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN);"
+    " from local.read_ahead import main; main()"
+)
 
 
-def open_ahead(
-    file: BinaryIO, shape: FileShape, options: ImportOptions, currency: str, today: date
+@contextmanager
+def reading_ahead(file: BinaryIO) -> Iterator[OpenFeed]:
+    """`open_feed` for one reading of this file, which lies on disk.
+
+    The other process starts at once, so that it is there when the file has been inspected.
+    """
+    if os.fstat(file.fileno()).st_size < _WORTH_A_PROCESS:
+        yield open_feed
+        return
+    with subprocess.Popen(
+        [sys.executable, "-c", _READER],
+        cwd=Path(__file__).parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as reader:
+        try:
+            yield partial(_open, reader)
+        finally:
+            reader.kill()
+
+
+def _open(
+    reader: "subprocess.Popen[bytes]",
+    file: BinaryIO,
+    shape: FileShape,
+    options: ImportOptions,
+    currency: str,
+    today: date,
 ) -> Feed:
-    """Raises UnreadableFile, as `open_feed` does."""
-    feed = open_feed(file, shape, options, currency, today)
-    if shape.size < _WORTH_A_PROCESS:
-        return feed
-    return _FeedAhead(feed.remarks, (Path(file.name).resolve(), shape, options, currency, today))
+    remarks = open_feed(file, shape, options, currency, today).remarks
+    return _FeedAhead(reader, remarks, (Path(file.name).resolve(), shape, options, currency, today))
 
 
 class _FeedAhead:
     def __init__(
-        self, remarks: tuple[str, ...], how: tuple[Path, FileShape, ImportOptions, str, date]
+        self,
+        reader: "subprocess.Popen[bytes]",
+        remarks: tuple[str, ...],
+        how: tuple[Path, FileShape, ImportOptions, str, date],
     ) -> None:
         self.remarks = remarks
+        self._reader = reader
         self._how = how
 
     def records(self, after: Position | None = None) -> Iterator[FeedRecord]:
-        with subprocess.Popen(
-            [sys.executable, "-m", "local.read_ahead"],
-            cwd=Path(__file__).parent.parent,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as reader:
-            assert reader.stdin is not None
-            assert reader.stdout is not None
-            try:
-                pickle.dump((self._how, after), reader.stdin)
-                reader.stdin.close()
-                while chunk := _received(reader.stdout):
-                    yield from chunk
-            finally:
-                reader.kill()
+        """Once only."""
+        assert self._reader.stdin is not None
+        assert self._reader.stdout is not None
+        with suppress(BrokenPipeError):  # then there is nothing to receive either
+            pickle.dump((self._how, after), self._reader.stdin)
+            self._reader.stdin.close()
+        while chunk := _received(self._reader.stdout):
+            yield from chunk
 
 
 def _received(stream: IO[bytes]) -> list[FeedRecord]:
@@ -76,8 +102,10 @@ def _received(stream: IO[bytes]) -> list[FeedRecord]:
 
 
 def main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for our parent
-    (path, *how), after = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
+    try:
+        (path, *how), after = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
+    except EOFError:  # the parent has ended, or found nothing to read
+        return
     gc.freeze()
     gc.set_threshold(100_000, 10, 10)
     with path.open("rb") as file:
@@ -94,6 +122,8 @@ def _chunks(records: Iterator[FeedRecord]) -> Iterator[list[FeedRecord] | Unread
     chunk: list[FeedRecord] = []
     try:
         for record in records:
+            if record.said is not None and (text := record.said.fields.get("description")):
+                record.folded = " ".join(searchable(text))
             chunk.append(record)
             if len(chunk) == CHUNK:
                 yield chunk
@@ -106,7 +136,3 @@ def _chunks(records: Iterator[FeedRecord]) -> Iterator[list[FeedRecord] | Unread
         if chunk:
             yield chunk
         yield []
-
-
-if __name__ == "__main__":
-    main()
