@@ -8,12 +8,14 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import fields
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
+from operator import attrgetter
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO, ClassVar
 
 from functions.inventory.import_model import (
     CHUNK,
@@ -21,11 +23,15 @@ from functions.inventory.import_model import (
     FileShape,
     ImportOptions,
     Position,
+    Said,
     UnreadableFile,
 )
 from functions.inventory.imports.feeds import Feed, OpenFeed, open_feed
+from functions.inventory.model import Contributor, Role
 from functions.inventory.words import searchable
+from shared.kit.money import Money
 
+_REMEMBERED = 4_096
 _WORTH_A_PROCESS = 512 * 1024
 """A smaller file is read before another interpreter has started."""
 _READER = (
@@ -101,6 +107,32 @@ def _received(stream: IO[bytes]) -> list[FeedRecord]:
     return chunk
 
 
+def _by_its_fields(kind: type[Any]) -> Callable[[Any], tuple[Any, tuple[Any, ...]]]:
+    values = attrgetter(*(field.name for field in fields(kind)))
+    return lambda record: (kind, values(record))
+
+
+class _Sender(pickle.Pickler):
+    """What is made anew by its own constructor takes a third of the time of what is filled in."""
+
+    dispatch_table: ClassVar = {
+        **{kind: _by_its_fields(kind) for kind in (FeedRecord, Said, Position)},
+        Contributor: lambda one: (_contributor, (one.name, one.role)),
+        Money: lambda one: (_money, (one.amount, one.currency)),
+    }
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _contributor(name: str, role: Role) -> Contributor:
+    """Checked by the reader."""
+    return Contributor.model_construct(name=name, role=role)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _money(amount: int, currency: str) -> Money:
+    return Money.model_construct(amount=amount, currency=currency)
+
+
 def main() -> None:
     try:
         (path, *how), after = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
@@ -111,7 +143,7 @@ def main() -> None:
     with path.open("rb") as file:
         try:
             for chunk in _chunks(open_feed(file, *how).records(after)):
-                pickle.dump(chunk, sys.stdout.buffer, pickle.HIGHEST_PROTOCOL)
+                _Sender(sys.stdout.buffer, pickle.HIGHEST_PROTOCOL).dump(chunk)
                 sys.stdout.buffer.flush()
         except BrokenPipeError:  # the parent needs no more
             os._exit(0)
