@@ -15,7 +15,7 @@ from datetime import date
 from functools import lru_cache, partial
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Any, BinaryIO, ClassVar
+from typing import IO, Any, BinaryIO
 
 from functions.inventory.import_model import (
     CHUNK,
@@ -112,16 +112,6 @@ def _by_its_fields(kind: type[Any]) -> Callable[[Any], tuple[Any, tuple[Any, ...
     return lambda record: (kind, values(record))
 
 
-class _Sender(pickle.Pickler):
-    """What is made anew by its own constructor takes a third of the time of what is filled in."""
-
-    dispatch_table: ClassVar = {
-        **{kind: _by_its_fields(kind) for kind in (FeedRecord, Said, Position)},
-        Contributor: lambda one: (_contributor, (one.name, one.role)),
-        Money: lambda one: (_money, (one.amount, one.currency)),
-    }
-
-
 @lru_cache(maxsize=_REMEMBERED)
 def _contributor(name: str, role: Role) -> Contributor:
     """Checked by the reader."""
@@ -131,6 +121,21 @@ def _contributor(name: str, role: Role) -> Contributor:
 @lru_cache(maxsize=_REMEMBERED)
 def _money(amount: int, currency: str) -> Money:
     return Money.model_construct(amount=amount, currency=currency)
+
+
+_SENT_AS: dict[type, Callable[[Any], tuple[Any, tuple[Any, ...]]]] = {
+    **{kind: _by_its_fields(kind) for kind in (FeedRecord, Said, Position)},
+    Contributor: lambda one: (_contributor, (one.name, one.role)),
+    Money: lambda one: (_money, (one.amount, one.currency)),
+}
+"""What makes each anew takes less time, on both sides, than to fill in an empty one."""
+
+
+def _send(chunk: list[FeedRecord] | UnreadableFile, stream: IO[bytes]) -> None:
+    pickler = pickle.Pickler(stream, pickle.HIGHEST_PROTOCOL)
+    pickler.dispatch_table = _SENT_AS
+    pickler.dump(chunk)
+    stream.flush()
 
 
 def main() -> None:
@@ -143,8 +148,7 @@ def main() -> None:
     with path.open("rb") as file:
         try:
             for chunk in _chunks(open_feed(file, *how).records(after)):
-                _Sender(sys.stdout.buffer, pickle.HIGHEST_PROTOCOL).dump(chunk)
-                sys.stdout.buffer.flush()
+                _send(chunk, sys.stdout.buffer)
         except BrokenPipeError:  # the parent needs no more
             os._exit(0)
 
