@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
-from starlette.concurrency import run_in_threadpool
 
 LEASE_SECONDS = 30.0
 """How long another sandbox on the same folder leaves a delivery alone that was claimed."""
@@ -46,7 +45,7 @@ Claim = Callable[[int], tuple[Sequence[Due], str | None]]
 
 
 class Sender:
-    """`claim` and `note` run in threads; `note` keeps what became of a delivery."""
+    """`note` keeps what became of a delivery."""
 
     def __init__(self, claim: Claim, note: Callable[[Due, Outcome], None]) -> None:
         self._claim = claim
@@ -64,7 +63,7 @@ class Sender:
             try:
                 while True:
                     self._wake.clear()
-                    due, address = await run_in_threadpool(self._claim, _AT_ONCE - len(sending))
+                    due, address = self._claim(_AT_ONCE - len(sending))
                     for one in due:
                         assert address is not None
                         sending.add(asyncio.create_task(self._send(client, address, one)))
@@ -87,7 +86,7 @@ class Sender:
             answer, taken = str(response.status_code), response.is_success
         except httpx.HTTPError as error:
             answer, taken = type(error).__name__, False
-        await run_in_threadpool(self._note, one, _outcome(one, answer, taken))
+        self._note(one, _outcome(one, answer, taken))
         self.wake()
 
 
