@@ -250,14 +250,16 @@ def _stay_on_one_core(place: int | None) -> None:
     """For this thread and all that it starts.
 
     Of Python's threads one runs at a time. It lets go of the interpreter at each look into a file
-    or a database, which wakes another one, mostly in vain: on a core of its own that costs both of
-    them more than the look. The only worker stays where it was put when it started.
+    or a database, and wakes another one, mostly in vain: on a core of its own that one costs both
+    of them more than the look. As a batch (sched(7)) it does not push aside who has just woken it,
+    and still has the interpreter. The only worker stays where it was put when it started.
     """
     if sys.platform != "linux":
         return
     cores = sorted(os.sched_getaffinity(0))
     core = _current_core() if place is None else cores[place % len(cores)]
     os.sched_setaffinity(0, {core})
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _current_core() -> int:

@@ -56,7 +56,8 @@ _ALL_EVENTS = frozenset({"*"})
 
 def new_id(prefix: str) -> str:
     # One look at the system's randomness, where `secrets.choice` takes one for each sign.
-    return f"{prefix}_" + "".join(_ALPHABET[one % len(_ALPHABET)] for one in secrets.token_bytes(24))
+    signs = (_ALPHABET[one % len(_ALPHABET)] for one in secrets.token_bytes(24))
+    return f"{prefix}_{''.join(signs)}"
 
 
 class State:
