@@ -1,6 +1,7 @@
 """Runs the host in this process, or supervises several that listen at one address."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -256,10 +257,11 @@ def _stay_on_one_core(place: int | None) -> None:
     """
     if sys.platform != "linux":
         return
-    cores = sorted(os.sched_getaffinity(0))
-    core = _current_core() if place is None else cores[place % len(cores)]
-    os.sched_setaffinity(0, {core})
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    with contextlib.suppress(OSError):  # containers may forbid it: then it goes without
+        cores = sorted(os.sched_getaffinity(0))
+        core = _current_core() if place is None else cores[place % len(cores)]
+        os.sched_setaffinity(0, {core})
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _current_core() -> int:
