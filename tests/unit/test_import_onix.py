@@ -162,6 +162,26 @@ def test_elements_may_have_a_prefix() -> None:
             ],
             900,
         ),
+        (
+            [
+                "<PriceType>02</PriceType><PriceAmount>30.00</PriceAmount><Territory>"
+                "<CountriesIncluded>AU NZ</CountriesIncluded></Territory>",
+                "<PriceType>02</PriceType><PriceAmount>12.00</PriceAmount><Territory>"
+                "<RegionsIncluded>WORLD</RegionsIncluded></Territory>",
+                "<PriceType>01</PriceType><PriceAmount>11.00</PriceAmount><Territory>"
+                "<CountriesIncluded>IE GB</CountriesIncluded></Territory>",
+            ],
+            1100,
+        ),
+        (
+            [
+                "<PriceType>02</PriceType><PriceAmount>30.00</PriceAmount><Territory>"
+                "<RegionsIncluded>WORLD</RegionsIncluded><CountriesExcluded>GB IE"
+                "</CountriesExcluded></Territory>",
+                "<PriceType>02</PriceType><PriceAmount>9.00</PriceAmount>",
+            ],
+            900,
+        ),
         (["<PriceType>05</PriceType><PriceAmount>4.00</PriceAmount>"], None),
         (["<PriceType>02</PriceType><UnpricedItemType>01</UnpricedItemType>"], None),
     ],

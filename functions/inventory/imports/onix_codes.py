@@ -81,5 +81,11 @@ INCLUDING_TAX = ("02", "04", "42", "22", "12", "32")
 EXCLUDING_TAX = ("01", "03", "41", "21", "11", "31")
 FROM, UNTIL, BETWEEN = "14", "15", "24"
 """List 173."""
+EURO_COUNTRIES = frozenset(
+    "AD AT BE BG CY DE EE ES FI FR GR HR IE IT LT LU LV MC MT NL PT SI SK SM VA".split()
+)
+EVERYWHERE = frozenset({"WORLD", "ROW"})
+EURO_ZONE = "ECZ"
+"""List 49."""
 PLAIN_QUALIFIERS = frozenset({"00", "05"})
 """List 59: unqualified, for consumers."""

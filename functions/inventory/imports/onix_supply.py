@@ -31,6 +31,7 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class _Price:
+    distance: int
     rank: int
     begins: date
     ends: date
@@ -134,8 +135,9 @@ class SupplyReader:
         else:
             major = _with_tax(price, kind, amount, currency, notes)
             begins, ends = _time(price, notes)
+            distance = self._distance(price, notes)
             rank = (*codes.INCLUDING_TAX, *codes.EXCLUDING_TAX).index(kind)
-            prices.append(_Price(rank, begins, ends, _money(major, currency)))
+            prices.append(_Price(distance, rank, begins, ends, _money(major, currency)))
             notes += price.left_over()
 
     def _chosen(self, prices: list[_Price], notes: Notes) -> Money | None:
@@ -148,10 +150,32 @@ class SupplyReader:
         holding = [price for price in prices if price.begins <= self._today <= price.ends]
         coming = [price for price in prices if price.begins > self._today]
         if holding:
-            return min(holding, key=lambda price: price.rank).money
+            return min(holding, key=lambda price: (price.distance, price.rank)).money
         if coming:
-            return min(coming, key=lambda price: (price.begins, price.rank)).money
+            return min(coming, key=lambda price: (price.distance, price.begins, price.rank)).money
         return None
+
+    def _distance(self, price: Composite, notes: Notes) -> int:
+        """0 for a price that names the shop's country, 1 for one that holds everywhere, else 2.
+
+        The country is that of the shop's currency (ISO 4217 begins with it).
+        """
+        territory = price.one("Territory")
+        if territory is None:
+            return 1
+        here = codes.EURO_COUNTRIES if self._currency == "EUR" else {self._currency[:2]}
+        named = {
+            name: set((territory.text(name) or "").split())
+            for name in ("CountriesIncluded", "RegionsIncluded", "CountriesExcluded")
+        }
+        if here & named["CountriesIncluded"] or (
+            self._currency == "EUR" and codes.EURO_ZONE in named["RegionsIncluded"]
+        ):
+            return 0
+        if codes.EVERYWHERE & named["RegionsIncluded"] and not here <= named["CountriesExcluded"]:
+            return 1
+        notes.append((f"{price.path}/Territory", "is another than the shop's"))
+        return 2
 
 
 def _with_tax(price: Composite, kind: str, amount: str, currency: str, notes: Notes) -> Decimal:

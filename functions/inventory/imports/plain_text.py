@@ -29,9 +29,13 @@ def plain_text(text: str) -> str:
         reader.feed(text)
         reader.close()
         text = "".join(reader.parts)
-    elif "&" in text:
-        text = _ENTITY.sub(lambda found: unescape(found[0]), text)
+    else:
+        text = without_entities(text)
     return tidy(text)
+
+
+def without_entities(text: str) -> str:
+    return _ENTITY.sub(lambda found: unescape(found[0]), text) if "&" in text else text
 
 
 def tidy(text: str) -> str:
