@@ -28,7 +28,8 @@ _NAMES = {
     " mediatype, einband",
     "language": "language, languagecode, lang, languageoftext, sprache, langue",
     "published_on": "publicationdate, pubdate, published, publishedon, publisheddate,"
-    " datepublished, erscheinungsdatum, erscheinungsjahr, dateparution, dateofpublication, releasedate, publicationyear, pubyear, year,"
+    " datepublished, dateofpublication, erscheinungsdatum, erscheinungsjahr, dateparution,"
+    " releasedate, publicationyear, pubyear, year,"
     " yearofpublication, yearpublished, publishedyear, publishdate, publishyear",
     "on_sale_on": "onsaledate, onsale, onsaleon, embargo, embargodate, streetdate, availabledate",
     "pages": "pages, numpages, numberofpages, pagecount, pagination, nopages, extent, seiten",
