@@ -211,12 +211,10 @@ def _time(price: Composite, notes: Notes) -> tuple[date, date]:
     begins, ends = date.min, _LAST
     for dated in price.all("PriceDate"):
         role = dated.text("PriceDateRole")
-        if role == codes.BETWEEN:
-            parts = (dated.text("Date") or "").replace("-", "")
-            if len(parts) == 16 and parts.isdecimal():
-                begins = max(begins, date(int(parts[:4]), int(parts[4:6]), int(parts[6:8])))
-                ends = min(ends, date(int(parts[8:12]), int(parts[12:14]), int(parts[14:])))
-                continue
+        span = _span(dated.text("Date") or "") if role == codes.BETWEEN else None
+        if span is not None:
+            begins, ends = max(begins, span[0]), min(ends, span[1])
+            continue
         day = _day(dated, notes)
         if day is not None and role == codes.FROM:
             begins = max(begins, day)
@@ -225,6 +223,14 @@ def _time(price: Composite, notes: Notes) -> tuple[date, date]:
         elif day is not None:
             notes.append(("PriceDateRole", f"{role} is not used"))
     return begins, ends
+
+
+def _span(text: str) -> tuple[date, date] | None:
+    days = text.replace("-", "")
+    try:
+        return date.fromisoformat(days[:8]), date.fromisoformat(days[8:])
+    except ValueError:
+        return None
 
 
 def _count(stock: Composite, found: Supply, notes: Notes) -> None:

@@ -13,8 +13,11 @@ _UNSEEN = frozenset({"script", "style", "head", "title"})
 
 
 def one_line(text: str, longest: int, name: str = "") -> str:
-    """Raises ValueError that begins with the name where it cannot be kept."""
-    line = " ".join(text.split())
+    """Without entities, which feeds often escape twice.
+
+    Raises ValueError that begins with the name where it cannot be kept.
+    """
+    line = " ".join(without_entities(text).split())
     if _CONTROL.search(line):
         raise ValueError(f"{name} holds control characters".lstrip())
     if len(line) > longest:
