@@ -13,7 +13,8 @@ from pathlib import Path
 from funchost.command import Command, Forward, Mount, Site
 from funchost.cors import CorsPolicy
 from funchost.hostjson import read_host_json
-from funchost.logs import Console, HostLog
+from funchost.hostjson_names import unknown_names
+from funchost.logs import WARNING, Console, HostLog
 from funchost.settings import LocalSettings, SettingsError, read_local_settings, setting
 from funchost.state import default_state_dir
 from funchost.workers import (
@@ -167,6 +168,8 @@ def _start(given: argparse.Namespace) -> int:
     )
     if not local.found:
         log.host("local.settings.json not found: only the process environment is used.")
+    for sentence in unknown_names(host_json.document):
+        log.host(sentence, WARNING)
     if skipped:
         names = ", ".join(f"'{name}'" for name in skipped)
         they_are = "it's" if len(skipped) == 1 else "they're"
