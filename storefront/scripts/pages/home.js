@@ -1,15 +1,15 @@
 import { html, render } from "/vendor/lit-html.js";
 import { get } from "../api.js";
 import { start } from "../page.js";
-import { bookGrid } from "../parts/book-card.js";
+import { CARD, bookGrid } from "../parts/book-card.js";
 import { t } from "../texts.js";
 
 const SHOWN = 6;
 
 start(async (main) => {
   const [selling, newest, categories] = await Promise.all([
-    get("/books", { sort: "bestselling", in_stock: true, limit: 2 * SHOWN }),
-    get("/books", { sort: "newest", limit: SHOWN }),
+    get("/books", { sort: "bestselling", in_stock: true, limit: 2 * SHOWN, fields: CARD }),
+    get("/books", { sort: "newest", limit: SHOWN, fields: CARD }),
     get("/categories"),
   ]);
   const row = (name, books, sort) => html`<section>

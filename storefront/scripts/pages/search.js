@@ -3,7 +3,7 @@ import { html, nothing, render } from "/vendor/lit-html.js";
 import { get } from "../api.js";
 import { language, number } from "../format.js";
 import { start, title } from "../page.js";
-import { bookGrid } from "../parts/book-card.js";
+import { CARD, bookGrid } from "../parts/book-card.js";
 import { t } from "../texts.js";
 
 const PER_PAGE = 24;
@@ -16,7 +16,7 @@ const asked = Object.fromEntries(
 );
 
 start(async (main) => {
-  const query = { ...asked, limit: PER_PAGE, facets: true };
+  const query = { ...asked, limit: PER_PAGE, facets: true, fields: CARD };
   const [page, categories, author] = await Promise.all([
     get("/books", query),
     get("/categories"),
@@ -148,6 +148,6 @@ function sorting() {
   const current = asked.sort ?? (asked.q ? "relevance" : "bestselling");
   return html`<label>${t.list.sort}
     <select @change=${(event) => location.assign(link({ sort: event.target.value }))}>
-      ${names.map((name) => html`<option value=${name} ?selected=${name === current}>${t.list.sorts[name]}</option>`)}
+      ${names.map((name) => html`<option value=${name} .selected=${name === current}>${t.list.sorts[name]}</option>`)}
     </select></label>`;
 }

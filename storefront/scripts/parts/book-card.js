@@ -4,6 +4,9 @@ import { t } from "../texts.js";
 
 const FEW = 3;
 
+/** All that a card shows, and no more is asked for. */
+export const CARD = "isbn,work_id,title,language,contributors,format,price,availability,images";
+
 /** A book as part of a list; `isEarly` for those that are seen before one scrolls. */
 export function bookCard(book, isEarly = false) {
   return html`<li class="book">

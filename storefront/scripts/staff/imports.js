@@ -1,7 +1,7 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
 import { dateTime, number } from "../format.js";
-import { note, sentence } from "../page.js";
+import { note, refusal } from "../page.js";
 import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
 
@@ -25,7 +25,7 @@ startStaff(texts.title, ["catalogue.write"], async (place) => {
       said = null;
       await watch();
     } catch (error) {
-      said = note(sentence(error), "alert");
+      said = refusal(error);
     }
     list = (await get("/admin/imports")).items;
     draw();

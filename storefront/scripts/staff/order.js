@@ -1,8 +1,9 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get, isRefused } from "../api.js";
 import { dateTime, money } from "../format.js";
-import { focusOn, note, sentence } from "../page.js";
+import { focusOn, note, refusal } from "../page.js";
 import { addressLines } from "../parts/address-form.js";
+import { ask, sure } from "../parts/sure.js";
 import { orderLines, totalsView } from "../parts/totals.js";
 import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
@@ -40,7 +41,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       said = note(texts.asked);
     } catch (error) {
       if (isRefused(error)) key = crypto.randomUUID();
-      said = note(sentence(error), "alert");
+      said = refusal(error);
     } finally {
       button.disabled = false;
     }
@@ -51,7 +52,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       await call("POST", `${path}/cancel`, { key: crypto.randomUUID() });
       said = note(texts.asked);
     } catch (error) {
-      said = note(sentence(error), "alert");
+      said = refusal(error);
     }
     await again();
   };
@@ -63,7 +64,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       <section class="panel">${orderLines(order.lines)}${totalsView(order.totals, order.refunded)}</section>
       ${parcels?.items.length ? html`<section class="panel"><h2>${t.order.parcels}</h2>${parcels.items.map((one) => html`
         <p><strong>${t.order.parcel(one.number)}</strong>: ${one.cancelled ? t.order.parcelCancelled : t.order.parcelState[one.state]}
-        ${one.tracking_url ? html`<a href=${one.tracking_url}>${one.tracking_number}</a>` : nothing}</p>`)}</section>` : nothing}
+        ${one.tracking_url ? html`<a href=${one.tracking_url} rel="noreferrer">${one.tracking_number}</a>` : one.tracking_number ?? nothing}</p>`)}</section>` : nothing}
       <section class="panel"><h2>${texts.payment}</h2>${payment ? paymentView() : texts.noPayment}</section>
       <section class="panel"><h2>${t.order.timeline}</h2><ol class="timeline">${order.timeline.map((one) => html`<li>
         ${t.order.events[one.kind] ?? one.kind.replaceAll("_", " ")}
@@ -72,7 +73,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       ${order.shipping_address ? html`<section class="panel"><h2>${t.order.to}</h2>${addressLines(order.shipping_address)}</section>` : nothing}
       ${REFUNDABLE.includes(order.status) ? html`<section class="panel"><h2>${texts.refund}</h2><p class="soft">${texts.refundLead}</p>
         <form @submit=${refund}>
-          ${order.lines.map((line) => html`<div class="field"><label for="line-${line.line}">${texts.copies(line.title)}</label>
+          ${order.lines.map((line) => html`<div class="field"><label for="line-${line.line}">${texts.copies} <bdi>${line.title}</bdi></label>
             <input id="line-${line.line}" name="line-${line.line}" type="number" min="0" max=${line.quantity - line.refunded_quantity} placeholder="0"></div>`)}
           <div class="field"><label for="amount">${texts.amount}</label><input id="amount" name="amount" type="number" min="0.01" step="0.01"></div>
           <div class="field"><label for="reason">${texts.reason}</label><input id="reason" name="reason" required maxlength="200"></div>
@@ -80,9 +81,10 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       ${order.refunds.length ? html`<section class="panel"><h2>${texts.refunds}</h2>${table(texts.refunds, [[t.staff.when], [texts.reason], [texts.amount, true]],
         order.refunds.map((one) => [html`${dateTime(one.created_at)}<br><small>${texts.state[one.state]}</small>`, one.reason,
           money({ amount: one.amount, currency: order.total.currency })]))}</section>` : nothing}
-      ${order.status === "placed" ? html`<section class="panel"><p class="soft">${texts.cancelSure}</p>
-        <button type="button" class="bad" @click=${cancel}>${texts.cancel}</button></section>` : nothing}
-    </aside></div>`, place);
+      ${order.status === "placed" ? html`<section class="panel"><button type="button" class="bad"
+        @click=${() => ask(place)}>${texts.cancel}</button></section>` : nothing}
+    </aside></div>
+    ${sure(texts.cancel, texts.cancelSure, cancel, { yes: t.order.cancelYes, no: t.order.cancelNo })}`, place);
   const paymentView = () => {
     const pounds = (amount) => money({ amount, currency: order.total.currency });
     return html`${payment.mismatch ? note(payment.mismatch, "alert") : nothing}
