@@ -241,7 +241,7 @@ export default {
 
   order: {
     title: (number) => `Order ${number}`,
-    placed: (date) => `Placed on ${date}`,
+    placed: (date) => `Ordered on ${date}`,
     status: {
       validating: "Being checked",
       reserving: "Being put aside",

@@ -50,18 +50,15 @@ def test_another_site_cannot_change_a_cart(person: Person, cart: str, is_same_si
     expect(page.get_by_role("link", name="Cart, 1 copy")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/", "/checkout.html", "/staff/", "/api/docs", "/api/v1/cart"])
+@pytest.mark.parametrize("path", ["/", "/checkout.html", "/staff/", "/api/docs"])
 def test_no_page_of_the_shop_stands_in_anothers_frame(person: Person, path: str) -> None:
     page = person.page
     person.expects("frame-ancestors|X-Frame-Options|ERR_BLOCKED_BY_RESPONSE")
-    with page.expect_event("console") as refused:
+    with page.expect_event("console", lambda said: "frame" in said.text.lower()):
         visit_evil(page, f'<iframe src="{person.shop.base_url}{path}"></iframe>')
-    assert "frame" in refused.value.text.lower()
     assert page.frames[1].evaluate("document.body.innerText.includes('Bookstore')") is False
 
 
 def visit_evil(page: Page, body: str) -> None:
-    page.route(
-        f"{EVIL}**", lambda route: route.fulfill(content_type="text/html", body=body), times=1
-    )
+    page.route(f"{EVIL}**", lambda route: route.fulfill(content_type="text/html", body=body))
     page.goto(EVIL)

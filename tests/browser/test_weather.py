@@ -60,7 +60,7 @@ def test_a_page_that_cannot_be_filled_says_so_and_is_tried_again(
 def test_a_slow_shop_is_waited_for_in_sight(person: Person) -> None:
     page = person.page
     held: list[Route] = []
-    page.route(BOOKS, held.append)
+    page.route(BOOKS, lambda route: held.append(route))
     page.goto(person.shop.base_url)
     main = page.get_by_role("main")
     expect(main).to_have_attribute("aria-busy", "true")

@@ -3,7 +3,7 @@ import { call, get } from "../api.js";
 import { contributors, date, language, money, year } from "../format.js";
 import { note, refusal, showCartCount, start, title } from "../page.js";
 import { forgetCheckout } from "../parts/begun.js";
-import { CARD, availability, bookGrid, cover } from "../parts/book-card.js";
+import { CARD, availability, bookGrid, cover, oneOfEach } from "../parts/book-card.js";
 import { t } from "../texts.js";
 
 const MOST = 99;
@@ -79,8 +79,8 @@ start(async (main) => {
   draw();
   const author = book.contributors[0];
   if (author) {
-    const page = await get("/books", { author: author.id, sort: "bestselling", limit: MORE + 1, fields: CARD }).catch(() => null);
-    more = (page?.items ?? []).filter((one) => one.work_id !== book.work_id).slice(0, MORE);
+    const page = await get("/books", { author: author.id, sort: "bestselling", limit: 3 * MORE, fields: CARD }).catch(() => null);
+    more = oneOfEach((page?.items ?? []).filter((one) => one.work_id !== book.work_id), MORE);
     draw();
   }
 });

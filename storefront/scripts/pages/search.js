@@ -115,7 +115,8 @@ function filters(facets, names) {
       })}</ul></details>`;
   };
   const stocked = (facets?.in_stock ?? []).find((one) => one.value === "true");
-  return html`<aside class="filters" aria-label=${t.list.filters}>
+  return html`<aside class="filters" aria-label=${t.list.filters}><details class="all" ?open=${isWide}>
+    <summary>${t.list.filters}</summary>
     ${group("category", t.list.category)}
     ${group("format", t.list.format)}
     ${group("language", t.list.language)}
@@ -130,7 +131,7 @@ function filters(facets, names) {
             .value=${asked[name] ? String(asked[name] / PENNIES) : ""}></div>`)}
         <button>${t.list.apply}</button>
       </form></details>
-  </aside>`;
+  </details></aside>`;
 }
 
 function byPrice(event) {

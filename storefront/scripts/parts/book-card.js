@@ -19,6 +19,13 @@ export function bookCard(book, isEarly = false) {
   </li>`;
 }
 
+/** The first edition of each of so many works. */
+export function oneOfEach(books, count) {
+  const works = new Map();
+  for (const book of books) if (!works.has(book.work_id)) works.set(book.work_id, book);
+  return [...works.values()].slice(0, count);
+}
+
 export function bookGrid(books) {
   return html`<ul class="books">${books.map((book, at) => bookCard(book, at < 6))}</ul>`;
 }

@@ -256,7 +256,8 @@ function fields(typed, wrong, shelves) {
     ${field("price", names.price, { value: typed.price, wrong: "amount" in wrong ? { price: wrong.amount } : wrong })}
     ${field("pages", names.pages, { type: "number", required: false, value: typed.pages, wrong })}
     ${area("contributors", typed, texts.roles(Object.keys(t.roles).join(", ")))}${area("description", typed)}
-    <fieldset class="wide"><legend>${names.categories}</legend>${boxes(shelves, typed.categories)}</fieldset>
+    <details class="wide"><summary>${names.categories}: ${named(shelves, typed.categories).join(", ") || "–"}</summary>
+      ${boxes(shelves, typed.categories)}</details>
     <input type="hidden" name="kept" value=${typed.kept}>`;
 }
 
@@ -264,6 +265,10 @@ function area(name, typed, hint = nothing) {
   return html`<div class="field wide"><label for=${name}>${texts.fields[name]}</label>
     <textarea dir="auto" id=${name} name=${name} .value=${typed[name]} aria-describedby="${name}-hint"></textarea>
     <small id="${name}-hint">${hint}</small></div>`;
+}
+
+function named(shelves, chosen) {
+  return shelves.flatMap((one) => [...(chosen.includes(one.id) ? [one.name] : []), ...named(one.children, chosen)]);
 }
 
 /** The shelves of the shop, each below the one it is part of. */

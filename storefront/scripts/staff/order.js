@@ -1,6 +1,6 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get, isRefused } from "../api.js";
-import { dateTime, money } from "../format.js";
+import { date, dateTime, money } from "../format.js";
 import { focusOn, note, refusal } from "../page.js";
 import { addressLines } from "../parts/address-form.js";
 import { ask, sure } from "../parts/sure.js";
@@ -68,7 +68,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       <section class="panel"><h2>${texts.payment}</h2>${payment ? paymentView() : texts.noPayment}</section>
       <section class="panel"><h2>${t.order.timeline}</h2><ol class="timeline">${order.timeline.map((one) => html`<li>
         ${t.order.events[one.kind] ?? one.kind.replaceAll("_", " ")}
-        <small>${dateTime(one.at)}<br>${details(one.detail)}</small></li>`)}</ol></section>
+        <small>${dateTime(one.at)}<br>${details(one.detail, order.total.currency)}</small></li>`)}</ol></section>
     </div><aside>
       ${order.shipping_address ? html`<section class="panel"><h2>${t.order.to}</h2>${addressLines(order.shipping_address)}</section>` : nothing}
       ${REFUNDABLE.includes(order.status) ? html`<section class="panel"><h2>${texts.refund}</h2><p class="soft">${texts.refundLead}</p>
@@ -99,8 +99,14 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
   draw();
 });
 
-function details(detail) {
-  return Object.entries(detail).map(([name, value]) => `${name.replaceAll("_", " ")}: ${value}`).join(" · ");
+/** When it happened stands beside it, and parcels have their links above. */
+function details(detail, currency) {
+  const said = (name, value) => {
+    if (name === "amount" && typeof value === "number") return money({ amount: value, currency });
+    return /^\d{4}-\d\d-\d\d$/.test(value) ? date(value) : value;
+  };
+  return Object.entries(detail).filter(([name]) => name !== "happened_at" && name !== "tracking_url")
+    .map(([name, value]) => `${name.replaceAll("_", " ")}: ${said(name, value)}`).join(" · ");
 }
 
 /** What other services know of it; each may know nothing yet. */
