@@ -105,10 +105,15 @@ function frame() {
   if (search) attachSearch(search);
   showWho();
   onOtherVisitor(() => location.reload());
-  if (document.querySelector("[data-cart]")) {
-    // A cart that cannot be read is no reason to hide the page.
-    get("/cart").then((cart) => showCartCount(cart.quantity), () => undefined);
-  }
+  countCart();
+  // A page that comes back as it was knows nothing of what was put into the cart since.
+  addEventListener("pageshow", (event) => { if (event.persisted) countCart(); });
+}
+
+function countCart() {
+  if (!document.querySelector("[data-cart]")) return;
+  // A cart that cannot be read is no reason to hide the page.
+  get("/cart").then((cart) => showCartCount(cart.quantity), () => undefined);
 }
 
 async function showWho() {

@@ -1,15 +1,17 @@
 """Who is signed in, and who no longer is: tabs, sessions that end, issuers that do not answer."""
 
 import json
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.conftest import Visit
+from tests.conftest import Shop
 from tests.support.backstage import Staff, guest_link
-from tests.support.browser import Person
+from tests.support.browser import Person, chromium, visiting
 
 DISCOVERY = "**/.well-known/openid-configuration"
 ENDED = "You are no longer signed in."
@@ -84,6 +86,31 @@ def test_who_signs_out_is_signed_out_in_every_tab(person: Person, staff: Staff) 
     other.wait_for_url(f"{person.shop.base_url}/")
     expect(page.get_by_text("Sign in to see your account.")).to_be_visible()
     assert other.evaluate("sessionStorage.length") == 0
+
+
+def test_the_back_button_shows_nobody_what_was_anothers(
+    browser: Browser, shop: Shop, staff: Staff
+) -> None:
+    """With the browser's memory of whole pages, which its tests are without else."""
+    whole = ["--disable-back-forward-cache"]
+    remembering = browser.browser_type.launch(
+        executable_path=chromium(), args=["--no-sandbox"], ignore_default_args=whole
+    )
+    with closing(remembering), visiting(remembering, shop) as person:
+        page = person.open("/account.html")
+        name = f"ann-{uuid4().hex}"
+        person.sign_in(name)
+        expect(page.get_by_text(f"Signed in as {name}")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        page.wait_for_url(f"{shop.base_url}/")
+        page.go_back(wait_until="commit")
+        expect(page.get_by_text("Sign in to see your account.")).to_be_visible()
+        person.open("/find-order.html")
+        page.goto(f"{shop.base_url}/book.html?isbn={staff.new_book()}")
+        page.get_by_role("button", name="Add to cart").click()
+        expect(page.get_by_role("status")).to_be_visible()
+        page.go_back(wait_until="commit")
+        expect(page.get_by_role("link", name="Cart, 1 copy")).to_be_visible()
 
 
 def test_an_issuer_that_does_not_answer_is_said_and_no_reason_to_stay(person: Person) -> None:

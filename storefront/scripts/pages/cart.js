@@ -8,6 +8,9 @@ import { t } from "../texts.js";
 
 const MOST = 99;
 
+// Brought back as it was, it would not be what is in the cart now.
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+
 start(async (main) => {
   title(t.cartPage.title);
   let cart = await get("/cart");
