@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tests.browser.conftest import Visit
 from tests.conftest import Shop
@@ -208,13 +208,13 @@ def test_a_guests_link_is_told_to_nobody_else(person: Person, visit: Visit, staf
     reader = visit()
     page, token = reader.page, guest_link(reader.shop, order)
     told: list[str] = []
-    page.on(
-        "request",
-        lambda sent: (
-            told.extend([sent.headers.get("referer", "")])
-            or told.extend([] if "/api/v1/orders/" in sent.url else [sent.url])
-        ),
-    )
+
+    def heard(sent: Request) -> None:
+        told.append(sent.headers.get("referer", ""))
+        if "/api/v1/orders/" not in sent.url:
+            told.append(sent.url)
+
+    page.on("request", heard)
     page.route(
         "https://carrier.example/**",
         lambda route: route.fulfill(content_type="text/html", body="<h1>A parcel</h1>"),
