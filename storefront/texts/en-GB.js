@@ -169,7 +169,7 @@ export default {
     tax: "Of it tax",
     total: "Total",
     place: "Go on to payment",
-    signInFirst: "Sign in for your saved addresses, or buy as a guest.",
+    signInFirst: "for your saved addresses, or buy as a guest.",
     empty: "There is nothing to check out.",
     working: {
       validating: "Checking prices and stock …",

@@ -21,13 +21,13 @@ const asked = new URLSearchParams(location.search);
 let bought = asked.get("isbn") ? [{ isbn: asked.get("isbn"), quantity: copies(asked.get("quantity")) }] : null;
 /** What Stripe says to a shopper who comes back from the bank; with it comes the payment's secret. */
 const fromBank = asked.has("payment_intent") ? asked.get("redirect_status") : null;
-/** So that what was bought is still there after a reload, and the next checkout is another. */
-const ENDED = "ended";
+/** By a link, and not by a reload or the back button, after which what was bought is to be there still. */
+const isNewVisit = performance.getEntriesByType("navigation")[0].type === "navigate";
 
 start(async (main, again) => {
   title(t.checkout.title);
   if (asked.has("payment_intent")) history.replaceState(null, "", location.pathname);
-  if (begunCheckout()?.ended && !asked.has(ENDED)) forgetCheckout();
+  if (isNewVisit && begunCheckout()?.ended) forgetCheckout();
   const begun = begunCheckout();
   if (begun && !bought) return follow(main, begun);
   await askForDelivery(main, again);
@@ -221,7 +221,6 @@ async function follow(main, begun) {
   focusOn(main.querySelector("h1"));
   if (begun.ended) return;
   keepCheckout({ ...begun, ended: true });
-  history.replaceState(null, "", `?${ENDED}`);
   // What was bought leaves the cart in a moment, so that its number would be wrong soon.
   if (now.status === "confirmed" && begun.fromCart) showCartCount(0);
 }
