@@ -20,7 +20,7 @@ start(async (main) => {
   const [page, categories, author] = await Promise.all([
     get("/books", query),
     get("/categories"),
-    asked.author ? get(`/authors/${asked.author}`).catch(() => null) : null,
+    asked.author ? get(`/authors/${encodeURIComponent(asked.author)}`).catch(() => null) : null,
   ]);
   const names = new Names(categories.items, author);
   const heading = asked.q ? t.list.titleFor(asked.q)

@@ -78,7 +78,10 @@ async function edit(place, isbn, shelves) {
       said = { book: note(texts.saved) };
     } catch (error) {
       if (error instanceof Problem && error.status === STALE) {
-        theirs = await now(isbn);
+        theirs = await now(isbn).catch((gone) => {
+          said = { book: refusal(gone) };
+          return null;
+        });
       } else {
         wrong = wrongFields(error);
         said = { book: refusal(error) };
@@ -131,8 +134,12 @@ async function edit(place, isbn, shelves) {
     draw();
   };
   const older = async () => {
-    stock = await get(`${path}/stock`, { cursor: stock.next_cursor });
-    entries = [...entries, ...stock.entries];
+    try {
+      stock = await get(`${path}/stock`, { cursor: stock.next_cursor });
+      entries = [...entries, ...stock.entries];
+    } catch (error) {
+      said = { stock: refusal(error) };
+    }
     draw();
   };
   const sendCover = async (file) => {
