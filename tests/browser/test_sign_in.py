@@ -58,6 +58,17 @@ def test_a_page_of_a_customer_does_not_go_on_as_a_guest(person: Person, staff: S
     expect(page.get_by_text("There is nothing in it yet.")).to_be_visible()
 
 
+def test_a_payment_goes_on_when_the_session_ends(person: Person, staff: Staff) -> None:
+    page = person.open(f"/checkout.html?isbn={staff.new_book()}")
+    person.sign_in(f"ann-{uuid4().hex}")
+    person.fill_in_delivery(f"{uuid4().hex}@example.org")
+    page.get_by_role("button", name="Go on to payment").click()
+    expect(page.get_by_label("Card number")).to_be_visible()
+    end_session(page)
+    person.pay()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Thank you for your order")
+
+
 def test_a_token_that_the_shop_does_not_take_leads_to_the_sign_in(person: Person) -> None:
     page = person.open("/orders.html")
     person.sign_in(f"ann-{uuid4().hex}")

@@ -6,7 +6,7 @@ import { start, title } from "../page.js";
 import { CARD, bookGrid } from "../parts/book-card.js";
 import { t } from "../texts.js";
 
-const PER_PAGE = 24;
+const PER_PAGE = 20;
 const FILTERS = ["category", "format", "language", "author", "in_stock", "min_price", "max_price"];
 const KNOWN = ["q", "sort", "cursor", ...FILTERS];
 const PENNIES = 100;

@@ -14,6 +14,7 @@ import { startStaff, table } from "./frame.js";
 const texts = t.staff.book;
 const PENNIES = 100;
 const STALE = 412;
+const ENTRIES = 10;
 const TEXTS = ["title", "subtitle", "language", "publisher", "imprint", "published_on", "on_sale_on"];
 const DATES = ["published_on", "on_sale_on"];
 const KEPT = ["series", "dimensions", "original_language", "first_published"];
@@ -60,7 +61,7 @@ async function edit(place, isbn, shelves) {
   const path = `/admin/books/${encodeURIComponent(isbn)}`;
   let { data: book, etag } = await now(isbn);
   let typed = inputs(book);
-  let stock = await get(`${path}/stock`);
+  let stock = await get(`${path}/stock`, { limit: ENTRIES });
   let entries = stock.entries;
   let said = {};
   let wrong = {};
@@ -123,7 +124,7 @@ async function edit(place, isbn, shelves) {
       stockKey = crypto.randomUUID();
       event.target.reset();
       said = { stock: note(texts.saved) };
-      stock = await get(`${path}/stock`);
+      stock = await get(`${path}/stock`, { limit: ENTRIES });
       entries = stock.entries;
     } catch (error) {
       if (isRefused(error)) stockKey = crypto.randomUUID();
@@ -135,7 +136,7 @@ async function edit(place, isbn, shelves) {
   };
   const older = async () => {
     try {
-      stock = await get(`${path}/stock`, { cursor: stock.next_cursor });
+      stock = await get(`${path}/stock`, { limit: ENTRIES, cursor: stock.next_cursor });
       entries = [...entries, ...stock.entries];
     } catch (error) {
       said = { stock: refusal(error) };

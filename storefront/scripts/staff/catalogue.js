@@ -6,7 +6,7 @@ import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
 
 const texts = t.staff.catalogue;
-const PER_PAGE = 50;
+const PER_PAGE = 20;
 const asked = new URLSearchParams(location.search);
 
 startStaff(texts.title, ["catalogue.write"], async (place) => {

@@ -5,7 +5,7 @@ import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
 
 const texts = t.staff.orders;
-const PER_PAGE = 50;
+const PER_PAGE = 20;
 const asked = new URLSearchParams(location.search);
 
 startStaff(texts.title, ["orders.refund"], async (place) => {
