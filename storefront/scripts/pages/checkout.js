@@ -254,7 +254,7 @@ function ended(main, now, email) {
       <p>${t.checkout.mailed(email)}</p>
       <p>${session() ? html`<a class="button main" href="/order.html?id=${now.order_id}">${t.checkout.seeOrder}</a>`
         : t.checkout.guestOrder}</p>
-      <section class="panel">${orderLines(now.lines)}${totalsView(now.totals)}</section>`, main);
+      <section class="panel narrow">${orderLines(now.lines)}${totalsView(now.totals)}</section>`, main);
     return;
   }
   title(t.checkout[now.status]);
