@@ -28,8 +28,12 @@ OPERATION = "ops_openapi_document"
 
 
 def whole() -> dict[str, Any]:
-    """The document as the app serves it; its settings do not matter to it."""
+    """The document as the app serves it on Azure, where files are sent to the blob store itself;
+    no other setting matters to it.
+    """
     sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))["Values"]
+    del sample["BLOB_FOLDER"]
+    sample["BlobConnection__blobServiceUri"] = "https://media.example"
     app = create_app(Settings.from_env(sample))
     served = next(f for f in app.get_functions() if f.get_function_name() == OPERATION)
     context = SimpleNamespace(trace_context=SimpleNamespace(trace_parent=None, trace_state=None))

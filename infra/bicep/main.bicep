@@ -17,12 +17,15 @@ param secondLocation string
 @description('dev: the cheapest that runs, with public addresses. standard, scale: private.')
 param size string = 'dev'
 
-@description('Who deploys: the administrator of SQL, and who may fill the vaults. A group is best.')
-param administratorId string
-param administratorName string
+@description('Who deploys, and may fill the vaults and send the web shop\'s files.')
+param deployerId string
 
-@allowed(['User', 'Group', 'ServicePrincipal'])
-param administratorType string = 'User'
+@allowed(['User', 'ServicePrincipal'])
+param deployerType string = 'User'
+
+@description('A group of Entra that administers SQL, with all who deploy in it; empty: who deploys.')
+param administratorId string = ''
+param administratorName string
 
 @description('In dev, the one address beside the app\'s network that the firewalls let in.')
 param deployerAddress string = ''
@@ -145,9 +148,9 @@ module sql 'modules/sql.bicep' = {
     zones: chosen.zones
     databases: identities.outputs.databases
     sizes: chosen.sql
-    administratorId: administratorId
+    administratorId: empty(administratorId) ? deployerId : administratorId
     administratorName: administratorName
-    administratorType: administratorType == 'ServicePrincipal' ? 'Application' : administratorType
+    administratorType: !empty(administratorId) ? 'Group' : deployerType == 'User' ? 'User' : 'Application'
     appSubnetId: network.outputs.appSubnetId
     deployerAddress: deployerAddress
     workspaceId: monitoring.outputs.workspaceId
@@ -247,11 +250,11 @@ module frontDoor 'modules/front-door.bicep' = {
   }
 }
 
-// After the roles, since a host that may not read its storage does not start.
+// After the roles and the private ways: a host that cannot read its storage does not start.
 module app 'modules/function-app.bicep' = {
   scope: group
   name: 'app'
-  dependsOn: [roles]
+  dependsOn: [roles, ways]
   params: {
     location: location
     token: token
@@ -326,12 +329,12 @@ module routes 'modules/front-door-routes.bicep' = {
     gatewayHost: gateway.outputs.host
     gatewayId: gateway.outputs.id
     publicOrigin: frontOrigin
+    ownDomain: replace(publicBaseUrl, 'https://', '')
     issuer: shop.issuer
   }
 }
 
 var everyWay = [
-  { name: 'app', id: app.outputs.id, group: 'sites' }
   { name: 'host-blob', id: storage.outputs.hostId, group: 'blob' }
   { name: 'host-queue', id: storage.outputs.hostId, group: 'queue' }
   { name: 'host-table', id: storage.outputs.hostId, group: 'table' }
@@ -345,6 +348,7 @@ var everyWay = [
   { name: 'scheduler', id: scheduler!.outputs.id, group: 'scheduler' }
 ]
 var secondWay = [{ name: 'sql-2', id: sql.outputs.partnerId, group: 'sqlServer' }]
+var ownGroups = ['blob', 'queue', 'table', 'sqlServer', 'Sql', 'namespace', 'redisEnterprise', 'vault', 'scheduler']
 
 module ways 'modules/private-endpoints.bicep' = if (chosen.private) {
   scope: group
@@ -354,7 +358,21 @@ module ways 'modules/private-endpoints.bicep' = if (chosen.private) {
     tags: tags
     subnetId: network.outputs.endpointSubnetId
     networkId: network.outputs.id
+    groups: ownGroups
     endpoints: concat(everyWay, chosen.sql.failover ? secondWay : [])
+  }
+}
+
+module wayToApp 'modules/private-endpoints.bicep' = if (chosen.private) {
+  scope: group
+  name: 'private-endpoint-of-the-app'
+  params: {
+    location: location
+    tags: tags
+    subnetId: network.outputs.endpointSubnetId
+    networkId: network.outputs.id
+    groups: ['sites']
+    endpoints: [{ name: 'app', id: app.outputs.id, group: 'sites' }]
   }
 }
 
@@ -396,8 +414,8 @@ module roles 'modules/roles.bicep' = {
     frontDoorPrincipalId: frontDoor.outputs.principalId
     eventsPrincipalId: events.outputs.principalId
     gatewayPrincipalId: identities.outputs.gatewayPrincipalId
-    deployerId: administratorId
-    deployerType: administratorType
+    deployerId: deployerId
+    deployerType: deployerType
     runnerPrincipalId: chosen.private ? runner!.outputs.principalId : ''
     runnerVaultName: chosen.private ? runnerVault!.outputs.name : ''
     hostStorageName: storage.outputs.hostName
@@ -422,6 +440,7 @@ module alerts 'modules/alerts.bicep' = {
     workspaceId: monitoring.outputs.workspaceId
     serviceBusId: serviceBus.outputs.id
     gatewayId: gateway.outputs.id
+    frontDoorProfileId: frontDoor.outputs.id
     addresses: operatorAddresses
   }
 }
@@ -452,8 +471,12 @@ output AZURE_RESOURCE_GROUP string = group.name
 output SHOP_SIZE string = size
 output SHOP_IS_PRIVATE bool = chosen.private
 output PUBLIC_BASE_URL string = frontOrigin
+output PUBLIC_DOMAIN_PROOF string = routes.outputs.domainProof
+output FRONT_DOOR_HOST string = replace(frontDoor.outputs.origin, 'https://', '')
 output FUNCTION_APP_NAME string = app.outputs.name
+output APP_ORIGIN string = app.outputs.origin
 output API_MANAGEMENT_NAME string = gateway.outputs.name
+output GATEWAY_ORIGIN string = 'https://${gateway.outputs.host}'
 output MEDIA_ACCOUNT_NAME string = storage.outputs.mediaName
 output KEY_VAULT_NAME string = vault.outputs.name
 output RUNNER_VAULT_NAME string = chosen.private ? runnerVault!.outputs.name : ''

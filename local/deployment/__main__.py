@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 
 import httpx
@@ -17,7 +17,14 @@ import httpx
 from local import api_document
 from local.deployment import databases, front_door, site, smoke, third_parties
 from local.deployment.management import Azure, Stopped, Token, azd_token
-from local.deployment.vault import STRIPE_WEBHOOK, Vault, fill
+from local.deployment.vault import (
+    CARRIER_WEBHOOK,
+    GIVEN,
+    STRIPE_WEBHOOK,
+    Vault,
+    fill,
+    to_renew,
+)
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OUTSIDE = (
@@ -30,6 +37,13 @@ ASKED = ("SHOP_SECOND_LOCATION", "SHOP_OPERATOR_ADDRESS", "SHOP_BUDGET_START", "
          "SHOP_SENDER_CITY", "SHOP_SENDER_POSTCODE", "SHOP_SENDER_COUNTRY",
          "SHOP_SENDER_PHONE")  # fmt: skip
 """Parameters without a default; azd itself asks for the region and the subscription."""
+ASKED_OPEN = ("SHOP_DEPLOYER_ADDRESS",)
+"""In dev: the address that may migrate the databases."""
+ASKED_PRIVATE = ("SHOP_ADMINISTRATOR_ID", "SHOP_RUNNER_REPOSITORY", "SHOP_RUNNER_PUBLIC_KEY",
+                 "SHOP_RUNNER_VERSION", "SHOP_RUNNER_DIGEST")  # fmt: skip
+"""In the private sizes: a group, since two deploy there, and the runner."""
+
+_SITES = "2025-03-01"
 
 Environment = Mapping[str, str]
 Resolve = Callable[[str], str]
@@ -38,7 +52,9 @@ Resolve = Callable[[str], str]
 
 def prepare(environment: Environment) -> list[str]:
     """Before the templates: what they need is set, and the API's documents are written."""
-    if lacking := [name for name in ASKED if not environment.get(name)]:
+    size = environment.get("SHOP_SIZE") or "dev"
+    asked = (*ASKED, *(ASKED_OPEN if size == "dev" else ASKED_PRIVATE))
+    if lacking := [name for name in asked if not environment.get(name)]:
         commands = "; ".join(f"azd env set {name} ..." for name in lacking)
         raise Stopped(f"Not set yet: {commands}.")
     return [f"{file.relative_to(ROOT)} is written." for file in api_document.write()]
@@ -57,10 +73,12 @@ def provisioned(
     """After the templates, before the app's first start. All of it can be run again."""
     azure = azure or Azure(group_of(environment))
     vault = Vault(azure, environment["KEY_VAULT_NAME"])
-    put_in = fill(vault, json.loads(environment["NEEDED_SECRETS"]), environment)
+    renew = to_renew(environment)
+    put_in = fill(vault, json.loads(environment["NEEDED_SECRETS"]), environment, renew)
     said = [f"The vault has a new {name}." for name in put_in]
     client = client or httpx.Client(timeout=60)
-    said += register(vault, environment["PUBLIC_BASE_URL"], put_in, client)
+    said += register(vault, environment["PUBLIC_BASE_URL"], put_in, client, renew)
+    read_again(azure, environment["FUNCTION_APP_NAME"])
     if count := front_door.approve(azure, environment["API_MANAGEMENT_NAME"]):
         said.append(f"{count} private way of Front Door is approved; set SHOP_GATEWAY_PUBLIC_ACCESS"
                     " to Disabled and provision again.")  # fmt: skip
@@ -71,26 +89,36 @@ def provisioned(
 
 
 def register(
-    vault: Vault, origin: str, put_in: Mapping[str, str], client: httpx.Client
+    vault: Vault,
+    origin: str,
+    put_in: Mapping[str, str],
+    client: httpx.Client,
+    renew: Set[str] = frozenset(),
 ) -> list[str]:
     """The webhooks, where this run was given the keys to do so."""
     said = []
-    has_secret = vault.holds(STRIPE_WEBHOOK)
-    if stripe_key := put_in.get("stripe-secret-key"):
-        secret = third_parties.register_stripe(
-            origin, stripe_key, keeps_secret=has_secret, client=client
-        )
-        if secret is not None:
-            vault.put(STRIPE_WEBHOOK, secret)
-        said.append(f"Stripe calls {origin}/api/v1/webhooks/stripe.")
-    elif not has_secret:
-        raise Stopped("Set STRIPE_SECRET_KEY in the environment of this command, once.")
-    carrier_secret = put_in.get("easypost-webhook-secret")
-    carrier_key = put_in.get("easypost-api-key")
-    if carrier_secret and carrier_key:
-        third_parties.register_carrier(origin, carrier_key, carrier_secret, client=client)
-        said.append(f"The carrier calls {origin}/api/v1/webhooks/carrier.")
+    for known_by, key_name, webhook, register_at, path in (
+        ("Stripe", "stripe-secret-key", STRIPE_WEBHOOK, third_parties.register_stripe, "stripe"),
+        ("The carrier", "easypost-api-key", CARRIER_WEBHOOK, third_parties.register_carrier,
+         "carrier"),
+    ):  # fmt: skip
+        keeps = vault.holds(webhook) and webhook not in renew
+        key = put_in.get(key_name)
+        if key:
+            secret = register_at(origin, key, keeps_secret=keeps, client=client)
+            if secret is not None:
+                vault.put(webhook, secret)
+            said.append(f"{known_by} calls {origin}/api/v1/webhooks/{path}.")
+        elif not keeps:
+            raise Stopped(f"Set {GIVEN[key_name]} in the environment of this command, once.")
     return said
+
+
+def read_again(azure: Azure, app: str) -> None:
+    """Key Vault references that were read before their secrets were there, or were renewed, are
+    otherwise read anew within a day, or with the next change of a setting.
+    """
+    azure.post(f"Microsoft.Web/sites/{app}/config/configreferences/appsettings/refresh", _SITES)
 
 
 def stay_inside(environment: Environment, resolve: Resolve = socket.gethostbyname) -> None:
@@ -119,7 +147,12 @@ def deployed(environment: Environment) -> list[str]:
 
 
 def smoke_test(environment: Environment) -> list[str]:
-    return smoke.look(environment["PUBLIC_BASE_URL"])
+    """Inside the network of a private size the app answers, and API Management alone is there."""
+    behind = [environment["GATEWAY_ORIGIN"]]
+    if environment.get("SHOP_IS_PRIVATE", "false").lower() != "true":
+        behind.append(environment["APP_ORIGIN"])
+    closed = [f"{origin}/api/v1/books" for origin in behind]
+    return smoke.look(environment["PUBLIC_BASE_URL"], closed=closed)
 
 
 def group_of(environment: Environment) -> str:

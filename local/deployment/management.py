@@ -60,6 +60,9 @@ class Azure:
     def put(self, path: str, version: str, body: Mapping[str, Any]) -> None:
         self._manage("PUT", path, version, body)
 
+    def post(self, path: str, version: str) -> None:
+        self._manage("POST", path, version)
+
     def send(
         self,
         method: str,

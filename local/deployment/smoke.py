@@ -1,7 +1,7 @@
 """Whether a deployed shop serves: a few calls that change nothing."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import httpx
 
@@ -16,14 +16,18 @@ Found = tuple[bool, str]
 def look(
     origin: str,
     *,
+    closed: Sequence[str] = (),
     client: httpx.Client | None = None,
     pause: Callable[[float], None] = time.sleep,
     tries: int = _TRIES,
 ) -> list[str]:
-    """What it looked at. A new Front Door takes minutes until it answers everywhere."""
+    """What it looked at. A new Front Door takes minutes until it answers everywhere.
+
+    `closed` are addresses behind Front Door, which must answer nobody who comes past it.
+    """
     with client or httpx.Client(timeout=60) as opened:
         for attempt in range(1, tries + 1):
-            found = list(_looks(origin, opened))
+            found = [*_looks(origin, opened), *_closed(closed, opened)]
             wrong = [what for good, what in found if not good]
             if not wrong:
                 return [what for _, what in found]
@@ -55,3 +59,13 @@ def _looks(origin: str, client: httpx.Client) -> Iterator[Found]:
         shown = answer.headers.get("content-type", "") + answer.text
         good = answer.status_code == status and needle.lower() in shown.lower()
         yield good, f"{method} {path} is answered with {answer.status_code}"
+
+
+def _closed(addresses: Sequence[str], client: httpx.Client) -> Iterator[Found]:
+    for address in addresses:
+        try:
+            status = client.get(address).status_code
+        except httpx.HTTPError as error:
+            yield True, f"GET {address} leads nowhere ({type(error).__name__})"
+        else:
+            yield status in (401, 403), f"GET {address}, past Front Door, is answered with {status}"

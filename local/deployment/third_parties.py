@@ -1,5 +1,6 @@
 """Tells Stripe and the carrier where their webhooks are."""
 
+import secrets
 from typing import Any
 
 import httpx
@@ -46,9 +47,27 @@ def _stripe(
     return dict(answer.json())
 
 
-def register_carrier(origin: str, key: str, secret: str, *, client: httpx.Client) -> None:
+def register_carrier(
+    origin: str, key: str, *, keeps_secret: bool, client: httpx.Client
+) -> str | None:
+    """The webhook's new secret, which we choose and nobody can read again; None: as above."""
     address = f"{origin}/api/v1/webhooks/carrier"
+    known = _carrier(client, "GET", CARRIER, key).json()["webhooks"]
+    ours = [found["id"] for found in known if found["url"] == address]
+    if ours and keeps_secret:
+        return None
+    for identifier in ours:
+        _carrier(client, "DELETE", f"{CARRIER}/{identifier}", key)
+    secret = secrets.token_urlsafe(48)
     body = {"webhook": {"url": address, "webhook_secret": secret}}
-    answer = client.post(CARRIER, json=body, auth=(key, ""))
+    _carrier(client, "POST", CARRIER, key, body)
+    return secret
+
+
+def _carrier(
+    client: httpx.Client, method: str, url: str, key: str, body: Any = None
+) -> httpx.Response:
+    answer = client.request(method, url, json=body, auth=(key, ""))
     if not answer.is_success:
-        raise Stopped(f"EasyPost answered {answer.status_code} to the new webhook.")
+        raise Stopped(f"EasyPost answered {answer.status_code} to {method} webhooks.")
+    return answer

@@ -4,13 +4,14 @@ They pass through Azure's management, which reaches a private vault from anywher
 no values: a secret that is there stays as it is, until it is given anew.
 """
 
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from local.deployment.management import Azure, Stopped
 
-MADE_HERE = ("shop-secret", "easypost-webhook-secret")
-"""Nobody else chooses these."""
+MADE_HERE = ("shop-secret",)
+"""Nobody else chooses it."""
 GIVEN = {
     "stripe-secret-key": "STRIPE_SECRET_KEY",
     "easypost-api-key": "EASYPOST_API_KEY",
@@ -18,6 +19,13 @@ GIVEN = {
 }
 """What the deployer's environment gives, for this one run: it is nowhere written down."""
 STRIPE_WEBHOOK = "stripe-webhook-secret"
+CARRIER_WEBHOOK = "easypost-webhook-secret"
+WEBHOOKS = (STRIPE_WEBHOOK, CARRIER_WEBHOOK)
+"""Put in once the third party has taken the webhook."""
+RENEW = "SHOP_RENEW"
+"""Names of secrets that this one run makes anew. They are not deleted for it: a vault with purge
+protection gives a deleted secret's name to no other for 90 days.
+"""
 
 _VERSION = "2024-11-01"
 
@@ -35,9 +43,22 @@ class Vault:
         self._azure.put(f"{self._path}/{name}", _VERSION, body)
 
 
-def fill(vault: Vault, needed: list[str], environment: Mapping[str, str]) -> dict[str, str]:
-    """Puts in what is missing or given anew, but for Stripe's webhook; returns what it put in."""
-    unknown = sorted({*needed} - {*MADE_HERE, *GIVEN, STRIPE_WEBHOOK})
+def to_renew(environment: Mapping[str, str]) -> frozenset[str]:
+    names = frozenset(re.findall(r"[^\s,]+", environment.get(RENEW, "")))
+    if unknown := sorted(names - {*MADE_HERE, *WEBHOOKS}):
+        known = ", ".join((*MADE_HERE, *WEBHOOKS))
+        raise Stopped(f"{RENEW} knows {known}, not {', '.join(unknown)}.")
+    return names
+
+
+def fill(
+    vault: Vault,
+    needed: list[str],
+    environment: Mapping[str, str],
+    renew: Set[str] = frozenset(),
+) -> dict[str, str]:
+    """Puts in what is missing, given or to be renewed, but for webhooks; returns what it put in."""
+    unknown = sorted({*needed} - {*MADE_HERE, *GIVEN, *WEBHOOKS})
     if unknown:
         raise Stopped(f"Nobody knows where these secrets come from: {', '.join(unknown)}.")
     new = {}
@@ -45,7 +66,7 @@ def fill(vault: Vault, needed: list[str], environment: Mapping[str, str]) -> dic
         given = environment.get(GIVEN.get(name, ""))
         if given:
             new[name] = given
-        elif name in MADE_HERE and not vault.holds(name):
+        elif name in MADE_HERE and (name in renew or not vault.holds(name)):
             new[name] = secrets.token_urlsafe(48)
     lacking = [
         GIVEN[name]

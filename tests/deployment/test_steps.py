@@ -15,13 +15,32 @@ from functions.databases import SCHEMAS
 from functions.payments.model import WEBHOOK_EVENTS
 from functions.payments.stripe.gateway import API_VERSION
 from local.deployment import databases, front_door, site, smoke, third_parties
-from local.deployment.__main__ import ASKED, main, prepare, provisioned, register, stay_inside
+from local.deployment.__main__ import (
+    ASKED,
+    ASKED_OPEN,
+    ASKED_PRIVATE,
+    main,
+    prepare,
+    provisioned,
+    register,
+    stay_inside,
+)
 from local.deployment.management import Azure, Stopped
-from local.deployment.vault import GIVEN, MADE_HERE, STRIPE_WEBHOOK, Vault, fill
+from local.deployment.vault import (
+    CARRIER_WEBHOOK,
+    GIVEN,
+    MADE_HERE,
+    STRIPE_WEBHOOK,
+    WEBHOOKS,
+    Vault,
+    fill,
+    to_renew,
+)
 from tests.support.bicep import ROOT, load
 
 GROUP = "/subscriptions/s/resourceGroups/rg-dev"
-NEEDED = [*MADE_HERE, "stripe-secret-key", "easypost-api-key", STRIPE_WEBHOOK]
+NEEDED = [*MADE_HERE, "stripe-secret-key", "easypost-api-key", *WEBHOOKS]
+KEYS = {"STRIPE_SECRET_KEY": "sk_1", "EASYPOST_API_KEY": "EZAK1"}
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
@@ -42,6 +61,8 @@ class Cloud:
             if request.url.host == "management.azure.com":
                 self.resources[request.url.path] = json.loads(request.content)
             return httpx.Response(201, json={})
+        if request.method == "POST":
+            return httpx.Response(200, json={})
         found = self.resources.get(request.url.path)
         return httpx.Response(404) if found is None else httpx.Response(200, json=found)
 
@@ -85,8 +106,7 @@ def test_a_refusal_that_stays_stops_and_shows_no_body() -> None:
 def test_the_vault_gets_what_is_given_and_what_is_made_here() -> None:
     cloud = Cloud()
     vault = Vault(cloud.azure(), "kv")
-    given = {"STRIPE_SECRET_KEY": "sk_1", "EASYPOST_API_KEY": "EZAK1"}
-    assert fill(vault, NEEDED, given).keys() == {*NEEDED} - {STRIPE_WEBHOOK}
+    assert fill(vault, NEEDED, KEYS).keys() == {*NEEDED} - {*WEBHOOKS}
     assert cloud.secret("stripe-secret-key") == "sk_1"
     assert len(cloud.secret("shop-secret")) >= 32
 
@@ -94,10 +114,25 @@ def test_the_vault_gets_what_is_given_and_what_is_made_here() -> None:
 def test_a_second_run_changes_no_secret_and_needs_none() -> None:
     cloud = Cloud()
     vault = Vault(cloud.azure(), "kv")
-    fill(vault, NEEDED, {"STRIPE_SECRET_KEY": "sk_1", "EASYPOST_API_KEY": "EZAK1"})
+    fill(vault, NEEDED, KEYS)
     before = cloud.secret("shop-secret")
     assert fill(vault, NEEDED, {}) == {}
     assert cloud.secret("shop-secret") == before
+
+
+def test_a_secret_is_renewed_by_its_name_and_never_deleted() -> None:
+    cloud = Cloud()
+    vault = Vault(cloud.azure(), "kv")
+    fill(vault, NEEDED, KEYS)
+    before = cloud.secret("shop-secret")
+    renew = to_renew({"SHOP_RENEW": "shop-secret"})
+    assert fill(vault, NEEDED, {}, renew).keys() == {"shop-secret"}
+    assert cloud.secret("shop-secret") != before
+    assert {request.method for request in cloud.requests} == {"GET", "PUT"}
+    assert to_renew({"SHOP_RENEW": " stripe-webhook-secret, shop-secret "}) >= renew
+    assert to_renew({}) == frozenset()
+    with pytest.raises(Stopped, match="not stripe-secret-key"):
+        to_renew({"SHOP_RENEW": "shop-secret,stripe-secret-key"})
 
 
 def test_a_secret_that_nobody_gives_stops_before_anything_is_put_in() -> None:
@@ -110,22 +145,25 @@ def test_a_secret_that_nobody_gives_stops_before_anything_is_put_in() -> None:
 def test_each_secret_that_the_templates_need_has_a_source() -> None:
     main_bicep = load()["main.bicep"]
     needed = {*main_bicep.variables["knownSecrets"], "otlp-headers"}
-    assert needed == {*MADE_HERE, *GIVEN, STRIPE_WEBHOOK}
+    assert needed == {*MADE_HERE, *GIVEN, *WEBHOOKS}
     with pytest.raises(Stopped, match="where these secrets come from: new-secret"):
         fill(Vault(Cloud().azure(), "kv"), ["new-secret"], {})
 
 
 class Stripe:
-    """Webhook endpoints as Stripe keeps them: the secret is said once."""
+    """Webhook endpoints as Stripe keeps them: the secret is said once; and EasyPost's, whose secret
+    is never said. `refusing` makes a third party refuse."""
 
     def __init__(self) -> None:
         self.endpoints: dict[str, dict] = {}
-        self.carrier: list[dict] = []
+        self.carrier: dict[str, dict] = {}
+        self.refusing = ""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host == self.refusing:
+            return httpx.Response(401)
         if request.url.host == "api.easypost.com":
-            self.carrier.append(json.loads(request.content)["webhook"])
-            return httpx.Response(201, json={})
+            return self.easypost(request)
         assert request.headers["Stripe-Version"] == API_VERSION
         form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
         identifier = request.url.path.removeprefix("/v1/webhook_endpoints").strip("/")
@@ -139,6 +177,16 @@ class Stripe:
         made = {"id": f"we_{uuid.uuid4().hex}", **form}
         self.endpoints[made["id"]] = made
         return httpx.Response(200, json={**made, "secret": f"whsec_{made['id']}"})
+
+    def easypost(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            known = [{"id": name, "url": hook["url"]} for name, hook in self.carrier.items()]
+            return httpx.Response(200, json={"webhooks": known})
+        if request.method == "DELETE":
+            del self.carrier[request.url.path.rpartition("/")[2]]
+            return httpx.Response(200, json={})
+        self.carrier[f"hook_{uuid.uuid4().hex}"] = json.loads(request.content)["webhook"]
+        return httpx.Response(201, json={})
 
     def register(self, *, keeps_secret: bool) -> str | None:
         return third_parties.register_stripe(
@@ -167,16 +215,50 @@ def test_an_endpoint_whose_secret_is_lost_is_replaced() -> None:
 def test_both_webhooks_are_registered_and_their_secrets_kept() -> None:
     cloud, stripe = Cloud(), Stripe()
     vault = Vault(cloud.azure(), "kv")
-    put_in = fill(vault, NEEDED, {"STRIPE_SECRET_KEY": "sk_1", "EASYPOST_API_KEY": "EZAK1"})
+    put_in = fill(vault, NEEDED, KEYS)
     register(vault, "https://shop", put_in, client(stripe))
     assert cloud.secret(STRIPE_WEBHOOK).startswith("whsec_")
-    assert stripe.carrier == [
+    assert [*stripe.carrier.values()] == [
         {
             "url": "https://shop/api/v1/webhooks/carrier",
-            "webhook_secret": cloud.secret("easypost-webhook-secret"),
+            "webhook_secret": cloud.secret(CARRIER_WEBHOOK),
         }
     ]
+    before = [*stripe.carrier, *stripe.endpoints]
     assert register(vault, "https://shop", {}, client(stripe)) == []
+    register(vault, "https://shop", put_in, client(stripe))
+    assert [*stripe.carrier, *stripe.endpoints] == before
+
+
+@pytest.mark.parametrize("refusing", ["api.stripe.com", "api.easypost.com"])
+def test_a_webhook_that_was_refused_is_registered_the_next_time(refusing: str) -> None:
+    cloud, stripe = Cloud(), Stripe()
+    vault = Vault(cloud.azure(), "kv")
+    put_in = fill(vault, NEEDED, KEYS)
+    stripe.refusing = refusing
+    with pytest.raises(Stopped, match="answered 401"):
+        register(vault, "https://shop", put_in, client(stripe))
+    stripe.refusing = ""
+    with pytest.raises(Stopped, match=r"Set (STRIPE_SECRET|EASYPOST_API)_KEY"):
+        register(vault, "https://shop", {}, client(stripe))
+    register(vault, "https://shop", fill(vault, NEEDED, KEYS), client(stripe))
+    assert (len(stripe.endpoints), len(stripe.carrier)) == (1, 1)
+    assert {cloud.secret(name) != "" for name in WEBHOOKS} == {True}
+
+
+def test_a_renewed_webhook_takes_the_place_of_the_old_one_and_a_new_origin_gets_its_own() -> None:
+    cloud, stripe = Cloud(), Stripe()
+    vault = Vault(cloud.azure(), "kv")
+    register(vault, "https://shop", fill(vault, NEEDED, KEYS), client(stripe))
+    before = [cloud.secret(name) for name in WEBHOOKS]
+    put_in = fill(vault, NEEDED, KEYS)
+    register(vault, "https://shop", put_in, client(stripe), frozenset(WEBHOOKS))
+    assert (len(stripe.endpoints), len(stripe.carrier)) == (1, 1)
+    assert [cloud.secret(name) for name in WEBHOOKS] != before
+    register(vault, "https://books.example", put_in, client(stripe))
+    urls = {hook["url"] for hook in (*stripe.carrier.values(), *stripe.endpoints.values())}
+    assert "https://books.example/api/v1/webhooks/carrier" in urls
+    assert "https://books.example/api/v1/webhooks/stripe" in urls
 
 
 def test_front_doors_own_private_way_alone_is_approved() -> None:
@@ -269,6 +351,7 @@ def test_outside_of_the_network_all_is_done_that_can_be_and_then_it_stops() -> N
     environment = {
         "KEY_VAULT_NAME": "kv",
         "API_MANAGEMENT_NAME": "apim",
+        "FUNCTION_APP_NAME": "func",
         "PUBLIC_BASE_URL": "https://shop",
         "NEEDED_SECRETS": json.dumps(NEEDED),
         "SQL_SERVER_HOST": "sql",
@@ -292,6 +375,12 @@ def test_outside_of_the_network_all_is_done_that_can_be_and_then_it_stops() -> N
         run("20.50.1.2")
     assert {name: cloud.secret(name) != "" for name in NEEDED} == dict.fromkeys(NEEDED, True)
     assert len(stripe.endpoints) == 1
+    # The app reads its secrets once they are all there, and the databases come last.
+    refreshed = [request.url.path for request in cloud.requests if request.method == "POST"]
+    app = f"{GROUP}/providers/Microsoft.Web/sites/func"
+    assert refreshed == [f"{app}/config/configreferences/appsettings/refresh"]
+    written = [n for n, request in enumerate(cloud.requests) if request.method == "PUT"]
+    assert max(written) < [request.method for request in cloud.requests].index("POST")
     assert run("10.0.3.4") == ["sql", "orders"]
     assert len(stripe.endpoints) == 1
 
@@ -303,8 +392,19 @@ def test_what_is_not_set_is_named_before_anything_is_made(
     assert all(name in capsys.readouterr().err for name in ASKED[:1])
     asked_for = (ROOT / "infra/bicep/main.parameters.json").read_text("utf-8")
     assert [name for name in ASKED if f"${{{name}}}" not in asked_for] == []
+    of_a_size = (*ASKED_OPEN, *ASKED_PRIVATE)
+    assert [name for name in of_a_size if f"${{{name}=" not in asked_for] == []
     with pytest.raises(Stopped, match="AUTH_ISSUER"):
         prepare(dict.fromkeys(ASKED, "x") | {"AUTH_ISSUER": ""})
+
+
+@pytest.mark.parametrize(("size", "asked"), [("dev", ASKED_OPEN), ("scale", ASKED_PRIVATE)])
+def test_a_size_says_what_it_alone_needs(size: str, asked: tuple[str, ...]) -> None:
+    given = dict.fromkeys(ASKED, "x") | {"SHOP_SIZE": size}
+    with pytest.raises(Stopped) as stopped:
+        prepare(given)
+    named = [name for name in (*ASKED, *ASKED_OPEN, *ASKED_PRIVATE) if name in str(stopped.value)]
+    assert named == [*asked]
 
 
 def test_steps_before_provisioning_say_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -360,6 +460,28 @@ class Shop:
 
 def test_a_shop_that_serves_passes_the_smoke_test() -> None:
     assert len(smoke.look("https://shop", client=client(Shop()), pause=no_pause, tries=1)) == 10
+
+
+@pytest.mark.parametrize(("status", "good"), [(403, True), (401, True), (0, True), (200, False)])
+def test_whoever_comes_past_front_door_must_be_turned_away(status: int, good: bool) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "shop":
+            return Shop()(request)
+        if status == 0:
+            raise httpx.ConnectError("no way", request=request)
+        return httpx.Response(status)
+
+    def look() -> list[str]:
+        behind = ["https://apim/api/v1/books"]
+        return smoke.look(
+            "https://shop", closed=behind, client=client(answer), pause=no_pause, tries=1
+        )
+
+    if good:
+        assert len(look()) == 11
+    else:
+        with pytest.raises(Stopped, match="past Front Door, is answered with 200"):
+            look()
 
 
 @pytest.mark.parametrize(

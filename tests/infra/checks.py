@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from local.deployment.vault import GIVEN
 from tests.infra.resource_types import is_allowed
 from tests.support.bicep import FOLDER, Code, Resource, Template
 
@@ -14,7 +15,7 @@ Check = Callable[[Templates], list[str]]
 _LOADS = re.compile(r"load(?:Text|Json)Content\('([^']+)'\)")
 _OUTPUT = re.compile(r"\b(\w+)(?:\[\w+\])?!?\.outputs\.(\w+)")
 _OPENS = re.compile(
-    r"list\w*Keys?\(|listSecrets|AccountKey=|SharedAccessKey|\bsas\b", re.IGNORECASE
+    r"\blist[A-Z]\w*\(|\.list\w+\(|AccountKey=|SharedAccessKey|\bsas\b", re.IGNORECASE
 )
 _FOR_THE_NETWORK = "isPrivate ? 'Disabled' : 'Enabled'"
 
@@ -63,6 +64,28 @@ NETWORK: dict[str, tuple[str, ...]] = {
     "Microsoft.Web/sites": (_FOR_THE_NETWORK,),
 }
 """What may stand as publicNetworkAccess. Of storage, media alone is reached from outside."""
+NAMES = {
+    "Microsoft.ApiManagement/service": r"[a-z][a-z0-9-]{0,48}[a-z0-9]",
+    "Microsoft.Cache/redisEnterprise": r"(?=.{1,60}$)[A-Za-z0-9]+(-[A-Za-z0-9]+)*",
+    "Microsoft.Cdn/profiles/afdEndpoints": r"[a-zA-Z0-9][a-zA-Z0-9-]{0,44}[a-zA-Z0-9]",
+    "Microsoft.Cdn/profiles/ruleSets": r"[a-zA-Z][a-zA-Z0-9]{0,59}",
+    "Microsoft.Cdn/profiles/ruleSets/rules": r"[a-zA-Z][a-zA-Z0-9]{0,259}",
+    "Microsoft.DocumentDB/databaseAccounts": r"[a-z0-9][a-z0-9-]{1,42}[a-z0-9]",
+    "Microsoft.DurableTask/schedulers": r"[a-zA-Z0-9][a-zA-Z0-9-]{1,62}[a-zA-Z0-9]",
+    "Microsoft.KeyVault/vaults": r"[a-z](?!.*--)[a-z0-9-]{1,22}[a-z0-9]",
+    "Microsoft.Network/FrontDoorWebApplicationFirewallPolicies": r"[a-zA-Z][a-zA-Z0-9]{0,127}",
+    "Microsoft.ServiceBus/namespaces": r"[a-z](?!.*(-sb|-mgmt)$)[a-z0-9-]{4,48}[a-z0-9]",
+    "Microsoft.Sql/servers": r"[a-z0-9][a-z0-9-]{0,61}[a-z0-9]",
+    "Microsoft.Storage/storageAccounts": r"[a-z0-9]{3,24}",
+    "Microsoft.Web/sites": r"[a-z0-9][a-z0-9-]{0,30}[a-z0-9]",
+}
+"""Of what must be unique in the world, or is choosy. Of an app's name its host sees 32 letters."""
+
+HOSTS = (
+    "api.loganalytics.io", "core.windows.net", "database.windows.net", "graph.windows.net",
+    "login.microsoftonline.com", "management.azure.com", "trafficmanager.net", "vault.azure.net",
+)  # fmt: skip
+"""Of the linter's no-hardcoded-env-urls; `environment()` says them."""
 
 
 def syntax(templates: Templates) -> list[str]:
@@ -128,10 +151,15 @@ def files(templates: Templates) -> list[str]:
 
 
 def order(templates: Templates) -> list[str]:
-    """Modules of main.bicep do not wait for each other in a circle; the app waits for its roles."""
+    """Modules of main.bicep do not wait for each other in a circle; what would fail without its
+    roles or its ways waits for them."""
     main = templates["main.bicep"]
     waits = {module.symbol: _waits_for(main, module.text, set()) for module in main.modules}
-    wrong = [] if "roles" in waits["app"] else ["the app may start before it has its roles"]
+    wrong = [
+        f"{name} may start before it has its {needed}"
+        for name, needed in (("app", "roles"), ("app", "ways"), ("mediaEvents", "roles"))
+        if needed not in waits[name]
+    ]
     done: set[str] = set()
     while ready := {name for name, others in waits.items() if others <= done} - done:
         done |= ready
@@ -150,6 +178,57 @@ def _waits_for(main: Template, text: str, seen: set[str]) -> set[str]:
             seen.add(name)
             found |= _waits_for(main, declared, seen)
     return found
+
+
+def name_limits(templates: Templates) -> list[str]:
+    """Names are as long, and of such signs, as their kinds allow (resource-name-rules of Azure)."""
+    wrong = []
+    for template, resource in _own(templates):
+        if resource.kind in NAMES:
+            for name in _names_of(templates, template, resource.body["name"]):
+                if not re.fullmatch(NAMES[resource.kind], name):
+                    wrong.append(f"{template.file}: {resource.symbol} cannot be called {name}")
+    return wrong
+
+
+def conditions(templates: Templates) -> list[str]:
+    """What is not there has a name all the same: Azure checks names before it asks conditions, and
+    an empty one ends the whole deployment (https://github.com/Azure/bicep/issues/9594)."""
+    return [
+        f"{template.file}: {resource.symbol} has no name where it is not there"
+        for template in templates.values()
+        for resource in template.resources
+        if re.match(r"[^\n]*= if \(", resource.text) and resource.body["name"] in template.params
+    ]
+
+
+def linter(templates: Templates) -> list[str]:
+    """What bicepconfig.json makes an error, as far as a text shows it: no address that a cloud has
+    another of, and no administrator's name that is a constant, whether by a variable or not."""
+    wrong = []
+    for template in templates.values():
+        code = re.sub(r"(?m)^\s*//.*$", "", template.text)
+        for host in re.findall(rf"'[^'\n]*?\b({'|'.join(map(re.escape, HOSTS))})\b", code):
+            wrong.append(f"{template.file}: {host} is written out")
+        for name in re.findall(r"adminUsername: (.*)", code):
+            if name not in template.params:
+                wrong.append(f"{template.file}: {name} is a constant")
+    return wrong
+
+
+def _names_of(templates: Templates, template: Template, name: Any) -> list[str]:
+    """What an expression for a name comes to; a parameter's values are those that callers give."""
+    if isinstance(name, Code) and name in template.params:
+        given = [
+            (caller, module.params[name])
+            for caller in templates.values()
+            for module in caller.modules
+            if module.file == template.file
+        ]
+        return [found for caller, value in given for found in _names_of(templates, caller, value)]
+    if isinstance(name, Code) and name in template.variables:
+        return _names_of(templates, template, template.variables[name])
+    return [str(name).strip("'").replace("${token}", "0a1b2c3d4e5f6")]
 
 
 def secrets(templates: Templates) -> list[str]:
@@ -217,12 +296,18 @@ def sizes(templates: Templates) -> list[str]:
 
 
 def deployment_parameters(templates: Templates) -> list[str]:
-    """main.parameters.json gives what main.bicep asks for."""
-    given = json.loads((FOLDER / "main.parameters.json").read_text("utf-8"))["parameters"]
+    """main.parameters.json gives what main.bicep asks for, and no secret."""
+    text = (FOLDER / "main.parameters.json").read_text("utf-8")
+    given = json.loads(text)["parameters"]
     params = templates["main.bicep"].params
     needed = {name for name, parameter in params.items() if not parameter.has_default}
     wrong = [f"main.parameters.json lacks {name}" for name in sorted(needed - given.keys())]
-    return wrong + [f"main.bicep has no {name}" for name in sorted(given.keys() - params.keys())]
+    wrong += [f"main.bicep has no {name}" for name in sorted(given.keys() - params.keys())]
+    read = set(re.findall(r"(?<!/)\bshop\.(\w+)", "".join(t.text for t in templates.values())))
+    shop = given["shop"]["value"].keys()
+    wrong += [f"shop.{name} is read or given alone" for name in sorted(read ^ shop)]
+    named = set(re.findall(r"\$\{(\w+)", text))
+    return wrong + [f"{name} is a secret" for name in sorted(named & {*GIVEN.values()})]
 
 
 def resource_of(templates: Templates, file: str, symbol: str) -> Resource:
@@ -251,6 +336,6 @@ def _properties(templates: Templates, wanted: Mapping[str, Mapping[str, Any]]) -
 
 
 STRUCTURE: tuple[Check, ...] = (
-    syntax, types, modules, names, order, files, secrets, local_auth, transport, network, sizes,
-    deployment_parameters,
+    syntax, types, modules, names, name_limits, conditions, linter, order, files, secrets,
+    local_auth, transport, network, sizes, deployment_parameters,
 )  # fmt: skip

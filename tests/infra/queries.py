@@ -29,6 +29,8 @@ _WORDS = set(re.findall(r"\w+", """
     where extend summarize project order by asc desc and or in contains startswith endswith has
     true false take top count bin distinct
 """))  # fmt: skip
+_FUNCTIONS = set(re.findall(r"\w+", "bin count countif max parse_json percentile tostring in"))
+_OPERATORS = set(re.findall(r"\w+", "where extend summarize project order top take"))
 _OURS = set(
     re.findall(r"\w+", "time level event service correlation_id trace_id span_id exception")
 )
@@ -48,11 +50,12 @@ def queries(texts: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def problems(where: str, query: str) -> Iterator[str]:
     """What the query names and nobody sends."""
-    code = re.sub(r"//.*", "", query)
+    code = re.sub(r"//.*", "", query).strip()
     table = code.split()[0]
     if table not in TABLES:
         yield f"{where}: the table {table} is not known"
         return
+    yield from (f"{where}: {fault}" for fault in _shape(code))
     strings = set(_STRING.findall(code))
     for text in sorted(strings):
         if _EVENT.fullmatch(text) and text not in said():
@@ -68,6 +71,20 @@ def problems(where: str, query: str) -> Iterator[str]:
             yield f"{where}: {table} has no {name}"
     if "AppRoleName" in bare and "bookstore" not in strings:
         yield f"{where}: the role is called bookstore"
+
+
+def _shape(code: str) -> Iterator[str]:
+    """Steps begin with a pipe and a known word; functions are known; brackets close."""
+    bare = _STRING.sub('""', code)
+    steps = [line for line in bare.splitlines()[1:] if not line.startswith(" ")]
+    for step in steps:
+        found = re.match(r"\| (\w+)", step)
+        if found is None or found[1] not in _OPERATORS:
+            yield f"{step[:30]} is no step"
+    for name in sorted(set(re.findall(r"(?<!!)\b(\w+)\s*\(", bare)) - _FUNCTIONS - _WORDS):
+        yield f"there is no function {name}"
+    if bare.count("(") != bare.count(")") or code.count('"') % 2:
+        yield "a bracket or a text does not end"
 
 
 def said() -> frozenset[str]:

@@ -17,9 +17,9 @@ ALLOWED = {
         " redisEnterprise/databases/accessPolicyAssignments"
     ),
     "Microsoft.Cdn 2025-12-01": (
-        "profiles profiles/afdEndpoints profiles/afdEndpoints/routes profiles/originGroups"
-        " profiles/originGroups/origins profiles/ruleSets profiles/ruleSets/rules"
-        " profiles/securityPolicies"
+        "profiles profiles/afdEndpoints profiles/afdEndpoints/routes profiles/customDomains"
+        " profiles/originGroups profiles/originGroups/origins profiles/ruleSets"
+        " profiles/ruleSets/rules profiles/securityPolicies"
     ),
     "Microsoft.Communication 2025-05-01": (
         "communicationServices emailServices emailServices/domains"
@@ -53,7 +53,8 @@ ALLOWED = {
         " namespaces/topics/subscriptions namespaces/topics/subscriptions/rules"
     ),
     "Microsoft.Sql 2025-01-01": (
-        "servers servers/auditingSettings servers/databases servers/databases/auditingSettings"
+        "servers servers/administrators servers/auditingSettings servers/databases"
+        " servers/databases/auditingSettings"
         " servers/databases/backupShortTermRetentionPolicies"
         " servers/databases/securityAlertPolicies servers/elasticPools servers/failoverGroups"
         " servers/firewallRules servers/securityAlertPolicies servers/virtualNetworkRules"

@@ -6,6 +6,7 @@ import pytest
 
 from local import api_document
 from local.deployment.__main__ import STEPS
+from local.deployment.vault import to_renew
 from tests.support.bicep import FOLDER, ROOT, load
 
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -49,6 +50,18 @@ def test_each_setting_that_is_named_is_a_parameter() -> None:
     parameters = (FOLDER / "main.parameters.json").read_text("utf-8")
     named = re.findall(r"azd env set ([A-Z][A-Z0-9_]+)", OPERATIONS)
     assert [name for name in named if f"${{{name}" not in parameters] == []
+
+
+def test_each_output_that_is_read_is_one() -> None:
+    named = re.findall(r"azd env get-value\s+([A-Z_]+)", OPERATIONS)
+    known = {*load()["main.bicep"].outputs, "AZURE_SUBSCRIPTION_ID"}
+    assert named
+    assert [name for name in named if name not in known] == []
+
+
+def test_each_secret_that_is_renewed_is_one_that_can_be() -> None:
+    for names in re.findall(r"SHOP_RENEW=([\w,-]+)", OPERATIONS):
+        assert to_renew({"SHOP_RENEW": names})
 
 
 @pytest.mark.parametrize("number", range(1, 11))

@@ -7,14 +7,16 @@ import re
 import pytest
 
 from local import api_document
+from tests.infra import csharp
 from tests.infra.policies import CHECKS, Documents, Policies, unbalanced, well_formed
+from tests.infra.policy_guards import GUARDS
 from tests.support.bicep import ROOT, load
 
 FOLDER = ROOT / "infra" / "apim" / "policies"
 POLICIES = {file.stem: file.read_text("utf-8") for file in sorted(FOLDER.glob("*.xml"))}
 GATEWAY = load()["modules/api-management.bicep"]
 APIS = {str(api["name"]) for api in GATEWAY.variables["apis"]}
-BY_NAME = {check.__name__: check for check in CHECKS}
+BY_NAME = {check.__name__: check for check in (*CHECKS, *GUARDS)}
 BREAKS = [
     ("well_formed", "shop", "</policies>", ""),
     ("well_formed", "shop", "  <outbound>\n    <base />", "  <outbound>"),
@@ -29,19 +31,60 @@ BREAKS = [
     ("sign_in", "shop", '        case "checkout_list_orders":\n', ""),
     ("sign_in", "shop", '"cart_get_cart"', '"cart_get_carts"'),
     ("sign_in", "shop", 'return "required";\n        def', 'return "ignored";\n        def'),
-    ("sign_in", "shop", "<validate-jwt ", "<validate-nothing "),
     ("sign_in", "shop", 'default:\n          return "required"', 'default: return "ignored"'),
     ("webhooks", "webhooks", "<set-backend-service", "<validate-jwt /><set-backend-service"),
     ("webhooks", "webhooks", "<set-backend-service", "<set-body>1</set-body><set-backend-service"),
-    ("limits", "webhooks", 'context.Variables["caller"]', '"all"'),
-    ("limits", "admin", '"token"]).Subject)', '"token"]).Issuer)'),
-    ("limits", "all", '"largest-body"', '"body"'),
     ("caution", "shop", "<set-backend-service", '<cache-lookup /><set-backend-service'),
     ("caution", "shop", 'context.Request.Method == "GET" &amp;&amp; (', "("),
-    ("caution", "all", "X-Azure-FDID", "X-FDID"),
     ("problem_documents", "all", "Sign in first", "Sign in"),
     ("problem_documents", "all", "/problems/no-route", "/problems/no-way"),
     ("problem_documents", "admin", '"status", 403', '"status", 401'),
+    ("expressions", "all", "context.Request.Body", "context.Request.Content"),
+    ("expressions", "all", "context.RequestId", "context.CallId"),
+    ("expressions", "all", "GetValueOrDefault(", "GetValueOrNothing("),
+    ("expressions", "all", "Convert.ToInt64", "Int64.Parse"),
+    ("expressions", "shop", 'context.Variables["sign-in"]', 'context.Variables["signs-in"]'),
+    ("expressions", "admin", 'return "operations";', 'role = "operations";'),
+    ("expressions", "all", '; break;\n        case 403', ';\n        case 403'),
+    ("elements", "shop", "<set-backend-service", "<send-request /><set-backend-service"),
+    ("elements", "all", "<forward-request ", '<trace source="x" /><forward-request '),
+    ("front_door", "all", '"") != "{{front', '"") == "{{front'),
+    ("front_door", "all", 'code="403" reason="Forbidden"', 'code="200" reason="OK"'),
+    ("front_door", "all", "X-Azure-SocketIP", "X-Azure-ClientIP"),
+    ("front_door", "all", "X-Azure-SocketIP", "X-Forwarded-For"),
+    ("front_door", "all", ".Last()", ".First()"),
+    ("tokens", "shop", "<validate-jwt ", "<validate-jwt /><validate-jwt "),
+    ("tokens", "shop", 'require-signed-tokens="true"', 'require-signed-tokens="false"'),
+    ("tokens", "admin", 'require-expiration-time="true" ', ""),
+    ("tokens", "admin", 'clock-skew="60"', 'clock-skew="86400"'),
+    ("tokens", "admin", "<audience>{{auth-audience}}</audience>", ""),
+    ("tokens", "shop", "<issuer>{{auth-issuer}}</issuer>", "<issuer>https://other</issuer>"),
+    ("gates", "admin", 'condition=\'@(!((Jwt)', 'condition=\'@(((Jwt)'),
+    ("gates", "admin", 'code="403"', 'code="200"'),
+    ("gates", "admin", "<set-backend-service", "<choose /><set-backend-service"),
+    ("gates", "shop", '== "required" || (', '== "required" &amp;&amp; ('),
+    ("rates", "webhooks", 'context.Variables["caller"]', 'context.Variables["largest-body"]'),
+    ("rates", "admin", '"token"]).Subject)', '"token"]).Issuer)'),
+    ("rates", "shop", 'calls="600"', 'calls="600000"'),
+    ("rates", "shop", "checkout_look_up_order\")'>", "checkout_list_orders\")'>"),
+    ("rates", "admin", '"staff-address:"', '"address:"'),
+    ("rates", "admin", 'renewal-period="60"', 'renewal-period="1"'),
+    ("bodies", "all", '"largest-body", 1048576))\'>', '"largest-body", 9048576))\'>'),
+    ("bodies", "all", 'code="413"', 'code="200"'),
+    ("bodies", "all", "? 0L :", "? 1L :"),
+    ("bodies", "webhooks", "@(524288)", "@(52428800)"),
+    ("bodies", "admin", "inventory_put_sample", "inventory_put_page"),
+    ("bodies", "admin", "? 10485760", "? 104857600"),
+    ("bodies", "shop", '    <set-variable name="largest-body" value="@(1048576)" />\n', ""),
+    ("cross_origin", "all", "<origin>{{public-origin}}", "<origin>*"),
+    ("cross_origin", "all", "<header>traceparent", "<header>*"),
+    ("cross_origin", "shop", "<set-backend-service", "<cors /><set-backend-service"),
+    ("backends", "shop", 'backend-id="shop"', 'backend-id="admin"'),
+    ("backends", "webhooks", '    <set-backend-service backend-id="webhooks" />\n', ""),
+    ("backends", "all", 'timeout="30"', 'timeout="300"'),
+    ("headers", "all", "max-age=31536000", "max-age=0"),
+    ("headers", "all", 'name="x-correlation-id"', 'name="x-request-id"'),
+    ("headers", "all", '<set-header name="Server" exists-action="delete" />', ""),
 ]  # fmt: skip
 
 
@@ -74,6 +117,26 @@ def test_a_route_that_no_policy_knows_is_noticed(documents: Documents) -> None:
         assert BY_NAME[check](POLICIES, grown) != []
 
 
+def leads_there(template: str, path: str) -> bool:
+    """Whether the address of a route fits another route's template, segment by segment."""
+    ours, theirs = template.split("/"), path.split("/")
+    return len(ours) == len(theirs) and all(
+        a == b or a.startswith("{") or b.startswith("{") for a, b in zip(ours, theirs, strict=True)
+    )
+
+
+def test_no_address_is_a_route_of_two_apis(documents: Documents) -> None:
+    """Else what the gateway takes for the shop's could be an administrator's in the app."""
+    shop = [f"{api_document.PREFIXES['shop']}{path}" for path in documents["shop"]["paths"]]
+    others = [
+        f"{api_document.PREFIXES[api]}{path}"
+        for api in ("admin", "webhooks")
+        for path in documents[api]["paths"]
+    ]
+    assert [(a, b) for a in shop for b in others if leads_there(a, b)] == []
+    assert leads_there("/api/v1/{any}/{id}", "/api/v1/admin/orders")
+
+
 def test_a_missing_policy_is_noticed(documents: Documents) -> None:
     assert well_formed({"all": POLICIES["all"]}, documents) != []
 
@@ -86,6 +149,34 @@ def test_brackets_in_texts_do_not_count(code: str) -> None:
 @pytest.mark.parametrize("code", ["@(f()", "@(f[)]", "@{ } }", '@("a)', "@(a) + 1"])
 def test_brackets_that_do_not_close_are_noticed(code: str) -> None:
     assert unbalanced(code) is not None
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        '@(context.Request.Headers.GetValueOrDefault("a", ""))',
+        '@{ var kind = "a: b"; switch (kind) { case "a": kind = "c"; break; } return kind; }',
+        '@(context.Variables.GetValueOrDefault<long>("n") > 1 ? "a" : "b")',
+    ],
+)
+def test_an_expression_of_known_names_is_good(code: str) -> None:
+    assert list(csharp.faults(code)) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "fault"),
+    [
+        ("@(context.Requests.Method)", "context has no Requests"),
+        ("@(context.Request.Methods)", "context.Request has no Methods"),
+        ("@(File.Exists)", "nothing has Exists"),
+        ("@(method)", "method is not known"),
+        ("@(1;)", "a statement in an expression"),
+        ('@{ switch (1) { case 1: var a = ""; default: return ""; } }', "a case falls through"),
+        ('@{ var a = ""; }', "it does not end with a return"),
+    ],
+)
+def test_an_expression_that_no_compiler_would_take_is_noticed(code: str, fault: str) -> None:
+    assert fault in csharp.faults(code)
 
 
 @pytest.mark.parametrize("name", POLICIES)

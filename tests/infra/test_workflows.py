@@ -118,10 +118,23 @@ def wrong_in_workflow(text: str) -> list[str]:
         elif not PINNED.fullmatch(uses):
             wrong.append(f"{uses} is not pinned by its commit")
     document = yaml.safe_load(text)
+    started_by = document[True]  # YAML 1.1 reads `on` so
+    if {"pull_request_target", "workflow_run"} & set(started_by):
+        wrong.append("a stranger's change runs with our rights")
+    if "pull_request" in started_by and re.search(r"secrets\.|secrets: inherit", text):
+        wrong.append("a pull request sees secrets")
     if document["permissions"] != {"contents": "read"}:
         wrong.append("a job gets more than it asks for")
     for name, job in document["jobs"].items():
         steps = job.get("steps", [])
+        if {*job.get("permissions", {}).items()} - {("contents", "read"), ("id-token", "write")}:
+            wrong.append(f"{name}: more rights than to read and to sign in")
+        wrong += [
+            f"{name}: the checkout keeps its token"
+            for step in steps
+            if "actions/checkout@" in step.get("uses", "")
+            and step.get("with", {}).get("persist-credentials") is not False
+        ]
         if "uses" not in job and not job.get("timeout-minutes"):
             wrong.append(f"{name}: may run for ever")
         signs_in = any("azd auth login" in step.get("run", "") for step in steps)
@@ -157,6 +170,10 @@ def test_a_workflow_is_pinned_and_asks_for_no_more_than_it_needs(file: Path) -> 
         ("      id-token: write\n", ""),
         ("    environment: what-if\n", ""),
         ("python3 dev.py check", "python3 dev.py lint"),
+        ("  pull_request:\n", "  pull_request_target:\n"),
+        ("${{ vars.SHOP_PARAMETERS }}", "${{ secrets.SHOP_PARAMETERS }}"),
+        ("      id-token: write\n", "      id-token: write\n      actions: write\n"),
+        ("persist-credentials: false", "persist-credentials: true"),
         ('--client-id "$AZURE_CLIENT_ID"', "--client-id ${{ vars.AZURE_CLIENT_ID }}"),
     ],
 )
@@ -169,6 +186,11 @@ def test_a_careless_workflow_is_noticed(before: str, after: str) -> None:
 def test_prod_waits_for_dev_and_a_person_and_secrets_go_to_one_step() -> None:
     jobs = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text("utf-8"))["jobs"]
     assert jobs["prod"]["needs"] == "dev"
+    # After dev went well, or where a person asked for prod alone, with dev left out.
+    assert jobs["prod"]["if"] == (
+        "always() && inputs.environment != 'dev' && (needs.dev.result == 'success' ||"
+        " (needs.dev.result == 'skipped' && inputs.environment == 'prod'))"
+    )
     assert [job["with"]["environment"] for job in jobs.values()] == ["dev", "prod"]
     one = yaml.safe_load((ROOT / ".github/workflows/deploy-one.yml").read_text("utf-8"))["jobs"]
     assert one["deploy"]["environment"] == "${{ inputs.environment }}"

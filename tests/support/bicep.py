@@ -4,6 +4,7 @@ The compiler cannot be had everywhere, so this reads the syntax tree alone. A te
 object and an array are themselves; any other expression is `Code`.
 """
 
+import functools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -94,7 +95,9 @@ def syntax_of(resource: Resource) -> tree_sitter.Node:
     return next(_bodies(_PARSER.parse(resource.text.encode()).root_node))
 
 
+@functools.cache
 def _read(file: str, text: str) -> Template:
+    """The same one for the same text, which nobody changes."""
     root = _PARSER.parse(text.encode()).root_node
     template = Template(file, text)
     template.errors = [

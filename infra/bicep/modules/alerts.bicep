@@ -5,6 +5,7 @@ param tags object
 param workspaceId string
 param serviceBusId string
 param gatewayId string
+param frontDoorProfileId string
 param addresses array
 
 var searches = [
@@ -61,6 +62,18 @@ var counted = [
     threshold: 10
     dimension: 'GatewayResponseCodeCategory'
     values: ['5xx']
+  }
+  {
+    name: 'unreachable'
+    title: 'A fifth of all calls fail at Front Door'
+    severity: 0
+    resource: frontDoorProfileId
+    namespace: 'Microsoft.Cdn/profiles'
+    metric: 'Percentage5XX'
+    aggregation: 'Average'
+    threshold: 20
+    dimension: 'Endpoint'
+    values: ['*']
   }
 ]
 

@@ -133,7 +133,7 @@ resource backends 'Microsoft.ApiManagement/service/backends@2024-05-01' = [for a
             count: 20
             interval: 'PT30S'
             statusCodeRanges: [{ min: 502, max: 504 }]
-            errorReasons: ['Timeout', 'ServerError']
+            errorReasons: ['Timeout', 'BackendConnectionFailure']
           }
           tripDuration: 'PT15S'
           acceptRetryAfter: true
@@ -194,6 +194,11 @@ resource offered 'Microsoft.ApiManagement/service/products/apis@2024-05-01' = [f
   dependsOn: [imported]
 }]
 
+// A guest's link opens his order by what stands in its query; no log shows one.
+var withoutQueries = {
+  request: { dataMasking: { queryParams: [{ mode: 'Hide', value: '*' }] } }
+}
+
 resource logger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
   parent: service
   name: 'insights'
@@ -214,6 +219,27 @@ resource traces 'Microsoft.ApiManagement/service/diagnostics@2024-05-01' = {
     verbosity: 'error'
     metrics: true
     sampling: { samplingType: 'fixed', percentage: 10 }
+    frontend: withoutQueries
+    backend: withoutQueries
+  }
+}
+
+resource logLogger 'Microsoft.ApiManagement/service/loggers@2024-05-01' = {
+  parent: service
+  name: 'azuremonitor'
+  properties: { loggerType: 'azureMonitor' }
+}
+
+resource logged 'Microsoft.ApiManagement/service/diagnostics@2024-05-01' = {
+  parent: service
+  name: 'azuremonitor'
+  properties: {
+    loggerId: logLogger.id
+    alwaysLog: 'allErrors'
+    verbosity: 'error'
+    sampling: { samplingType: 'fixed', percentage: 100 }
+    frontend: withoutQueries
+    backend: withoutQueries
   }
 }
 

@@ -10,6 +10,9 @@ param mediaHost string
 param gatewayHost string
 param gatewayId string
 param publicOrigin string
+
+@description('The host of the shop\'s own domain; empty for Front Door\'s name.')
+param ownDomain string
 param issuer string
 
 @description('Calls that one address may send in a minute.')
@@ -68,7 +71,7 @@ resource gateway 'Microsoft.Cdn/profiles/originGroups@2025-12-01' = {
     healthProbeSettings: {
       probePath: '/status-0123456789abcdef'
       probeProtocol: 'Https'
-      probeRequestType: 'HEAD'
+      probeRequestType: 'GET'
       probeIntervalInSeconds: 60
     }
   }
@@ -91,6 +94,18 @@ resource gatewayOrigin 'Microsoft.Cdn/profiles/originGroups/origins@2025-12-01' 
     } : null
   }
 }
+
+// Its certificate is made once a record in DNS proves the domain (docs/operations.md, A domain).
+resource domain 'Microsoft.Cdn/profiles/customDomains@2025-12-01' = if (!empty(ownDomain)) {
+  parent: profile
+  name: empty(ownDomain) ? 'none' : replace(ownDomain, '.', '-')
+  properties: {
+    hostName: ownDomain
+    tlsSettings: { certificateType: 'ManagedCertificate' }
+  }
+}
+
+var domains = empty(ownDomain) ? [] : [{ id: domain.id }]
 
 resource pages 'Microsoft.Cdn/profiles/ruleSets@2025-12-01' = {
   parent: profile
@@ -243,6 +258,7 @@ resource fileRoutes 'Microsoft.Cdn/profiles/afdEndpoints/routes@2025-12-01' = [f
   properties: {
     originGroup: { id: blobs.id }
     originPath: route.path
+    customDomains: domains
     patternsToMatch: route.patterns
     ruleSets: route.rules ? [{ id: pages.id }] : []
     supportedProtocols: ['Http', 'Https']
@@ -266,6 +282,7 @@ resource apiRoute 'Microsoft.Cdn/profiles/afdEndpoints/routes@2025-12-01' = {
   dependsOn: [gatewayOrigin]
   properties: {
     originGroup: { id: gateway.id }
+    customDomains: domains
     patternsToMatch: ['/api/*']
     supportedProtocols: ['Http', 'Https']
     httpsRedirect: 'Enabled'
@@ -285,6 +302,10 @@ resource firewall 'Microsoft.Network/FrontDoorWebApplicationFirewallPolicies@202
       mode: 'Prevention'
       requestBodyCheck: 'Enabled'
       customBlockResponseStatusCode: 403
+      logScrubbing: {
+        state: 'Enabled'
+        scrubbingRules: [{ matchVariable: 'QueryStringArgNames', selectorMatchOperator: 'EqualsAny', state: 'Enabled' }]
+      }
     }
     customRules: {
       rules: [
@@ -300,6 +321,8 @@ resource firewall 'Microsoft.Network/FrontDoorWebApplicationFirewallPolicies@202
               matchVariable: 'RequestUri'
               operator: 'Contains'
               matchValue: ['/api/']
+              // Routes know no letter case: /API/ leads there too.
+              transforms: ['UrlDecode', 'Lowercase']
             }
           ]
           action: 'Block'
@@ -322,7 +345,10 @@ resource guarded 'Microsoft.Cdn/profiles/securityPolicies@2025-12-01' = {
     parameters: {
       type: 'WebApplicationFirewall'
       wafPolicy: { id: firewall.id }
-      associations: [{ domains: [{ id: endpoint.id }], patternsToMatch: ['/*'] }]
+      associations: [{ domains: concat([{ id: endpoint.id }], domains), patternsToMatch: ['/*'] }]
     }
   }
 }
+
+@description('What the record _dnsauth of the domain must say.')
+output domainProof string = empty(ownDomain) ? '' : domain!.properties.validationProperties.validationToken

@@ -14,6 +14,11 @@ resource profile 'Microsoft.Cdn/profiles@2025-12-01' = {
   properties: {
     // API Management's own time limit is shorter.
     originResponseTimeoutSeconds: 60
+    // A guest's link opens his order by what stands in its query.
+    logScrubbing: {
+      state: 'Enabled'
+      scrubbingRules: [{ matchVariable: 'QueryStringArgNames', selectorMatchOperator: 'EqualsAny', state: 'Enabled' }]
+    }
   }
 }
 
@@ -34,6 +39,7 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
   }
 }
 
+output id string = profile.id
 output name string = profile.name
 output endpointName string = endpoint.name
 output origin string = 'https://${endpoint.properties.hostName}'

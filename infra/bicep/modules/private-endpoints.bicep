@@ -4,6 +4,9 @@ param tags object
 param networkId string
 param subnetId string
 
+@description('The private-link groups of the endpoints, each once; each has a zone of names.')
+param groups array
+
 @description('For each endpoint: name, the id of what it leads to, and the private-link group.')
 param endpoints array
 
@@ -19,8 +22,6 @@ var zoneNames = {
   scheduler: 'privatelink.durabletask.io'
   sites: 'privatelink.azurewebsites.net'
 }
-
-var groups = ['blob', 'queue', 'table', 'sqlServer', 'Sql', 'namespace', 'redisEnterprise', 'vault', 'scheduler', 'sites']
 
 resource zones 'Microsoft.Network/privateDnsZones@2024-06-01' = [for group in groups: {
   name: zoneNames[group]

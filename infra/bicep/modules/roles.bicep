@@ -89,8 +89,9 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' existing = {
   name: vaultName
 }
 
+// What is not there has a name all the same: Azure looks at names before it looks at conditions.
 resource runnerVault 'Microsoft.KeyVault/vaults@2024-11-01' existing = if (!empty(runnerVaultName)) {
-  name: runnerVaultName
+  name: empty(runnerVaultName) ? 'none' : runnerVaultName
 }
 
 resource filledVaults 'Microsoft.KeyVault/vaults@2024-11-01' existing = [for name in vaults: {
@@ -106,7 +107,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
 }
 
 resource redis 'Microsoft.Cache/redisEnterprise@2025-07-01' existing = if (!empty(redisName)) {
-  name: redisName
+  name: empty(redisName) ? 'none' : redisName
 }
 
 resource cache 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' existing = if (!empty(redisName)) {
@@ -115,7 +116,7 @@ resource cache 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' existing =
 }
 
 resource scheduler 'Microsoft.DurableTask/schedulers@2026-02-01' existing = if (!empty(schedulerName)) {
-  name: schedulerName
+  name: empty(schedulerName) ? 'none' : schedulerName
 }
 
 resource sagas 'Microsoft.DurableTask/schedulers/taskHubs@2026-02-01' existing = if (!empty(schedulerName)) {

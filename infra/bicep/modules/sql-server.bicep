@@ -29,6 +29,19 @@ resource sqlServer 'Microsoft.Sql/servers@2025-01-01' = {
   }
 }
 
+// Who is in `administrators` above counts when the server is made; from then on this does, so that a
+// person and a workflow can deploy in turn.
+resource sqlAdministrator 'Microsoft.Sql/servers/administrators@2025-01-01' = {
+  parent: sqlServer
+  name: 'ActiveDirectory'
+  properties: {
+    administratorType: 'ActiveDirectory'
+    login: administratorName
+    sid: administratorId
+    tenantId: subscription().tenantId
+  }
+}
+
 resource serverAudited 'Microsoft.Sql/servers/auditingSettings@2025-01-01' = {
   parent: sqlServer
   name: 'default'
