@@ -12,10 +12,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from functions.inventory.model import Availability, Dimensions, Format, Role
 from shared.http.values import WHOLE_NUMBER, PageSize
@@ -158,6 +160,15 @@ class SelectedBook(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     isbn: str
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """All that a book has, of which only the ISBN is always there."""
+        own = handler.resolve_ref_schema(handler(schema))
+        whole = handler.resolve_ref_schema(handler(Book.__pydantic_core_schema__))
+        return {**own, "properties": whole["properties"]}
 
 
 class FacetCount(BaseModel):

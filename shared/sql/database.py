@@ -22,7 +22,7 @@ from shared.telemetry import is_recording, span
 
 T = TypeVar("T")
 
-_DEADLOCK_TRIES = 4
+DEADLOCK_TRIES = 4
 _CONNECTION_PATIENCE_SECONDS = 60
 """A serverless database that was paused needs about a minute before it takes the first sign-in."""
 
@@ -127,7 +127,7 @@ class Database:
                 wait = min(0.05 * 2**tries, 10.0)
                 patient = time.monotonic() + wait < last_call
                 if is_transient(error) and (
-                    tries < _DEADLOCK_TRIES if is_deadlock(error) else patient
+                    tries < DEADLOCK_TRIES if is_deadlock(error) else patient
                 ):
                     self._pause(wait)
                 elif is_busy(error):

@@ -71,11 +71,16 @@ def test_a_careful_shop_waits_for_the_disk(tmp_path: Path) -> None:
     careful.dispose()
 
 
-@pytest.mark.parametrize(("in_bulk", "pages"), [(False, 1_000), (True, 16_000)])
-def test_only_a_writer_in_bulk_lets_the_log_grow(tmp_path: Path, in_bulk: bool, pages: int) -> None:
+@pytest.mark.parametrize(
+    ("in_bulk", "pages", "cache"), [(False, 1_000, -32_768), (True, 32_000, -98_304)]
+)
+def test_only_a_writer_in_bulk_lets_the_log_grow(
+    tmp_path: Path, in_bulk: bool, pages: int, cache: int
+) -> None:
     database = Database(f"sqlite:///{tmp_path / 'some.db'}", in_bulk=in_bulk)
     with database.session() as connection:
         assert connection.execute(text("PRAGMA wal_autocheckpoint")).scalar() == pages
+        assert connection.execute(text("PRAGMA cache_size")).scalar() == cache
     database.dispose()
 
 
