@@ -71,6 +71,11 @@ def _parse(words: list[str]) -> argparse.Namespace:
         "--state", type=Path, metavar="DIR", help="default .local in the app's folder"
     )
     start.add_argument("--workers", type=int, metavar="N", help="processes, default 1")
+    start.add_argument(
+        "--pin",
+        action="store_true",
+        help="keep each worker on one core, for functions that are mostly Python (Linux)",
+    )
     start.add_argument("--functions", nargs="+", default=[], metavar="NAME", help="only these")
     start.add_argument("--cors", metavar="ORIGINS", help="comma-separated, or *")
     start.add_argument("--cors-credentials", action="store_true")
@@ -213,6 +218,7 @@ def _complete(given: argparse.Namespace, app_dir: Path, local: LocalSettings) ->
         user_log_level=given.user_log_level,
         servicebus=None if given.servicebus is None else given.servicebus.resolve(),
         drain_seconds=given.drain_seconds,
+        pins=given.pin,
     )
 
 
