@@ -22,8 +22,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from functions.inventory.store import indexing
 from functions.inventory.store.cards import BookRecord
 from functions.inventory.store.full_text import SQLITE_FULL_TEXT, SQLITE_IN_BULK
-from functions.inventory.store.search_terms import term_row
-from functions.inventory.store.search_words import plain_words
+from functions.inventory.store.search_terms import term_columns
 from functions.inventory.store.tables import metadata
 from functions.inventory.words import fold, title_key
 from shared.kit.isbn import from_ten
@@ -265,9 +264,9 @@ class Generator:
         rows["listings"].append(listing)
         for shelf, owner, owners in indexing.SHELVES:
             rows[shelf.name] += indexing.shelf_rows(listing, owner, owners)
-        document = indexing.search_document(book)
+        document, words = indexing.search_document(book)
         rows["search_documents"].append(document)
-        self.documents.update(plain_words(document["words"]))
+        self.documents.update(words)
 
     def _title(self) -> str:
         chosen = self._words.take(self._random.choice((1, 2, 2, 3, 3, 4, 5)))
@@ -341,7 +340,8 @@ def make(file: Path, editions: int) -> None:
         metadata.tables["category_counts"],
         [{"category_id": one, "books": books} for one, books in counts.items()],
     )
-    terms = [term_row(word, count) for word, count in sorted(generator.documents.items())]
+    columns = term_columns(sorted(generator.documents), generator.documents)
+    terms = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     _insert(connection, metadata.tables["search_terms"], terms)
     connection.execute("COMMIT")
     for table in metadata.sorted_tables:

@@ -21,10 +21,10 @@ from functions.inventory.import_model import FileFormat, ImportOptions, Progress
 from functions.inventory.imports.inspection import inspect
 from functions.inventory.migrations import LOCATION
 from functions.inventory.service.catalogue import Catalogue
-from functions.inventory.service.importing import Importer, Watch
+from functions.inventory.service.importing import Importer
 from functions.inventory.service.imports import begin_file
 from functions.inventory.store.transactions import SqlTransactions
-from local.read_ahead import open_ahead
+from local.read_ahead import reading_ahead
 from local.seed import starting_categories
 from shared.kit.clock import MachineClock
 from shared.kit.isbn import from_ten
@@ -76,11 +76,12 @@ _PRODUCT = (
 
 def run(quick: bool) -> list[dict[str, Any]]:
     """Rows of {feed, description_words, records, mib, first_per_s, again_per_s, writer_us,
-    reader_us, last_tenth, rss_mib}.
+    reader_us, tenths_us, rss_mib}.
 
     Of the first time, per record: `writer_us` and `reader_us`, the CPU time of the process that
-    writes and of the one that reads (0 where one does both), and `last_tenth`, the writer's in the
-    last tenth of the records by that in the first. `rss_mib` is of the process that writes.
+    writes and of the one that reads (0 where one does both), and `tenths_us`, the writer's in each
+    tenth of the records. `rss_mib` is the most that the process that writes took. Each tenth is
+    told on stderr when it is done, with the whole time since the one before.
     """
     found = []
     for form, described in _FEEDS:
@@ -96,30 +97,32 @@ def measure(form: FileFormat, described: int, size: int, folder: Path) -> dict[s
     feed = folder / "feed"
     write_feed(feed, form, described, size)
     database = Database(f"sqlite:///{(folder / 'shop.db').as_posix()}", in_bulk=True)
-    upgrade(database, LOCATION)
     clock = MachineClock()
     transactions = SqlTransactions(database, clock)
     catalogue = Catalogue(transactions, "GBP", "http://cdn.test")
-    catalogue.put_categories(starting_categories())
-    importer = Importer(transactions, catalogue, clock, "GBP", open_ahead)
     gc.freeze()  # as the command does
     gc.set_threshold(100_000, 10, 10)
+    tenths = _Tenths(f"{form}, {described} words of description", size)
     rates = []
-    marks = [_cpu(resource.RUSAGE_SELF)]
-    reading = 0.0
+    spent = []
     for fate in ("added", "unchanged"):
-        started = time.perf_counter()
-        with feed.open("rb") as file:
+        with feed.open("rb") as file, reading_ahead(file) as feeds:
+            upgrade(database, LOCATION)
+            catalogue.put_categories(starting_categories())
+            importer = Importer(transactions, catalogue, clock, "GBP", feeds)
+            started = time.perf_counter()
+            before = _cpu(resource.RUSAGE_SELF)
             shape = inspect(file)
             lease, _ = begin_file(transactions, clock, shape, "feed", ImportOptions())
-            watch = _marking(marks) if fate == "added" else _unseen
+            tenths.begin()
+            watch = tenths.watch if fate == "added" else _unseen
             counts = importer.run(lease, file, watch=watch).progress.counts
-        reading = reading or _cpu(resource.RUSAGE_CHILDREN)
-        rates.append(round(size / (time.perf_counter() - started)))
+            rates.append(round(size / (time.perf_counter() - started)))
+            spent.append(_cpu(resource.RUSAGE_SELF) - before)
+        spent.append(_cpu(resource.RUSAGE_CHILDREN))
         if getattr(counts, fate) != size:
             raise ValueError(f"of {size} records not all were {fate}: {counts}")
     database.dispose()
-    tenth = max(1, len(marks) // 10)
     return {
         "feed": form,
         "description_words": described,
@@ -127,16 +130,40 @@ def measure(form: FileFormat, described: int, size: int, folder: Path) -> dict[s
         "mib": feed.stat().st_size / 2**20,
         "first_per_s": rates[0],
         "again_per_s": rates[1],
-        "writer_us": round((marks[-1] - marks[0]) / size * 1e6),
-        "reader_us": round(reading / size * 1e6),
-        "last_tenth": (marks[-1] - marks[-1 - tenth]) / (marks[tenth] - marks[0]),
-        "rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "writer_us": round(spent[0] / size * 1e6),
+        "reader_us": round(spent[1] / size * 1e6),
+        "tenths_us": " ".join(map(str, tenths.found)),
+        "rss_mib": _rss(),
     }
 
 
-def _marking(marks: list[float]) -> Watch:
-    """Adds what the writer has used after each chunk."""
-    return lambda _progress: marks.append(_cpu(resource.RUSAGE_SELF))
+class _Tenths:
+    """The CPU time of this process in each tenth of an import, in whole chunks; told as it goes."""
+
+    def __init__(self, title: str, size: int) -> None:
+        self.found: list[int] = []
+        self._title = title
+        self._size = size
+        self._done = 0
+        self.begin()
+
+    def begin(self) -> None:
+        self._before = _cpu(resource.RUSAGE_SELF), time.perf_counter()
+
+    def watch(self, progress: Progress) -> None:
+        done = progress.counts.records
+        if done * 10 // self._size <= len(self.found):
+            return
+        records, self._done = done - self._done, done
+        (cpu, clock), now = self._before, (_cpu(resource.RUSAGE_SELF), time.perf_counter())
+        self._before = now
+        self.found.append(round((now[0] - cpu) / records * 1e6))
+        print(
+            f"{self._title}: {done:,} of {self._size:,},"
+            f" {records / (now[1] - clock):,.0f} a second,"
+            f" {self.found[-1]} µs of CPU a record, at most {_rss()} MiB",
+            file=sys.stderr,
+        )
 
 
 def _unseen(_progress: Progress) -> None: ...
@@ -146,6 +173,10 @@ def _cpu(who: int) -> float:
     """Seconds, the kernel's included."""
     used = resource.getrusage(who)
     return used.ru_utime + used.ru_stime
+
+
+def _rss() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def write_feed(file: Path, form: FileFormat, described: int, size: int) -> None:

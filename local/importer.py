@@ -27,6 +27,7 @@ from functions.inventory.import_model import (
 )
 from functions.inventory.imports.columns import FIELDS
 from functions.inventory.imports.csv_fields import settings_in
+from functions.inventory.imports.feeds import OpenFeed
 from functions.inventory.imports.inspection import inspect
 from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.service.importing import Importer
@@ -34,7 +35,7 @@ from functions.inventory.service.imports import begin_file
 from functions.inventory.store.transactions import SqlTransactions
 from local.environment import embedded
 from local.migrate import migrate
-from local.read_ahead import open_ahead
+from local.read_ahead import reading_ahead
 from shared.config.settings import Settings, SettingsError
 from shared.kit.clock import MachineClock, SharedOffsetClock
 from shared.kit.errors import AppError
@@ -62,8 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What is made here lives shortly or to the end; the collector would look at it in vain.
     gc.freeze()
     gc.set_threshold(100_000, 10, 10)
-    with file:
-        return _import(file, Path(options.file).name, asked, settings, options.report)
+    with file, reading_ahead(file) as feeds:
+        return _import(file, feeds, Path(options.file).name, asked, settings, options.report)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,7 +95,12 @@ def _pairs(given: Sequence[str]) -> dict[str, str]:
 
 
 def _import(
-    file: BinaryIO, name: str, asked: ImportOptions, settings: Settings, report: str | None
+    file: BinaryIO,
+    feeds: OpenFeed,
+    name: str,
+    asked: ImportOptions,
+    settings: Settings,
+    report: str | None,
 ) -> int:
     migrate(settings)
     offset = settings.SHOP_CLOCK_FILE
@@ -106,7 +112,7 @@ def _import(
     bar = Bar(os.fstat(file.fileno()).st_size)
     try:
         shape = inspect(file, bar.inspected)
-        importer = Importer(transactions, catalogue, clock, currency, open_ahead)
+        importer = Importer(transactions, catalogue, clock, currency, feeds)
         lease, went_on = begin_file(transactions, clock, shape, name, asked)
         if went_on:
             bar.say("This import was broken off before; it goes on where it stopped.")

@@ -270,7 +270,8 @@ class Said:
 class FeedRecord:
     """One record of a file: what it says, or why it cannot be used.
 
-    `notes` are pairs of a place (a column, an element) and what was found there.
+    `notes` are pairs of a place (a column, an element) and what was found there. `folded` may hold
+    the words of the description, as `searchable` gives them, apart by spaces.
     """
 
     line: int
@@ -279,6 +280,7 @@ class FeedRecord:
     said: Said | None = None
     fault: str | None = None
     notes: list[tuple[str, str]] = field(default_factory=list)
+    folded: str | None = field(default=None, compare=False)
 
     def bounded(self) -> "FeedRecord":
         """Itself, with what goes into reports cut to a length, and safe to show on a terminal."""

@@ -52,6 +52,11 @@ class EditionRows(Protocol):
     Works, the other editions of a work and what readers see are kept in line with every change.
     """
 
+    def folded(self, descriptions: Mapping[str, str]) -> None:
+        """What `searchable` makes of descriptions that will be written, apart by spaces: worked out
+        elsewhere, it need not be here."""
+        ...
+
     def stored(self, isbns: Collection[Isbn]) -> Mapping[Isbn, StoredEdition]:
         """What was last said of each edition that is known."""
         ...

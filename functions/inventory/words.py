@@ -30,6 +30,7 @@ _UNSPACED = re.compile(r"([\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff])")
 _ARTICLE = re.compile(r"(?:the|an?|les?|la|l|el|los|las|der|die|das|il|lo|gli|de|het)\b\s*")
 _NO_WORD = {code: " " for code in range(128) if not chr(code).isalnum()}
 _LONGEST_WORD = 60
+_LINE = 300
 _REMEMBERED = 4_096
 """Of titles and names: one that is written down is asked for several times."""
 
@@ -52,6 +53,10 @@ def fold(text: str) -> str:
 
 def words(text: str) -> list[str]:
     """The words that a searcher means, in order."""
+    return list(_words_of_line(text) if len(text) <= _LINE else _words(text))
+
+
+def _words(text: str) -> list[str]:
     folded = fold(text)
     if not folded.isascii():
         for sign in set(folded):
@@ -64,6 +69,9 @@ def words(text: str) -> list[str]:
     if len(folded) <= _LONGEST_WORD or max(map(len, found), default=0) <= _LONGEST_WORD:
         return found
     return [word[:_LONGEST_WORD] for word in found]
+
+
+_words_of_line = lru_cache(maxsize=_REMEMBERED)(_words)
 
 
 def searchable(text: str) -> list[str]:

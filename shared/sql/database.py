@@ -58,7 +58,8 @@ class Database:
             "db.operation.name": "transaction",
         }
         self._count = itertools.count(1)
-        self._commits = 0
+        self.commits = 0
+        """A number that is another one after each `write` and `run` of this process."""
         self._primary: Provider[Connections]
         self._writer: Provider[Connections]
         if primary.get_backend_name() == "sqlite":
@@ -93,12 +94,7 @@ class Database:
         """
         with self._observed(), self._block(self._writer) as connection, connection.begin():
             yield connection
-        self._commits = next(self._count)
-
-    @property
-    def commits(self) -> int:
-        """A number that is another one after each `write` and `run` of this process."""
-        return self._commits
+        self.commits = next(self._count)
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
@@ -123,7 +119,7 @@ class Database:
                     connection.begin(),
                 ):
                     result = work(connection)
-                self._commits = next(self._count)
+                self.commits = next(self._count)
                 return result
             except PoolTimeout as error:
                 raise DatabaseBusy from error

@@ -25,12 +25,21 @@ def execute_many(
     All rows have the names of the first, and say everything: defaults that Python would compute are
     refused. A statement that is a constant is put into words once.
     """
-    compiled = _compiled(statement, connection.dialect, tuple(rows[0]))
-    columns = [_column(compiled, name, rows) for name in compiled.positiontup or ()]
+    execute_columns(connection, statement, {name: [row[name] for row in rows] for name in rows[0]})
+
+
+def execute_columns(
+    connection: Connection, statement: Insert | Update | Delete, columns: Mapping[str, list[Any]]
+) -> None:
+    """`execute_many` of rows that are given as the values of each column, in the same order."""
+    names = tuple(columns)
+    compiled = _compiled(statement, connection.dialect, names)
+    count = len(columns[names[0]])
+    given = [_column(compiled, name, columns, count) for name in compiled.positiontup or ()]
     connection.exec_driver_sql(
         str(compiled),
-        list(zip(*columns, strict=True)),
-        execution_options={COMPILED_FROM: (statement, tuple(rows[0]))},
+        list(zip(*given, strict=True)),
+        execution_options={COMPILED_FROM: (statement, names)},
     )
 
 
@@ -45,13 +54,16 @@ def _compiled(
     return compiled
 
 
-def _column(compiled: SQLCompiler, name: str, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _column(
+    compiled: SQLCompiler, name: str, columns: Mapping[str, list[Any]], count: int
+) -> list[Any]:
     """The values of one parameter as the driver takes them."""
-    own = name in rows[0]
-    values = [row[name] for row in rows] if own else [compiled.params[name]] * len(rows)
+    values = columns.get(name)
+    if values is None:
+        values = [compiled.params[name]] * count
     process: Any = compiled._bind_processors.get(name)
     if process is None:
         return values
-    if values.count(values[0]) == len(values):
-        return [process(values[0])] * len(values)
+    if values.count(values[0]) == count:
+        return [process(values[0])] * count
     return [process(value) for value in values]

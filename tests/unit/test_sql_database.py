@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
@@ -70,11 +71,16 @@ def test_a_careful_shop_waits_for_the_disk(tmp_path: Path) -> None:
     careful.dispose()
 
 
-@pytest.mark.parametrize(("in_bulk", "pages"), [(False, 1_000), (True, 16_000)])
-def test_only_a_writer_in_bulk_lets_the_log_grow(tmp_path: Path, in_bulk: bool, pages: int) -> None:
+@pytest.mark.parametrize(
+    ("in_bulk", "pages", "cache"), [(False, 1_000, -32_768), (True, 32_000, -98_304)]
+)
+def test_only_a_writer_in_bulk_lets_the_log_grow(
+    tmp_path: Path, in_bulk: bool, pages: int, cache: int
+) -> None:
     database = Database(f"sqlite:///{tmp_path / 'some.db'}", in_bulk=in_bulk)
     with database.session() as connection:
         assert connection.execute(text("PRAGMA wal_autocheckpoint")).scalar() == pages
+        assert connection.execute(text("PRAGMA cache_size")).scalar() == cache
     database.dispose()
 
 
@@ -115,6 +121,27 @@ def test_a_reader_who_finds_none_free_is_told_that_the_shop_is_busy(tmp_path: Pa
         pass
     with connections.connect() as connection:
         assert connection.execute(text("SELECT 1")).scalar() == 1
+    connections.dispose()
+
+
+def test_whoever_waits_longest_for_a_connection_has_it_next(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'some.db'}")
+    connections = KeptConnections(engine, size=1, wait_seconds=60.0)
+    came: list[int] = []
+
+    def come(place: int) -> None:
+        with connections.connect():
+            came.append(place)
+
+    with ThreadPoolExecutor(3) as threads:
+        with connections.connect():
+            for place in range(3):
+                threads.submit(come, place)
+                while connections.waiting <= place:
+                    time.sleep(0.001)
+        # Who brings one back and wants one again is the last.
+        come(3)
+    assert came == [0, 1, 2, 3]
     connections.dispose()
 
 

@@ -289,6 +289,22 @@ def test_a_picture_that_has_less_than_it_claims_is_refused(media_type: str) -> N
         check(with_size(media_type, 3_000, 3_000), media_type)
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("claimed", [(400, 640), (400, 1200), (480, 600)])
+@pytest.mark.parametrize("noise", [False, True])
+def test_a_jpeg_that_lacks_lines_is_refused(
+    noise: bool, claimed: tuple[int, int], progressive: bool
+) -> None:
+    picture = Image.effect_noise((400, 600), 80).convert("RGB") if noise else a_picture()
+    preview = b"\xff\xda \xff\xd9"
+    content = encoded(picture, progressive=progressive, comment=preview)
+    check(content + content, "image/jpeg")
+    at = content.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5
+    size = struct.pack(">HH", claimed[1], claimed[0])
+    with pytest.raises(MediaRefused, match="broken or cut short"):
+        check(content[:at] + size + content[at + 4 :] + content, "image/jpeg")
+
+
 def test_sixty_four_bits_of_size_are_read_without_overflow() -> None:
     with pytest.raises(PictureTooLarge):
         check(png(2**32 - 1, 2**32 - 1, chunk(b"IDAT", b"")), "image/png")

@@ -18,6 +18,7 @@ _MOST_SCANS: Final = 100
 _MOST_PIXELS_A_BYTE: Final = 512
 """A JPEG spends at least one bit on each block of 8 by 8; one with less claims what it has not."""
 _START_OF_SCAN: Final = b"\xff\xda"
+_END_OF_JPEG: Final = b"\xff\xd9"
 _AVIF_SIZE: Final = re.compile(rb"ispe\0{4}(.{4})(.{4})", re.DOTALL)
 _AVIF_BRANDS: Final = {b"avif": False, b"avis": True}
 _VP8X_ANIMATED: Final = 0x02
@@ -56,7 +57,21 @@ def read_header(content: bytes) -> Header | None:
     return None
 
 
+def end_of_jpeg(content: bytes) -> int:
+    """Where its picture ends: a preview may lie before it, and other pictures behind."""
+    frame = _jpeg_frame(content) or 0
+    return content.find(_END_OF_JPEG, content.find(_START_OF_SCAN, frame))
+
+
 def _jpeg_size(content: bytes) -> tuple[int, int] | None:
+    at = _jpeg_frame(content)
+    if at is None:
+        return None
+    return _big(content[at + 7 : at + 9]), _big(content[at + 5 : at + 7])
+
+
+def _jpeg_frame(content: bytes) -> int | None:
+    """Where the part begins that tells the size."""
     if content.count(_START_OF_SCAN) > _MOST_SCANS:
         return None
     at = 2
@@ -67,7 +82,7 @@ def _jpeg_size(content: bytes) -> tuple[int, int] | None:
             return None
         marker = content[at + 1]
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return _big(content[at + 7 : at + 9]), _big(content[at + 5 : at + 7])
+            return at
         length = _big(content[at + 2 : at + 4])
         if marker == _START_OF_SCAN[1] or length < 2:
             return None

@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
 from functions.inventory.covers.draw import SIZES
-from functions.inventory.covers.headers import read_header
+from functions.inventory.covers.headers import end_of_jpeg, read_header
 from functions.inventory.media_model import (
     MOST_PIXELS,
     PICTURE_TYPES,
@@ -37,6 +37,8 @@ _SIDEWAYS: Final = 5
 """From here on, values of EXIF's Orientation swap width and height."""
 _PAPER: Final = "white"
 _ENCODING: Final = {"quality": 82, "method": 4}
+_MORE: Final = bytes(range(1, 255)) * 4
+"""Read as a part of a JPEG it would be seen; no marker is in it."""
 _BROKEN: Final = "The picture is broken or cut short: it cannot be decoded."
 _COLOURS_WEIGHED: Final = 8
 
@@ -76,6 +78,8 @@ def check(content: bytes, media_type: str) -> None:
         if getattr(image, "n_frames", 1) > 1 and media_type != "image/jpeg":
             raise MediaRefused("The picture is animated; a cover must stand still.")
         image.load()
+        if media_type == "image/jpeg" and _falls_short(image, content):
+            raise MediaRefused(_BROKEN)
 
 
 def sized(content: bytes, media_type: str) -> Sized:
@@ -110,6 +114,19 @@ def _opened(content: bytes, media_type: str) -> Iterator[Image]:
         raise
     except Exception as error:  # whatever a decoder trips over, the picture is at fault
         raise MediaRefused(_BROKEN) from error
+
+
+def _falls_short(image: Image, content: bytes) -> bool:
+    """True where a JPEG lacks lines that its header claims.
+
+    Its decoder makes them grey and says nothing; but what is put before the end it takes for them.
+    """
+    last_line = image.crop((0, image.height - 1, *image.size))
+    if last_line.getcolors(1) is None:
+        return False
+    end = end_of_jpeg(content)
+    with _opened(content[:end] + _MORE + content[end:], "image/jpeg") as longer:
+        return longer.tobytes() != image.tobytes()
 
 
 def _check_size(size: tuple[int, int]) -> None:

@@ -61,6 +61,13 @@ class Chunks:
     def put(self, transaction: Transaction, records: Sequence[FeedRecord]) -> ChunkResult:
         """May be done again with the same records, after the transaction was given up."""
         work = _Work(transaction, records)
+        transaction.editions.folded(
+            {
+                record.said.fields["description"]: record.folded
+                for record in records
+                if record.folded is not None and record.said is not None
+            }
+        )
         for place, record in enumerate(records):
             if record.fault is not None:
                 work.refuse(place, record.fault)

@@ -44,11 +44,13 @@ from functions.inventory.store.word_counts import count_words
 from shared.sql.many import execute_many
 
 _ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
+_READ = (
+    "isbn work_id title subtitle description format language published_on on_sale_on price_amount"
+    " price_currency cover cover_colour withdrawn"
+)
 _EDITIONS = (
     select(
-        editions,
-        works.c.original_language,
-        works.c.first_published,
+        *(editions.c[name] for name in _READ.split()),
         works.c.series_id,
         works.c.series_volume,
         series.c.title.label("series_title"),
@@ -117,13 +119,21 @@ _PUT = {
 }
 
 
-def index_editions(connection: Connection, isbns: Sequence[int], today: date) -> None:
-    """After at most a thousand editions were added, changed, withdrawn or brought back."""
+def index_editions(
+    connection: Connection,
+    isbns: Sequence[int],
+    today: date,
+    folded: Mapping[str, str] | None = None,
+) -> None:
+    """After at most a thousand editions were added, changed, withdrawn or brought back.
+
+    For `folded` see `words_of`.
+    """
     known_words = _take_off(connection, isbns)
     books = _read(connection, isbns)
     offered = [book for book in books if not book.edition.withdrawn]
     if offered:
-        _put_on(connection, offered, known_words, today)
+        _put_on(connection, offered, known_words, today, folded or {})
     touched = [
         {"work_id": work_id, "catalogue": 1}
         for work_id in sorted({book.edition.work_id for book in books})
@@ -159,6 +169,7 @@ def _put_on(
     books: Sequence[BookRecord],
     known_words: Mapping[int, frozenset[str]],
     today: date,
+    folded: Mapping[str, str],
 ) -> None:
     rows = [listing_row(book, today) for book in books]
     execute_many(connection, _PUT[listings], rows)
@@ -168,12 +179,11 @@ def _put_on(
             execute_many(connection, _PUT[shelf], placed)
         if shelf is category_listings:
             _count_categories(connection, Counter(place[owner] for place in placed), +1)
-    documents = [search_document(book) for book in books]
-    execute_many(connection, _PUT[search_documents], documents)
-    full_text.put_in(connection, [document["isbn"] for document in documents])
+    found = [search_document(book, folded) for book in books]
+    execute_many(connection, _PUT[search_documents], [document for document, _ in found])
+    full_text.put_in(connection, [document["isbn"] for document, _ in found])
     new_words: Counter[str] = Counter()
-    for document in documents:
-        own = plain_words(document["words"])
+    for document, own in found:
         before = known_words.get(document["isbn"])
         new_words.update(own if before is None else set(own) - before)
     count_words(connection, new_words)

@@ -1,10 +1,10 @@
 """A book as its readers see it, put together from the tables that writers keep."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import Connection, bindparam, select
 
 from functions.inventory.store.tables import (
@@ -57,7 +57,6 @@ _CATEGORIES = (
 _ANCESTOR = select(
     categories.c.id, categories.c.slug, categories.c.name, categories.c.parent_id
 ).where(categories.c.id == bindparam("id"))
-_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +105,7 @@ def card(edition: Any, contributors: Iterable[Any], categories: Iterable[Any]) -
         "categories": [{"id": one.slug, "name": one.name} for one in categories],
         "work_id": edition.work_id,
     }
-    return _AS_JSON.encode(content)
+    return to_json(content).decode()
 
 
 def _with_ancestors(connection: Connection, own: list[Any]) -> list[Any]:

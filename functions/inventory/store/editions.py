@@ -55,6 +55,10 @@ class SqlEditions:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
+        self._folded: dict[str, str] = {}
+
+    def folded(self, descriptions: Mapping[str, str]) -> None:
+        self._folded.update(descriptions)
 
     def stored(self, isbns: Collection[Isbn]) -> Mapping[Isbn, StoredEdition]:
         return read_details(self._connection, isbns)
@@ -233,7 +237,7 @@ class SqlEditions:
             self.show(some)
 
     def show(self, isbns: Iterable[Isbn]) -> None:
-        index_editions(self._connection, _numbers(isbns), self._now.date())
+        index_editions(self._connection, _numbers(isbns), self._now.date(), self._folded)
 
     def _editions_of(self, work_ids: Collection[int]) -> list[Isbn]:
         if not work_ids:

@@ -3,6 +3,7 @@
 The full-text index follows a document that moves by itself (`full_text`).
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -145,13 +146,18 @@ def shelf_rows(listing: dict[str, Any], owner: str, owners: str) -> list[dict[st
     return [{owner: owner_id, **shared} for owner_id in _ids(listing[owners])]
 
 
-def search_document(book: BookRecord) -> dict[str, Any]:
+def search_document(
+    book: BookRecord, folded: Mapping[str, str] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """A row of `search_documents`, and the plain words in it; for `folded` see `words_of`."""
     edition = book.edition
-    return {
+    plain, marks = words_of(book, folded or {})
+    row = {
         "id": document_id(edition.isbn, edition.sold),
         "isbn": edition.isbn,
-        "words": words_of(book),
+        "words": " ".join([*plain, *marks]),
     }
+    return row, plain
 
 
 def _announce(connection: Connection, work_id: int) -> None:

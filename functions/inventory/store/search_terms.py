@@ -1,6 +1,6 @@
 """Which words the catalogue knows, and how often: for prefixes and for spelling."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select
@@ -53,8 +53,12 @@ def _alike(column: Any) -> Any:
 _ALIKE = (_alike(search_terms.c.term), _alike(search_terms.c.reversed))
 
 
-def term_row(word: str, documents: int) -> dict[str, Any]:
-    return {"term": word, "documents": documents, "reversed": word[::-1]}
+def term_columns(words: list[str], documents: Mapping[str, int]) -> dict[str, list[Any]]:
+    return {
+        "term": words,
+        "documents": [documents[word] for word in words],
+        "reversed": [word[::-1] for word in words],
+    }
 
 
 def endings(connection: Connection, word: str) -> tuple[str, ...] | None:

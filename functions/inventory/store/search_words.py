@@ -5,7 +5,7 @@ more: so the books that have it in their title are a list of their own, read wit
 Filters and parts of ISBNs are marked words too. Marks begin with a sign pair that no word does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Literal
 
@@ -39,32 +39,40 @@ _IN_WHOLE = _MARK + _PLACES["whole"]
 _IN_DIGITS = _MARK + _PLACES["digits"]
 
 
-def words_of(book: BookRecord) -> str:
+def words_of(book: BookRecord, folded: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The plain words, each once, and the marked ones.
+
+    `folded` has the words of some descriptions, as `searchable` gives them, apart by spaces.
+    """
     edition = book.edition
     names = [person.name for person in book.contributors]
     series = edition.series_title
     title = edition.title if not edition.subtitle else f"{edition.title} {edition.subtitle}"
     plain = searchable(title)
     marks = [_IN_TITLE + word for word in plain]
-    texts: dict[Place, str] = {
-        "author": " ".join(names),
-        "series": f"{series} {edition.series_volume or ''}" if series else "",
-        "category": " ".join([one.name for one in book.ancestry]),
-    }
-    for place, text in texts.items():
-        if text:
-            own, marked_own = _placed(place, text)
-            plain += own
-            marks += marked_own
+    texts: list[tuple[Place, str]] = [
+        ("author", " ".join(names)),
+        ("category", " ".join([one.name for one in book.ancestry])),
+    ]
+    if series:
+        texts.append(("series", f"{series} {edition.series_volume or ''}"))
+    for place, text in texts:
+        own, marked_own = _placed(place, text)
+        plain += own
+        marks += marked_own
     if edition.description:
-        plain += searchable(edition.description)
-    titles = (edition.title, title_key(edition.title), series, *names)
-    marks += [_IN_WHOLE + whole(text) for text in titles if text]
-    marks += [_IN_DIGITS + group for group in _isbn_groups(edition.isbn)]
+        known = folded.get(edition.description)
+        plain += searchable(edition.description) if known is None else known.split()
+    marks += [_IN_WHOLE + whole(text) for text in (edition.title, *names)]
+    if series:
+        marks.append(_IN_WHOLE + whole(series))
+    # Of a title its key has the words; without spaces between they are one.
+    marks.append(_IN_WHOLE + title_key(edition.title).replace(" ", "")[:_LONGEST_WHOLE])
+    marks += _isbn_marks(edition.isbn)
     marks += [tag("language", edition.language), tag("format", edition.format)]
     marks += [tag("category_id", one.id) for one in book.ancestry]
     marks += [tag("contributor_id", one.id) for one in book.contributors]
-    return " ".join(dict.fromkeys(plain + marks))
+    return list(dict.fromkeys(plain)), list(dict.fromkeys(marks))
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -98,8 +106,8 @@ def digit_groups(digits: str) -> Iterable[str]:
     return dict.fromkeys([digits[start : start + 4] for start in range(len(digits) - 3)])
 
 
-def _isbn_groups(isbn: int) -> list[str]:
+def _isbn_marks(isbn: int) -> list[str]:
     thirteen = f"{isbn:013d}"
     ten = to_ten(thirteen)
-    groups = list(digit_groups(thirteen))
-    return groups if ten is None else [*groups, ten[-4:].lower()]
+    marks = [_IN_DIGITS + group for group in digit_groups(thirteen)]
+    return marks if ten is None else [*marks, _IN_DIGITS + ten[-4:].lower()]

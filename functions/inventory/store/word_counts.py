@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects import sqlite
 
-from functions.inventory.store.search_terms import term_row
+from functions.inventory.store.search_terms import term_columns
 from functions.inventory.store.tables import search_terms
-from shared.sql.many import execute_many
+from shared.sql.many import execute_columns, execute_many
 
 _BATCH = 1_000
 """SQL Server takes at most 2,100 parameters in a statement."""
@@ -30,9 +30,8 @@ _NEW_OR_MORE = _NEW_ON_SQLITE.on_conflict_do_update(
 def count_words(connection: Connection, added: Mapping[str, int]) -> None:
     # In order, neighbours fall into the same pages.
     if connection.dialect.name == "sqlite":
-        rows = [term_row(word, added[word]) for word in sorted(added)]
-        if rows:
-            execute_many(connection, _NEW_OR_MORE, rows)
+        if added:
+            execute_columns(connection, _NEW_OR_MORE, term_columns(sorted(added), added))
     else:
         count_words_one_way_or_the_other(connection, added)
 
@@ -47,5 +46,5 @@ def count_words_one_way_or_the_other(connection: Connection, added: Mapping[str,
     if known:
         more = [{"key": word, "more": added[word]} for word in words if word in known]
         execute_many(connection, _MORE, more)
-    if new := [term_row(word, added[word]) for word in words if word not in known]:
-        execute_many(connection, _NEW, new)
+    if new := [word for word in words if word not in known]:
+        execute_columns(connection, _NEW, term_columns(new, added))
