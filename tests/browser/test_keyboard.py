@@ -62,6 +62,22 @@ def test_a_book_is_found_and_bought(person: Person, staff: Staff) -> None:
     expect(page.get_by_role("heading", name="Thank you for your order")).to_be_focused()
 
 
+def test_a_suggestion_that_was_chosen_stays_chosen(person: Person, staff: Staff) -> None:
+    isbn = staff.new_book(title="Slowcoach Suggestions")
+    page = person.open("/")
+    page.get_by_role("combobox").focus()
+    page.keyboard.type("slowcoach")
+    expect(page.get_by_role("option").first).to_have_attribute("href", re.compile(isbn))
+    page.route("**/api/v1/books?q=slowcoachs&**", lambda _: None)
+    with page.expect_request("**/api/v1/books?q=slowcoachs&**"):
+        page.keyboard.type("s")
+    with page.expect_event("requestfailed"):
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/book.html?isbn={isbn}")
+    page.unroute_all(behavior="ignoreErrors")
+
+
 def test_an_order_is_kept_and_refunded_in_part(person: Person, staff: Staff) -> None:
     email = f"{uuid4().hex}@example.org"
     number = person.buy(staff.new_book(), email)

@@ -247,7 +247,7 @@ def test_columns_are_known_by_many_names_and_the_plainest_counts() -> None:
     assert (mapped[3], mapped[6], 4 in mapped) == ("price", "publisher", False)
 
 
-def test_exports_of_web_shops_need_no_map() -> None:
+def test_columns_of_web_shops_exports_are_known() -> None:
     shopify = ["Title", "Body (HTML)", "Variant Inventory Qty", "Variant Price", "Variant Barcode"]
     assert list(known_columns(shopify).values()) == [
         *("title", "description", "stock", "price", "isbn"),

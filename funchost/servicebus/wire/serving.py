@@ -73,6 +73,7 @@ class _Client(FrameProtocol):
         self._answering: dict[asyncio.Task[None], Any] = {}
         """With the names of their calls."""
         self._ends = False
+        self._gone = asyncio.Event()
         self._unread_seconds = unread_seconds
         self._giving_up: asyncio.TimerHandle | None = None
         self._is_writable = True
@@ -85,6 +86,7 @@ class _Client(FrameProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clients.discard(self)
+        self._gone.set()
         if self._giving_up is not None:
             self._giving_up.cancel()
         self._break_off()
@@ -139,6 +141,7 @@ class _Client(FrameProtocol):
             await asyncio.wait(list(self._answering))
         self.close()
         self._give_up_after(_LAST_WORDS_SECONDS)
+        await self._gone.wait()
 
     def _begin(self, name: Any, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

@@ -68,6 +68,8 @@ export function attachSearch(form) {
   };
   const move = (step) => {
     if (list.hidden) return;
+    // What is still on its way would take the choice back.
+    asked.abort();
     const count = found.length + 1;
     chosen = (chosen + step + count + (chosen < 0 && step < 0 ? 1 : 0)) % count;
     show();
