@@ -75,9 +75,12 @@ def under_way(state: Path) -> list[str]:
     return found
 
 
-def messages(state: Path) -> Mapping[str, int]:
-    """How many lie in the broker, by entity; dead letters by `entity (dead)`."""
+def messages(state: Path, bus: str | None = None) -> Mapping[str, int]:
+    """How many lie in the broker, by entity; dead letters by `entity (dead)`. `bus` is the
+    connection string of another broker than the state's own."""
     command = [sys.executable, "-m", "funchost", "bus", "list", "--json", "--state", str(state)]
+    if bus is not None:
+        command += ["--connection", bus]
     lines = subprocess.check_output(command, cwd=_ROOT, text=True).splitlines()
     found: dict[str, int] = {}
     for row in map(json.loads, lines):
@@ -86,13 +89,18 @@ def messages(state: Path) -> Mapping[str, int]:
     return {path: count for path, count in found.items() if count}
 
 
-def findings(state: Path) -> list[str]:
-    """All that is wrong with a shop whose shoppers have left."""
+def findings(state: Path, bus: str | None = None, carts: str | None = None) -> list[str]:
+    """All that is wrong with a shop whose shoppers have left. `bus` is as for `messages`; `carts`
+    is what all carts hold, where they are not kept in the state folder."""
+    if carts is None:
+        carts = "".join(
+            row["content"] for row in _rows(state, "documents", "SELECT content FROM documents")
+        )
     return [
         *under_way(state),
-        *(f"{count} messages lie in {path}" for path, count in messages(state).items()),
+        *(f"{count} messages lie in {path}" for path, count in messages(state, bus).items()),
         *_unfinished_sagas(state),
-        *_undelivered(state),
+        *_undelivered(state, carts),
         *_stock(state),
         *findings_of(state, [row["id"] for row in _rows(state, "orders", "SELECT id FROM orders")]),
     ]
@@ -262,7 +270,7 @@ def _stock(state: Path) -> Iterator[str]:
                 yield f"{isbn}: orders say {ours} {kind}, the shelves {theirs}"
 
 
-def _undelivered(state: Path) -> Iterator[str]:
+def _undelivered(state: Path, carts: str) -> Iterator[str]:
     """Events that a consumer should have taken in and has not."""
     checkout, inventory, shipping = (
         {row["id"] for row in _rows(state, store, "SELECT id FROM inbox")}
@@ -272,9 +280,6 @@ def _undelivered(state: Path) -> Iterator[str]:
         for kind, event_id, _ in _announced(state, topic):
             if event_id not in checkout:
                 yield f"checkout never took in {kind} {event_id}"
-    carts = "".join(
-        row["content"] for row in _rows(state, "documents", "SELECT content FROM documents")
-    )
     for kind, event_id, said in _announced(state, "orders"):
         if kind == "order.placed" and event_id not in shipping:
             yield f"shipping never took in {kind} {event_id}"

@@ -37,6 +37,7 @@ _STAGES: tuple[tuple[str, str | None, str], ...] = (
     ("delivered", "P9D", "delivered"),
 )
 """The mail that a stage brings, how far the clock is moved for it, and where parcels are then."""
+_SILENCE = "PT4H"
 _TOLD = "SELECT COUNT(*) FROM mails WHERE kind = '{}' AND state = 'sent'"
 _ARRIVED = "SELECT COUNT(*) FROM shipments WHERE state IN {}"
 _UNTOLD = "SELECT COUNT(*) FROM mails WHERE state = 'waiting'"
@@ -73,6 +74,9 @@ def play(folder: Path, *, orders: int, kills: int, seed: int | None = None) -> d
             else:
                 shop.pass_time(advance)
             _under_fire(shop, dice, kills)
+            if end == "delivered":
+                # The last webhook may be the lost one: the shop asks after hours of silence.
+                shop.pass_time(_SILENCE)
             told = orders + 1 if mail == "order_placed" else parcels
             troubles = _come_to_rest(shop, mail, told, end, parcels)
             troubles += wrongly_told(shop.state, end)

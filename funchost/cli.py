@@ -13,7 +13,8 @@ from pathlib import Path
 from funchost.command import Command, Forward, Mount, Site
 from funchost.cors import CorsPolicy
 from funchost.hostjson import read_host_json
-from funchost.logs import Console, HostLog
+from funchost.hostjson_names import unknown_names
+from funchost.logs import WARNING, Console, HostLog
 from funchost.settings import LocalSettings, SettingsError, read_local_settings, setting
 from funchost.state import default_state_dir
 from funchost.workers import (
@@ -70,6 +71,11 @@ def _parse(words: list[str]) -> argparse.Namespace:
         "--state", type=Path, metavar="DIR", help="default .local in the app's folder"
     )
     start.add_argument("--workers", type=int, metavar="N", help="processes, default 1")
+    start.add_argument(
+        "--pin",
+        action="store_true",
+        help="keep each worker on one core, for functions that are mostly Python (Linux)",
+    )
     start.add_argument("--functions", nargs="+", default=[], metavar="NAME", help="only these")
     start.add_argument("--cors", metavar="ORIGINS", help="comma-separated, or *")
     start.add_argument("--cors-credentials", action="store_true")
@@ -162,6 +168,8 @@ def _start(given: argparse.Namespace) -> int:
     )
     if not local.found:
         log.host("local.settings.json not found: only the process environment is used.")
+    for sentence in unknown_names(host_json.document):
+        log.host(sentence, WARNING)
     if skipped:
         names = ", ".join(f"'{name}'" for name in skipped)
         they_are = "it's" if len(skipped) == 1 else "they're"
@@ -210,6 +218,7 @@ def _complete(given: argparse.Namespace, app_dir: Path, local: LocalSettings) ->
         user_log_level=given.user_log_level,
         servicebus=None if given.servicebus is None else given.servicebus.resolve(),
         drain_seconds=given.drain_seconds,
+        pins=given.pin,
     )
 
 

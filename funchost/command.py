@@ -83,7 +83,8 @@ class Site:
 @dataclass(frozen=True)
 class Command:
     """Worker processes receive it as it is. `base_url` has no slash at its end; `functions` is an
-    allow-list, empty for all; `servicebus` declares the entities of the host's own broker."""
+    allow-list, empty for all; `servicebus` declares the entities of the host's own broker; `pins`
+    keeps each worker on one core."""
 
     app_dir: Path
     state: Path
@@ -102,3 +103,4 @@ class Command:
     user_log_level: str | None
     servicebus: Path | None
     drain_seconds: float
+    pins: bool = False

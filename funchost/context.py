@@ -125,8 +125,13 @@ class Context:
         self.function_name = function_name
         self.function_directory = directory
         self.thread_local_storage = thread_local_storage
-        self.trace_context = TraceContext(invocation)
         self.retry_context = invocation.retry
+        self._invocation = invocation
+
+    @cached_property
+    def trace_context(self) -> TraceContext:
+        """Made for those who look, which costs as much as all the rest."""
+        return TraceContext(self._invocation)
 
 
 class Out:

@@ -7,7 +7,7 @@ added twice the last value counts, except for cookies.
 
 import codecs
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from http.cookies import Morsel, SimpleCookie
@@ -141,7 +141,7 @@ def _respond_with(response: HttpResponse) -> Response:
     status = int(response.status_code)
     if not 100 <= status <= 599:
         raise ValueError(f"{status} is not an HTTP status code.")
-    headers, content_type = _read_response_headers(list(response.headers))
+    headers, content_type = _read_response_headers(response.headers)
     if content_type is None:
         content_type = _content_type(response.mimetype, response.charset)
     headers.append((b"content-type", content_type))
@@ -150,34 +150,32 @@ def _respond_with(response: HttpResponse) -> Response:
 
 
 def _read_response_headers(
-    given: list[tuple[str, str]],
+    given: Iterable[tuple[str, str]],
 ) -> tuple[list[tuple[bytes, bytes]], bytes | None]:
     """All but the content type, and the content type."""
-    content_type: bytes | None = None
-    headers: list[tuple[bytes, bytes]] = []
-    if not given:
-        return headers, content_type
-    values: dict[bytes, tuple[str, str]] = {}
+    counting: dict[bytes, tuple[str, str]] = {}
     cookies: list[str] = []
-    for name, value in given:
+    for header in given:
+        name, value = header
         key = header_name(name)
         if key == b"set-cookie":
             cookies.append(value)
-        elif key not in values or values[key][0] == name:
+        elif key not in counting or counting[key][0] == name:
             # Of two spellings of a name the first counts, of one spelling the last value.
-            values[key] = (name, value)
-    for key, (_, value) in values.items():
-        if key == b"content-type":
-            content_type = header_value(value)
-        elif key not in _OWN_HEADERS:
-            headers.append((key, header_value(value)))
+            counting[key] = header
+    typed = counting.pop(b"content-type", None)
+    headers = [
+        (key, value.encode() if value.isascii() and value.isprintable() else header_value(value))
+        for key, (_, value) in counting.items()
+        if key not in _OWN_HEADERS
+    ]
     for cookie in cookies:
         # A text that cannot be parsed gives no cookie at all, as in the worker.
         headers += [
             (b"set-cookie", header_value(_cookie_text(name, morsel)))
             for name, morsel in SimpleCookie(cookie).items()
         ]
-    return headers, content_type
+    return headers, None if typed is None else header_value(typed[1])
 
 
 @lru_cache(maxsize=256)
@@ -195,10 +193,9 @@ def header_name(name: str) -> bytes:
 
 
 def header_value(value: str) -> bytes:
-    text = str(value)
-    if not (text.isascii() and text.isprintable()) and not _VISIBLE.fullmatch(text):
-        raise ValueError(f"Invalid non-ASCII or control character in header value {text!r}.")
-    return text.encode()
+    if not (value.isascii() and value.isprintable()) and not _VISIBLE.fullmatch(value):
+        raise ValueError(f"Invalid non-ASCII or control character in header value {value!r}.")
+    return value.encode()
 
 
 def _cookie_text(name: str, morsel: "Morsel[str]") -> str:

@@ -5,6 +5,7 @@ twice; the host's headers are checked already, and one write is enough. Whatever
 a request goes the ordinary way.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import (
@@ -13,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-__all__ = ["HostProtocol", "answer_at_once"]
+__all__ = ["HostProtocol", "answer_at_once", "header_block"]
 
 
 class HostProtocol(HttpToolsProtocol):
@@ -26,10 +27,16 @@ class HostProtocol(HttpToolsProtocol):
         return True
 
 
-def answer_at_once(send: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+def header_block(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def answer_at_once(
+    send: Any, status: int, host_headers: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+) -> bool:
     """Sends a whole response by the cycle that `send` belongs to; False when that is impossible
-    and nothing was sent. `headers` hold valid names and values, a length where there is a body, and
-    no `connection`."""
+    and nothing was sent. `host_headers` is a block. Both hold valid names and values, and no
+    `connection`; `headers` has a length where there is a body."""
     cycle = getattr(send, "__self__", None)
     if (
         not isinstance(cycle, RequestResponseCycle)
@@ -38,7 +45,7 @@ def answer_at_once(send: Any, status: int, headers: list[tuple[bytes, bytes]], b
         or cycle.flow.write_paused
     ):
         return False
-    parts = [STATUS_LINE[status]]
+    parts = [STATUS_LINE[status], host_headers]
     for name, value in headers:
         parts += (name, b": ", value, b"\r\n")
     if not cycle.keep_alive:

@@ -25,7 +25,7 @@ from funchost.http_messages import (
 )
 from funchost.invoke import HTTP_REASON, InvocationFailedError, Invoker
 from funchost.kinds import AdminPage, ASGIApp, HostedFunction, TriggerEvent
-from funchost.protocol import answer_at_once
+from funchost.protocol import answer_at_once, header_block
 from funchost.routing import Match, PathError, RouteTable, decode_path
 from funchost.settings import SettingsError
 
@@ -64,7 +64,7 @@ class HttpOptions:
 
 
 class FunctionServer:
-    """The ASGI app of the host. `default_headers` are set from outside, once a second."""
+    """The ASGI app of the host."""
 
     def __init__(
         self,
@@ -95,7 +95,16 @@ class FunctionServer:
         self._outstanding = 0
         self._is_limited = options.maximum_outstanding >= 0 or options.concurrency is not None
         self.is_available = True
-        self.default_headers: list[tuple[bytes, bytes]] = []
+        self.set_default_headers([])
+
+    def set_default_headers(self, headers: list[tuple[bytes, bytes]]) -> None:
+        """The host's own, such as the date; to be called once a second."""
+        self._headers = headers + self._options.headers
+        self._header_block = header_block(self._headers)
+        names = {name for name, _ in self._headers}
+        self._is_block_whole = b"connection" not in names
+        self._contested = names | {b"connection"}
+        """Of these the function's own count, and `connection` is for the server to interpret."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -249,13 +258,16 @@ class FunctionServer:
 
     async def _send(self, response: Response, request: Mapping[str, str], send: Send) -> None:
         status, given, body = response
-        headers = self._merged(given, request)
         if status >= 200 and status != 204 and status != 304:
-            headers.append((b"content-length", b"%d" % len(body)))
-        # A `connection` of the function's own is for the server to interpret.
-        is_plain = len(given) < 2 or b"connection" not in [name for name, _ in headers]
-        if is_plain and answer_at_once(send, status, headers, body):
+            given = [*given, (b"content-length", b"%d" % len(body))]
+        is_plain = (
+            self._is_block_whole
+            and (self._cors is None or "origin" not in request)
+            and self._contested.isdisjoint([name for name, _ in given])
+        )
+        if is_plain and answer_at_once(send, status, self._header_block, given, body):
             return
+        headers = self._merged(given, request)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -263,10 +275,8 @@ class FunctionServer:
         self, given: list[tuple[bytes, bytes]], request: Mapping[str, str]
     ) -> list[tuple[bytes, bytes]]:
         """The function's own `date` or `server` replaces the host's; of CORS the policy decides."""
-        host_headers = self.default_headers + self._options.headers
-        if len(given) > 1 or self._options.headers:
-            by_name = dict(given)
-            host_headers = [header for header in host_headers if header[0] not in by_name]
+        by_name = dict(given)
+        host_headers = [header for header in self._headers if header[0] not in by_name]
         if self._cors is None or "origin" not in request:
             return host_headers + given
         cors = self._cors.headers(request)

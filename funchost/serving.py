@@ -89,10 +89,9 @@ class _Server(uvicorn.Server):
         # What the app printed outside of any invocation.
         self._console.flush()
         if counter % 10 == 0:
-            self._host.server.default_headers = [
-                (b"date", formatdate(usegmt=True).encode()),
-                (b"server", b"Kestrel"),
-            ]
+            self._host.server.set_default_headers(
+                [(b"date", formatdate(usegmt=True).encode()), (b"server", b"Kestrel")]
+            )
         return await super().on_tick(counter)
 
 

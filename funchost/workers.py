@@ -1,6 +1,7 @@
 """Runs the host in this process, or supervises several that listen at one address."""
 
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -45,10 +46,13 @@ def run_here(
     listening: socket.socket,
     log: HostLog,
     *,
+    place: int | None = None,
     prints_banner: bool = True,
     watch_parent: "Callable[[Ending], None] | None" = None,
 ) -> int:
-    """Returns the exit code. Raises SettingsError."""
+    """`place` is this worker's among several. Returns the exit code. Raises SettingsError."""
+    if command.pins:
+        _stay_on_one_core(place)
     _prepare_imports(command)
     # Only now: the app's folder may hold the azure-functions that it was built with.
     from funchost.serving import serve
@@ -133,7 +137,7 @@ class _Supervisor:
             parent_end, child_end = self._context.Pipe()
             process = self._context.Process(
                 target=_run_worker,
-                args=(self._command, self._listening, child_end, is_first),
+                args=(self._command, self._listening, child_end, worker.index, is_first),
                 name=f"worker {worker.index}",
             )
             process.start()
@@ -201,7 +205,11 @@ class _Supervisor:
 
 
 def _run_worker(
-    command: Command, listening: socket.socket, parent: Connection, prints_banner: bool
+    command: Command,
+    listening: socket.socket,
+    parent: Connection,
+    place: int,
+    prints_banner: bool,
 ) -> None:
     """The main function of a worker process, which ends when its parent says so or is gone."""
 
@@ -225,11 +233,41 @@ def _run_worker(
         user_log_level=command.user_log_level,
     )
     try:
-        code = run_here(command, listening, log, prints_banner=prints_banner, watch_parent=watch)
+        code = run_here(
+            command,
+            listening,
+            log,
+            place=place,
+            prints_banner=prints_banner,
+            watch_parent=watch,
+        )
     except SettingsError as error:
         sys.stderr.write(f"{error}\n")
         code = BAD_SETTINGS
     sys.exit(code)
+
+
+def _stay_on_one_core(place: int | None) -> None:
+    """For this thread and all that it starts.
+
+    Of Python's threads one runs at a time. It lets go of the interpreter at each look into a file
+    or a database, and wakes another one, mostly in vain: on a core of its own that one costs both
+    of them more than the look. As a batch (sched(7)) it does not push aside who has just woken it,
+    and still has the interpreter. The only worker stays where it was put when it started.
+    """
+    if sys.platform != "linux":
+        return
+    with contextlib.suppress(OSError):  # containers may forbid it: then it goes without
+        cores = sorted(os.sched_getaffinity(0))
+        core = _current_core() if place is None else cores[place % len(cores)]
+        os.sched_setaffinity(0, {core})
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def _current_core() -> int:
+    """proc(5): the 39th field of `stat`, of which the second may hold spaces."""
+    with open("/proc/thread-self/stat", encoding="utf-8", errors="replace") as stat:
+        return int(stat.read().rpartition(")")[2].split()[36])
 
 
 def _prepare_imports(command: Command) -> None:

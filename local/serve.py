@@ -82,6 +82,7 @@ def open_shop(options: argparse.Namespace, state: Path) -> int:
                 *("--port", str(options.port)),
                 *("--state", str(state)),
                 *("--workers", str(options.workers)),
+                "--pin",
                 *("--redirect", f"{TYPE_PREFIX.rstrip('/')}={PROBLEM_PAGES}"),
                 *("--site", str(ROOT / "storefront")),
                 *("--site-headers", str(site_headers(state))),

@@ -15,6 +15,8 @@ import uvicorn
 from sandbox.app import create_app
 
 _LONGEST_SHUTDOWN_SECONDS = 5
+_KEPT_ALIVE_SECONDS = 75
+"""Who has paused for some seconds need not connect again."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             log_level="warning",
             access_log=False,
             server_header=False,
+            timeout_keep_alive=_KEPT_ALIVE_SECONDS,
             timeout_graceful_shutdown=_LONGEST_SHUTDOWN_SECONDS,
         )
     )

@@ -9,7 +9,10 @@ from pathlib import Path
 
 class Kept:
     """Opened at the first use, for the sandbox may serve without anybody asking for it. Threads
-    take turns; a kill between two transactions loses none."""
+    take turns; a kill between two transactions loses none.
+
+    A transaction is over sooner than a thread would have begun it, so that what the shop calls
+    works on the event loop."""
 
     def __init__(self, file: Path, schema: str) -> None:
         self._file = file

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import httpx
-from starlette.concurrency import run_in_threadpool
+import aiohttp
 
 LEASE_SECONDS = 30.0
 """How long another sandbox on the same folder leaves a delivery alone that was claimed."""
@@ -46,7 +45,7 @@ Claim = Callable[[int], tuple[Sequence[Due], str | None]]
 
 
 class Sender:
-    """`claim` and `note` run in threads; `note` keeps what became of a delivery."""
+    """`note` keeps what became of a delivery."""
 
     def __init__(self, claim: Claim, note: Callable[[Due, Outcome], None]) -> None:
         self._claim = claim
@@ -60,11 +59,12 @@ class Sender:
     async def run(self) -> None:
         """Until it is cancelled; what is on its way then is sent again after the next start."""
         sending: set[asyncio.Task[None]] = set()
-        async with httpx.AsyncClient(timeout=_PATIENCE_SECONDS, trust_env=False) as client:
+        patience = aiohttp.ClientTimeout(_PATIENCE_SECONDS)
+        async with aiohttp.ClientSession(timeout=patience) as client:
             try:
                 while True:
                     self._wake.clear()
-                    due, address = await run_in_threadpool(self._claim, _AT_ONCE - len(sending))
+                    due, address = self._claim(_AT_ONCE - len(sending))
                     for one in due:
                         assert address is not None
                         sending.add(asyncio.create_task(self._send(client, address, one)))
@@ -81,13 +81,16 @@ class Sender:
                 for task in sending:
                     task.cancel()
 
-    async def _send(self, client: httpx.AsyncClient, address: str, one: Due) -> None:
+    async def _send(self, client: aiohttp.ClientSession, address: str, one: Due) -> None:
         try:
-            response = await client.post(address, content=one.body, headers=one.headers)
-            answer, taken = str(response.status_code), response.is_success
-        except httpx.HTTPError as error:
+            async with client.post(
+                address, data=one.body, headers=one.headers, allow_redirects=False
+            ) as response:
+                await response.read()
+            answer, taken = str(response.status), 200 <= response.status < 300
+        except (aiohttp.ClientError, TimeoutError) as error:
             answer, taken = type(error).__name__, False
-        await run_in_threadpool(self._note, one, _outcome(one, answer, taken))
+        self._note(one, _outcome(one, answer, taken))
         self.wake()
 
 

@@ -40,10 +40,10 @@ class Shop:
         return subprocess.check_output(command, cwd=ROOT, text=True).strip()
 
 
-def serve(state: Path, *options: str, **settings: str) -> Shop:
+def serve(state: Path, *options: str, port: int = 0, **settings: str) -> Shop:
     """Starts a shop and waits until it is ready; the caller ends its process. `settings` are set
-    for it alone."""
-    port = free_ports(3)
+    for it alone. `port` 0 takes free ones, for all that the shop listens at."""
+    port = port or free_ports(3)
     log = state.parent / f"{state.name}.log"
     sample = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))
     environment = {name: os.environ[name] for name in os.environ.keys() - sample["Values"].keys()}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 _READING_THREADS = 8
-"""Twice the connections of a pool: while some ask the database, others write what they got."""
+"""Twice the connections of a pool: when one is brought back, somebody waits for it already."""
 
 
 class Inventory:

@@ -1,5 +1,7 @@
 """The cart's functions: the routes, and what an order takes out of a cart."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import azure.functions as func
@@ -21,11 +23,14 @@ from functions.cart.service import Caller, CartService, Shown
 from shared.contracts import orders
 from shared.contracts.envelope import Envelope
 from shared.contracts.orders import OrderPlaced
+from shared.documents.port import DocumentsUnavailable
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.cookies import CartCookie, CrossOrigin
 from shared.http.edge import Api, Edge
 from shared.kit.provider import Provider
 from shared.messaging.consuming import consume_async
+
+LONGEST_PAUSE_SECONDS = 60.0
 
 
 class ItemPath(BaseModel):
@@ -117,7 +122,11 @@ def register(api: Api, carts: Provider[CartService], cookie: Provider[CartCookie
         return Answer(status=204, headers=_cookie_of(shown, cookie()))
 
 
-def register_consumer(blueprint: func.Blueprint, carts: Provider[CartService]) -> None:
+def register_consumer(
+    blueprint: func.Blueprint,
+    carts: Provider[CartService],
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
+) -> None:
     @blueprint.function_name("cart_orders")
     @blueprint.service_bus_topic_trigger(
         arg_name="message",
@@ -130,7 +139,12 @@ def register_consumer(blueprint: func.Blueprint, carts: Provider[CartService]) -
         """What was bought leaves the cart that it was ordered from."""
 
         async def placed(envelope: Envelope, order: OrderPlaced) -> None:
-            await carts().take_out_bought(envelope.id, order)
+            try:
+                await carts().take_out_bought(envelope.id, order)
+            except DocumentsUnavailable:
+                # The next delivery follows at once, and the last one would within a minute.
+                await pause(min(2.0 ** (message.delivery_count or 1), LONGEST_PAUSE_SECONDS))
+                raise
 
         await consume_async(message, {OrderPlaced: placed})
 

@@ -12,12 +12,15 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     ValidationInfo,
     field_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from functions.inventory.model import Availability, Dimensions, Format, Role
+from shared.http.values import WHOLE_NUMBER, PageSize
 from shared.kit.errors import NotFound
 from shared.kit.money import Money
 
@@ -35,12 +38,6 @@ RELEVANT_HITS = 1_000
 """As far as relevance is paged."""
 RANKED_HITS = 10_000
 """Of a broader search only so many are looked at, the best-selling; facets count as far."""
-
-
-def whole_number(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,15}", value, re.ASCII):
-        raise PydanticCustomError("whole_number", "must be a whole number")
-    return value
 
 
 def _day(value: Any) -> Any:
@@ -64,10 +61,9 @@ def _text(value: str) -> str:
 
 
 _IS_TEXT = AfterValidator(_text)
-Amount = Annotated[int, BeforeValidator(whole_number), Field(ge=0, le=10**12)]
+Amount = Annotated[int, WHOLE_NUMBER, Field(ge=0, le=10**12)]
 Day = Annotated[date, BeforeValidator(_day)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
-PageSize = Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=100)]
 Cursor = Annotated[str, Field(min_length=1, max_length=2048)]
 
 
@@ -164,6 +160,15 @@ class SelectedBook(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     isbn: str
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """All that a book has, of which only the ISBN is always there."""
+        own = handler.resolve_ref_schema(handler(schema))
+        whole = handler.resolve_ref_schema(handler(Book.__pydantic_core_schema__))
+        return {**own, "properties": whole["properties"]}
 
 
 class FacetCount(BaseModel):

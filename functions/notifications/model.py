@@ -168,7 +168,7 @@ class Preferences(BaseModel):
     """Which news of a delivery are sent. What an order is about (its confirmation, its cancelling,
     money that goes back, a parcel that is lost) is always told."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     dispatched: bool = True
     out_for_delivery: bool = True

@@ -44,7 +44,7 @@ class SaidAddress(PostalAddress):
     """What a customer says of an address. One address is always the default: the first, until
     another one is said to be it."""
 
-    is_default: bool = False
+    is_default: Annotated[bool, Field(strict=True)] = False
 
     @field_validator("country")
     @classmethod

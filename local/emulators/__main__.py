@@ -30,7 +30,7 @@ from local.emulators.redis import redis, redis_program
 STATE = Path(serve.ROOT) / ".local-emulators"
 BLOBS, COSMOS, COSMOS_BEHIND, REDIS, COLLECTOR = 3, 4, 5, 6, 7
 """Ports above the shop's; the sandbox and the broker have the first two."""
-_DATABASE = "bookstore"
+DATABASE = "bookstore"
 _IMPORTS = "imports"
 _INSIGHTS_KEY = "00000000-0000-0000-0000-0000000000aa"
 
@@ -84,12 +84,12 @@ def _start_blobs(running: ExitStack, logs: Path, port: int) -> str:
         f"DefaultEndpointsProtocol=http;AccountName={ACCOUNT};AccountKey={ACCOUNT_KEY};"
         f"BlobEndpoint={url};"
     )
-    _make_containers(connection)
+    make_containers(connection)
     os.environ.update(BlobConnection=connection, CDN_BASE_URL=f"{url}/{PUBLIC}")
     return f"Azurite, {url}/{PUBLIC}?restype=container&comp=list"
 
 
-def _make_containers(connection: str) -> None:
+def make_containers(connection: str) -> None:
     """As the deployment does."""
     from azure.storage.blob import BlobServiceClient
 
@@ -102,18 +102,18 @@ def _make_containers(connection: str) -> None:
 def _start_cosmos(running: ExitStack, logs: Path, port: int) -> str:
     running.enter_context(cosmos_emulator(logs, port + COSMOS_BEHIND))
     url = running.enter_context(mended(port + COSMOS_BEHIND, port + COSMOS))
-    asyncio.run(_make_database(url))
+    asyncio.run(make_database(url))
     connection = f"AccountEndpoint={url};AccountKey={ACCOUNT_KEY};"
-    os.environ.update(CosmosConnection=connection, COSMOS_DATABASE=_DATABASE)
+    os.environ.update(CosmosConnection=connection, COSMOSDATABASE=DATABASE)
     return f"@vercel/cosmosdb-server, {url} (it knows no time to live: carts never expire)"
 
 
-async def _make_database(url: str) -> None:
+async def make_database(url: str) -> None:
     from azure.cosmos import PartitionKey
     from azure.cosmos.aio import CosmosClient
 
     async with CosmosClient(url, ACCOUNT_KEY, enable_endpoint_discovery=False) as client:
-        database = await client.create_database(_DATABASE)
+        database = await client.create_database(DATABASE)
         await database.create_container(CARTS, PartitionKey("/id"), default_ttl=-1)
 
 

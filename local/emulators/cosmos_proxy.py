@@ -6,15 +6,23 @@ The emulator answers 500 where a document is missing; Cosmos DB answers 404
 
 import http.client
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 _FAULT = b"Cannot read properties of undefined"
 _NOT_FOUND = json.dumps({"code": "NotFound", "message": "Resource Not Found."}).encode()
 _HOP_BY_HOP = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 _PATIENCE_SECONDS = 30
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # who asked has gone
+            super().handle_error(request, client_address)
 
 
 @contextmanager
@@ -51,7 +59,7 @@ def mended(emulator_port: int, port: int) -> Iterator[str]:
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = _Server(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -71,7 +70,7 @@ class Carrier:
     def _route(self, method: str, path: str, act: Act, status: int = 200) -> Route:
         async def run(request: Request) -> Response:
             body = await body_of(request)
-            answer = await run_in_threadpool(self._answer, request, body, act, status)
+            answer = self._answer(request, body, act, status)
             self._webhooks.wake()
             return answer
 

@@ -39,7 +39,7 @@ class Mailbox:
     async def _send_or_list(self, request: Request) -> Response:
         if request.method == "POST":
             said = _mail(await body_of(request, _LARGEST_MAIL))
-            return await run_in_threadpool(self._take, said)
+            return self._take(said)
         if request.method == "DELETE":
             await run_in_threadpool(self._messages.empty)
             return Response(status_code=204)

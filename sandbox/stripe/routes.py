@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -68,7 +67,7 @@ class Stripe:
     async def _reply(self, request: Request, body: str) -> Reply:
         path = request.url.path
         call = (request.method, path, request.url.query, body, request.headers)
-        reply, fault = await run_in_threadpool(self._api.answer_unless_faulty, *call)
+        reply, fault = self._api.answer_unless_faulty(*call)
         if reply is not None:
             return reply
         if fault is not None and fault.kind in ("timeout", "slow"):
@@ -77,7 +76,7 @@ class Stripe:
                 return Reply(504, b"", {})
             if gone:
                 fault = None
-        reply = await run_in_threadpool(self._api.answer, *call, fault)
+        reply = self._api.answer(*call, fault)
         if fault is not None and fault.kind == "timeout_after":
             self._webhooks.wake()
             await _wait(request, fault)

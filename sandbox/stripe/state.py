@@ -55,7 +55,9 @@ _ALL_EVENTS = frozenset({"*"})
 
 
 def new_id(prefix: str) -> str:
-    return prefix + "_" + "".join(secrets.choice(_ALPHABET) for _ in range(24))
+    # One look at the system's randomness, where `secrets.choice` takes one for each sign.
+    signs = (_ALPHABET[one % len(_ALPHABET)] for one in secrets.token_bytes(24))
+    return f"{prefix}_{''.join(signs)}"
 
 
 class State:

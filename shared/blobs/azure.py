@@ -24,7 +24,7 @@ CONNECT_SECONDS = 3
 READ_SECONDS = 10
 RETRIES = 2
 PAUSE_SECONDS = 1
-"""Before each try but the first; the SDK's own waits begin at a quarter of a minute."""
+"""Before each try but the first, on average; the SDK's own begin at a quarter of a minute."""
 _READ_BYTES = 4 * 1024 * 1024
 _KEY_LIFETIME = timedelta(hours=6)
 _CLOCK_SKEW = timedelta(minutes=5)
@@ -97,7 +97,9 @@ class AzureStorage:
     def _open(self) -> "BlobServiceClient":
         from azure.storage.blob import BlobServiceClient, LinearRetry
 
-        pauses = LinearRetry(PAUSE_SECONDS, retry_total=self._retries, random_jitter_range=1)
+        pauses = LinearRetry(
+            PAUSE_SECONDS, retry_total=self._retries, random_jitter_range=PAUSE_SECONDS
+        )
         options: dict[str, Any] = {
             "connection_timeout": CONNECT_SECONDS,
             "read_timeout": self._read_seconds,

@@ -23,6 +23,10 @@ _TOLERATED_SECONDS = 0.7
 
 
 class Answers(Protocol):
+    def at_hand(self, key: str) -> Entry | None:
+        """An answer that is new enough, found without waiting; None where `read` may find one."""
+        ...
+
     async def read(self, key: str, lifetime_seconds: float, build: Build) -> Entry: ...
 
 
@@ -31,6 +35,9 @@ class UncachedAnswers:
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
+
+    def at_hand(self, key: str) -> Entry | None:
+        return None
 
     async def read(self, key: str, lifetime_seconds: float, build: Build) -> Entry:
         return await self._threads.run(build, False)
@@ -53,6 +60,15 @@ class CachedAnswers:
         self._threads = threads
         self._now = now
         self._flights: dict[str, asyncio.Task[Entry]] = {}
+
+    def at_hand(self, key: str) -> Entry | None:
+        if self._changes.is_due:
+            return None
+        entry = self._cache.at_hand(key)
+        if entry is None or not self._is_new_enough(entry):
+            return None
+        CACHE_LOOKUPS.record(1, _HIT)
+        return entry
 
     async def read(self, key: str, lifetime_seconds: float, build: Build) -> Entry:
         """Raises what `build` raises, to all who wait for it."""

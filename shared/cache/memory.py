@@ -21,9 +21,6 @@ class MemoryCache:
         self._entries: OrderedDict[str, tuple[Entry, float]] = OrderedDict()
         self._bytes = 0
 
-    def at_hand(self, key: str) -> Entry | None:
-        return self.get(key)
-
     def get(self, key: str) -> Entry | None:
         with self._lock:
             held = self._entries.get(key)
@@ -35,6 +32,8 @@ class MemoryCache:
                 return None
             self._entries.move_to_end(key)
             return entry
+
+    at_hand = get
 
     def put(self, key: str, entry: Entry, lifetime_seconds: float) -> None:
         with self._lock:

@@ -10,7 +10,7 @@ that is logged meanwhile. An error that nobody foresaw is logged with its stack 
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ import azure.functions as func
 from pydantic import BaseModel
 
 from shared.auth import TokenVerifier
-from shared.http.calls import B, Nothing, P, Q
+from shared.http.calls import Answer, B, Call, Nothing, P, Q
 from shared.http.exchange import Exchange
 from shared.http.operations import (
     JSON_TYPE,
@@ -152,41 +152,47 @@ def _function(
     edge: Edge, operation: Operation, handler: Callable[..., Any], *, takes_client: bool
 ) -> Callable[..., Any]:
     """As a Functions worker wants it: each parameter named, none variadic."""
-    if inspect.iscoroutinefunction(handler):
-
-        async def answer(
-            req: func.HttpRequest, context: func.Context, *client: Any
-        ) -> func.HttpResponse:
-            exchange = Exchange(edge.verifier, operation, req)
-            with exchange.observed(context):
-                try:
-                    # Only a token can make the edge wait, and the event loop must not.
-                    principal = (
-                        await asyncio.to_thread(exchange.principal)
-                        if exchange.brings_token
-                        else exchange.principal()
-                    )
-                    response = exchange.answered(await handler(exchange.call(principal), *client))
-                except Exception as error:  # every error becomes an answer; ours is logged
-                    response = exchange.failed(error)
-                exchange.report()
-                return response
-
-        async def run_async(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
-            return await answer(req, context)
+    if takes_client:
 
         async def run_with_client(
             req: func.HttpRequest, context: func.Context, client: Any
         ) -> func.HttpResponse:
-            return await answer(req, context, client)
+            run = _async_function(edge, operation, lambda call: handler(call, client))
+            return await run(req, context)
 
-        return run_with_client if takes_client else run_async
+        return run_with_client
+    if inspect.iscoroutinefunction(handler):
+        return _async_function(edge, operation, handler)
 
     def run(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         exchange = Exchange(edge.verifier, operation, req)
         with exchange.observed(context):
             try:
                 response = exchange.answered(handler(exchange.call(exchange.principal())))
+            except Exception as error:  # every error becomes an answer; ours is logged
+                response = exchange.failed(error)
+            exchange.report()
+            return response
+
+    return run
+
+
+def _async_function(
+    edge: Edge, operation: Operation, handler: Callable[[Call[Any, Any, Any]], Awaitable[Answer]]
+) -> Callable[[func.HttpRequest, func.Context], Awaitable[func.HttpResponse]]:
+    async def run(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+        exchange = Exchange(edge.verifier, operation, req)
+        with exchange.observed(context):
+            try:
+                principal = None
+                if operation.sign_in != "ignored":
+                    # Only a token can make the edge wait, and the event loop must not.
+                    principal = (
+                        await asyncio.to_thread(exchange.principal)
+                        if exchange.brings_token
+                        else exchange.principal()
+                    )
+                response = exchange.answered(await handler(exchange.call(principal)))
             except Exception as error:  # every error becomes an answer; ours is logged
                 response = exchange.failed(error)
             exchange.report()

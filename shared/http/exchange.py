@@ -4,6 +4,7 @@ import random
 import re
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import azure.functions as func
@@ -15,9 +16,10 @@ from shared.http.bodies import check_json
 from shared.http.calls import Answer, Call, Nothing, RawBody
 from shared.http.operations import Operation
 from shared.http.queries import check_raw_query, text_fault
+from shared.http.responses import Response
 from shared.kit.errors import AppError, BadInput, FieldError, Place, PreconditionRequired
 from shared.kit.provider import Provider
-from shared.telemetry import Span, bind_correlation_id, get_logger, is_measuring, span
+from shared.telemetry import Span, bind_correlation_id, get_logger, is_measuring
 from shared.telemetry.metrics import HTTP_DURATION
 
 log = get_logger("http")
@@ -27,7 +29,6 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 _LONGEST_REMEMBERED = 256
 _MOST_REMEMBERED = 2048
-_READS = frozenset({"GET", "HEAD"})
 _NOTHING = Nothing()
 
 
@@ -59,15 +60,11 @@ class Exchange:
 
     def observed(self, context: func.Context) -> Span:
         bind_correlation_id(self.correlation_id)
-        route = self.operation.route
-        trace = context.trace_context
-        is_hosted = bool(trace.trace_parent)
-        self.span = span(
+        self.span = Span(
             self.operation.span_name,
-            kind="server",
-            traceparent=trace.trace_parent if is_hosted else self._header("traceparent"),
-            tracestate=trace.trace_state if is_hosted else self._header("tracestate"),
-            attributes={"http.request.method": self.request.method, "http.route": route},
+            "server",
+            partial(_caller, context, self.headers),
+            {"http.request.method": self.request.method, "http.route": self.operation.route},
         )
         return self.span
 
@@ -100,37 +97,27 @@ class Exchange:
         key = self._idempotency_key() if operation.idempotent else None
         if operation.if_match:
             self._check_if_match()
-        return Call(
-            path=self._path(),
-            query=self._query(),
-            body=self._body() if operation.takes_body else _NOTHING,
-            headers=self.headers,
-            principal=principal,
-            idempotency_key=key,
-        )
+        url = self.request.url
+        checked = operation.checked.get(url)
+        if checked is None or (self.request.params and "?" not in url):
+            checked = self._path_and_query(url)
+        path, query = checked
+        body = self._body() if operation.takes_body else _NOTHING
+        return Call(path, query, body, self.headers, principal, key)
 
-    def _path(self) -> BaseModel:
-        values = self.request.route_params
-        if not values:
-            return _checked(self.operation.path_model, values, "path")
-        known, raw = self.operation.checked_paths, "/".join(values.values())
-        path = known.get(raw)
-        if path is None:
-            path = _checked(self.operation.path_model, values, "path")
-            _remember(known, raw, path)
-        return path
-
-    def _query(self) -> BaseModel:
-        _, _, raw = self.request.url.partition("?")
-        if not raw and self.request.params:  # this host keeps the query out of the URL
-            return _checked(self.operation.query_model, self.request.params, "query")
-        known = self.operation.checked_queries
-        query = known.get(raw)
-        if query is None:
-            check_raw_query(raw, self.operation.query_names)
-            query = _checked(self.operation.query_model, self.request.params, "query")
-            _remember(known, raw, query)
-        return query
+    def _path_and_query(self, url: str) -> tuple[BaseModel, BaseModel]:
+        """What was right once is remembered: the same URL cannot mean anything else, but where a
+        host keeps the query out of it."""
+        operation, request = self.operation, self.request
+        path = _checked(operation.path_model, request.route_params, "path")
+        _, mark, raw = url.partition("?")
+        check_raw_query(raw, operation.query_names)
+        query = _checked(operation.query_model, request.params, "query")
+        if len(url) <= _LONGEST_REMEMBERED and (mark or not request.params):
+            if len(operation.checked) >= _MOST_REMEMBERED:
+                operation.checked.clear()
+            operation.checked[url] = path, query
+        return path, query
 
     def _idempotency_key(self) -> str:
         key = self.headers.get("idempotency-key")
@@ -196,9 +183,7 @@ class Exchange:
             headers["Cache-Control"] = "no-store" if etag is None else "private, no-cache"
         if isinstance(body, BaseModel):
             body = body.model_dump_json().encode()
-        return func.HttpResponse(
-            body, status_code=self.status, headers=headers, mimetype=answer.media_type
-        )
+        return Response(body or b"", self.status, headers, answer.media_type)
 
     def failed(self, error: Exception) -> func.HttpResponse:
         if not isinstance(error, AppError):
@@ -214,7 +199,7 @@ class Exchange:
             self.span.set_failed(str(self.status))
         if self.started:
             self._measure()
-        if self.status >= 400 or self.request.method not in _READS:
+        if self.status >= 400 or not self.operation.is_read:
             write = log.warning if self.status >= 500 else log.info
             write(
                 "http.answered",
@@ -235,6 +220,13 @@ class Exchange:
         )
 
 
+def _caller(context: func.Context, headers: Mapping[str, str]) -> tuple[str | None, str | None]:
+    trace = context.trace_context
+    if trace.trace_parent:
+        return trace.trace_parent, trace.trace_state
+    return headers.get("traceparent"), headers.get("tracestate")
+
+
 def problem_response(error: AppError, correlation_id: str) -> func.HttpResponse:
     return func.HttpResponse(
         problems.document(error, correlation_id),
@@ -251,14 +243,6 @@ def correlation_id_of(headers: Mapping[str, str]) -> str:
         if _CORRELATION_ID.fullmatch(given):
             return given
     return f"{random.getrandbits(128):032x}"
-
-
-def _remember(known: dict[str, BaseModel], raw: str, checked: BaseModel) -> None:
-    """What was right once is not checked again: the same text cannot mean anything else."""
-    if len(raw) <= _LONGEST_REMEMBERED:
-        if len(known) >= _MOST_REMEMBERED:
-            known.clear()
-        known[raw] = checked
 
 
 def _checked(model: type[BaseModel], values: Mapping[str, str], place: Place) -> BaseModel:

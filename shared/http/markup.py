@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from shared.http.schemas import REF_PREFIX, Schema
+from shared.http.schemas import NULL, REF_PREFIX, Schema
 
 _CODE = re.compile(r"`([^`]+)`")
 _LIMITS = (
@@ -45,7 +45,7 @@ def _kind(schema: Schema) -> str:
         return " · ".join(_json(value) for value in schema["enum"] if value is not None)
     for combination, joint in (("allOf", " and "), ("oneOf", " or "), ("anyOf", " or ")):
         if combination in schema:
-            return joint.join(type_words(inner) for inner in schema[combination])
+            return joint.join(type_words(part) for part in schema[combination] if part != NULL)
     if schema.get("type") == "array":
         return f"list of {type_words(schema['items'])}"
     if isinstance(schema.get("additionalProperties"), Mapping):

@@ -49,21 +49,20 @@ class Operation:
     media_type: str
     route: str = field(init=False)
     span_name: str = field(init=False)
-    checked_paths: dict[str, BaseModel] = field(init=False, default_factory=dict)
-    checked_queries: dict[str, BaseModel] = field(init=False, default_factory=dict)
-    """What was found right lately, by its raw text. The models are frozen."""
+    is_read: bool = field(init=False)
+    takes_body: bool = field(init=False)
+    checked: dict[str, tuple[BaseModel, BaseModel]] = field(init=False, default_factory=dict)
+    """Path and query that were found right lately, by their URL. The models are frozen."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "route", f"/api/{self.path}")
         object.__setattr__(self, "span_name", f"{self.method} {self.route}")
+        object.__setattr__(self, "is_read", self.method == "GET")
+        object.__setattr__(self, "takes_body", self.body_model is not Nothing)
 
     @property
     def methods(self) -> list[str]:
         return ["GET", "HEAD"] if self.method == "GET" else [self.method]
-
-    @property
-    def takes_body(self) -> bool:
-        return self.body_model is not Nothing
 
     def possible_problems(self) -> list[type[AppError]]:
         """Those that the handler declares, and those that the edge itself may answer."""

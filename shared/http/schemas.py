@@ -48,6 +48,9 @@ _BEHIND_VALIDATORS = {
 }
 """Pydantic keeps its own names for limits on a field that a validator of ours reads first."""
 
+NULL: Schema = {"type": "object", "nullable": True, "enum": [None]}
+"""Null and nothing else: a type that stands beside `nullable` is what lets the null in."""
+
 
 class Schemas:
     """The schemas of all models that a document speaks of, under names that do not clash."""
@@ -111,6 +114,9 @@ def _without_null(schema: Schema) -> Schema:
         inner = _distinct(map(converted, kept))
         if len(inner) == 1 and "$ref" not in inner[0]:
             schema = {**inner[0], **schema}
+        elif len(inner) == 1 and schema.get("nullable"):
+            # `allOf` would hold null against the named schema, which is not nullable itself.
+            schema |= {"type": "object", "anyOf": [*inner, dict(NULL)]}
         elif len(inner) == 1:
             schema["allOf"] = inner
         else:
@@ -118,8 +124,7 @@ def _without_null(schema: Schema) -> Schema:
     if "allOf" in schema:
         schema["allOf"] = _distinct(map(converted, schema["allOf"]))
     if schema.get("type") == "null":
-        del schema["type"]
-        return {**schema, "nullable": True, "enum": [None]}
+        schema |= {"type": "string", "nullable": True, "enum": [None]}
     if schema.get("nullable") and None not in schema.get("enum", [None]):
         schema["enum"] = [*schema["enum"], None]
     if schema.get("default", ...) is None:  # says no more than that the field may be left out
@@ -128,9 +133,15 @@ def _without_null(schema: Schema) -> Schema:
 
 
 def _alone(schema: Schema) -> Schema:
-    if "$ref" not in schema or len(schema) == 1:
+    if "$ref" not in schema:
         return schema
-    return {"allOf": [{"$ref": schema.pop("$ref")}], **schema}
+    # Generators refuse a default that is an object; its parts' own defaults say as much.
+    kept = {
+        key: value
+        for key, value in schema.items()
+        if not (key == "default" and isinstance(value, Mapping))
+    }
+    return kept if len(kept) == 1 else {"allOf": [{"$ref": kept.pop("$ref")}], **kept}
 
 
 def _distinct(schemas: Iterable[Schema]) -> list[Schema]:

@@ -22,7 +22,7 @@ from shared.telemetry import is_recording, span
 
 T = TypeVar("T")
 
-_DEADLOCK_TRIES = 4
+DEADLOCK_TRIES = 4
 _CONNECTION_PATIENCE_SECONDS = 60
 """A serverless database that was paused needs about a minute before it takes the first sign-in."""
 
@@ -58,7 +58,8 @@ class Database:
             "db.operation.name": "transaction",
         }
         self._count = itertools.count(1)
-        self._commits = 0
+        self.commits = 0
+        """A number that is another one after each `write` and `run` of this process."""
         self._primary: Provider[Connections]
         self._writer: Provider[Connections]
         if primary.get_backend_name() == "sqlite":
@@ -93,12 +94,7 @@ class Database:
         """
         with self._observed(), self._block(self._writer) as connection, connection.begin():
             yield connection
-        self._commits = next(self._count)
-
-    @property
-    def commits(self) -> int:
-        """A number that is another one after each `write` and `run` of this process."""
-        return self._commits
+        self.commits = next(self._count)
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
@@ -123,7 +119,7 @@ class Database:
                     connection.begin(),
                 ):
                     result = work(connection)
-                self._commits = next(self._count)
+                self.commits = next(self._count)
                 return result
             except PoolTimeout as error:
                 raise DatabaseBusy from error
@@ -131,7 +127,7 @@ class Database:
                 wait = min(0.05 * 2**tries, 10.0)
                 patient = time.monotonic() + wait < last_call
                 if is_transient(error) and (
-                    tries < _DEADLOCK_TRIES if is_deadlock(error) else patient
+                    tries < DEADLOCK_TRIES if is_deadlock(error) else patient
                 ):
                     self._pause(wait)
                 elif is_busy(error):

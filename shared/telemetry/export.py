@@ -4,6 +4,7 @@ Honeycomb's, to Azure Monitor, or to both.
 The SDK is imported only once one of them is configured, for it takes longer than the whole shop.
 """
 
+import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -30,6 +31,10 @@ def configure(settings: ExportSettings, service_name: str = "bookstore") -> Call
     was sent, never an answer. Returns what sends the rest and stops; a process that ends does so by
     itself, within a few seconds. `OTEL_SERVICE_NAME` goes before `service_name`.
     """
+    azure = logging.getLogger("azure")
+    if azure.level == logging.NOTSET:
+        # Azure's SDKs tell of every request, at the level at which the shop tells of orders.
+        azure.setLevel(logging.WARNING)
     otlp, insights = settings.OTEL_EXPORTER_OTLP_ENDPOINT, application_insights(settings)
     is_disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     if is_disabled or (otlp is None and insights is None):

@@ -9,13 +9,15 @@ the ids, so that both views agree.
 import random
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
 Kind = Literal["internal", "server", "client", "producer", "consumer"]
+Caller = Callable[[], tuple[str | None, str | None]]
+"""Gives the headers traceparent and tracestate of who called us."""
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
 _TRACESTATE = re.compile(r"[\x20-\x7e\t]{1,512}")
@@ -86,23 +88,21 @@ class Span:
     """One timed step. Entered and left in the same task or thread; begin it with `span(...)`."""
 
     __slots__ = (
-        "_attributes", "_context", "_kind", "_links", "_name", "_outer", "_recording", "_token",
-        "_traceparent", "_tracestate",
+        "_attributes", "_caller", "_context", "_kind", "_links", "_name", "_outer", "_recording",
+        "_token",
     )  # fmt: skip
 
     def __init__(
         self,
         name: str,
         kind: Kind,
-        traceparent: str | None,
-        tracestate: str | None,
+        caller: Caller | None,
         attributes: Mapping[str, object] | None,
-        links: Iterable[str],
+        links: Iterable[str] = (),
     ) -> None:
         self._name = name
         self._kind = kind
-        self._traceparent = traceparent
-        self._tracestate = tracestate
+        self._caller = caller
         self._attributes = attributes
         self._links = links
         self._context: TraceContext | None = None
@@ -116,19 +116,21 @@ class Span:
         if self._context is None:
             with _naming:
                 if self._context is None:
-                    parent = parse_traceparent(self._traceparent, self._tracestate)
+                    parent = self._remote_parent()
                     if parent is None and self._outer is not None:
                         parent = self._outer.context
                     self._context = _next_context(parent)
         return self._context
 
+    def _remote_parent(self) -> TraceContext | None:
+        return None if self._caller is None else parse_traceparent(*self._caller())
+
     def __enter__(self) -> Self:
         self._outer = _current.get()
         if _recorder is not None:
-            remote = parse_traceparent(self._traceparent, self._tracestate)
             links = [found for one in self._links if (found := parse_traceparent(one)) is not None]
             self._recording = _recorder.begin(
-                self._name, self._kind, remote, self._attributes or {}, links
+                self._name, self._kind, self._remote_parent(), self._attributes or {}, links
             )
             self._context = self._recording.context
         self._token = _current.set(self)
@@ -162,17 +164,21 @@ def span(
     kind: Kind = "internal",
     traceparent: str | None = None,
     tracestate: str | None = None,
+    caller: Caller | None = None,
     attributes: Mapping[str, object] | None = None,
     links: Iterable[str] = (),
 ) -> Span:
     """A span for a `with` block, in sync and async code alike.
 
     `traceparent` and `tracestate` are the headers of who called us, taken as they came: an invalid
-    one is ignored, as the recommendation asks. Without them the parent is the current span, else
+    one is ignored, as the recommendation asks; `caller` finds both when something first wants to
+    know. Without them the parent is the current span, else
     the span starts a trace of its own. `links` are the traceparents of spans beside the parent that
     led here. An exception that leaves the block marks the span as failed.
     """
-    return Span(name, kind, traceparent, tracestate, attributes, links)
+    if traceparent is not None:
+        caller = lambda: (traceparent, tracestate)  # noqa: E731
+    return Span(name, kind, caller, attributes, links)
 
 
 def current_traceparent() -> str:

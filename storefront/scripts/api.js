@@ -1,11 +1,11 @@
 /** The shop's public API: every call of the pages goes through here. */
-import { token, signedOut } from "./session.js";
+import { hasEnded, signedOut, token } from "./session.js";
 
 const ROOT = "/api/v1";
 
 /** What the API refused (RFC 9457), or `status` 0 where no answer came. */
 export class Problem extends Error {
-  constructor(status, document) {
+  constructor(status, document, wait = null) {
     super(document.detail || document.title || "");
     this.status = status;
     this.type = document.type || "";
@@ -13,7 +13,8 @@ export class Problem extends Error {
     /** Each `{pointer, detail, in}`; the pointer names the field, like `/shipping_address/city`. */
     this.errors = document.errors || [];
     this.correlationId = document.correlation_id || "";
-    this.document = document;
+    /** Seconds after which it may be asked again; null where that was not said. */
+    this.wait = wait;
   }
 }
 
@@ -31,6 +32,8 @@ export function isRefused(error) {
  */
 export async function call(method, path, options = {}) {
   const headers = new Headers(options.headers);
+  // A page that began signed in does not go on as a guest, but for a checkout: that is its id's holder's.
+  if (hasEnded() && !path.startsWith("/checkouts/")) throw new Problem(401, {});
   const bearer = token();
   if (bearer) headers.set("Authorization", `Bearer ${bearer}`);
   if (options.key) headers.set("Idempotency-Key", options.key);
@@ -56,7 +59,8 @@ export async function call(method, path, options = {}) {
   if (!answer.ok) {
     // A token that the API no longer takes is of no use to any page.
     if (answer.status === 401 && bearer) signedOut();
-    throw new Problem(answer.status, isJson && text ? data : {});
+    const wait = Number(answer.headers.get("Retry-After")) || null;
+    throw new Problem(answer.status, isJson && text ? data : {}, wait);
   }
   return { data, etag: answer.headers.get("ETag"), status: answer.status };
 }

@@ -6,6 +6,7 @@
  */
 
 const KEPT = "shop.session";
+const LEFT = "shop.left";
 const UNDER_WAY = "shop.sign-in";
 const CALLBACK = "/signed-in.html";
 const EARLY = 30_000;
@@ -25,6 +26,20 @@ export function token() {
   return session()?.token ?? null;
 }
 
+const began = token();
+
+/** Whether who was signed in when the page began no longer is. Then it must not go on as a guest. */
+export function hasEnded() {
+  return began !== null && token() === null;
+}
+
+/** Calls `changed` where this page shows what is no longer to be shown: somebody signed out in another
+ * tab, or the browser brought the page back as it was before. */
+export function onOtherVisitor(changed) {
+  addEventListener("storage", (event) => { if (event.key === LEFT && hasEnded()) changed(); });
+  addEventListener("pageshow", (event) => { if (event.persisted && token() !== began) changed(); });
+}
+
 export function hasRole(...roles) {
   return roles.some((role) => session()?.roles.includes(role));
 }
@@ -36,18 +51,31 @@ export function signedOut() {
 
 /** What the shop says of itself: `{currency, sign_in: {issuer, client_id, scope} | null}`. */
 export async function shop() {
-  asked ??= fetch("/api/v1/shop").then((answer) => {
-    if (!answer.ok) throw new Error(`The shop answered ${answer.status}.`);
-    return answer.json();
-  });
-  return asked;
+  asked ??= fetched("/api/v1/shop");
+  try {
+    return await asked;
+  } catch (error) {
+    asked = null;
+    throw error;
+  }
 }
-let asked;
+let asked = null;
 
-async function discovered(issuer) {
-  const answer = await fetch(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
-  if (!answer.ok) throw new Error(`The issuer answered ${answer.status}.`);
+function discovered(issuer) {
+  return fetched(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
+}
+
+async function fetched(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${address} answered ${answer.status}.`);
   return answer.json();
+}
+
+/** An issuer's page may have a query of its own, as Azure AD B2C's have. */
+function withQuery(page, parameters) {
+  const address = new URL(page);
+  for (const [name, value] of Object.entries(parameters)) address.searchParams.set(name, value);
+  return address.href;
 }
 
 /** Leaves for the issuer's page; the browser comes back to `returnTo`, a path of this shop. */
@@ -59,7 +87,7 @@ export async function signIn(returnTo = location.pathname + location.search + lo
   const nonce = randomText();
   sessionStorage.setItem(UNDER_WAY, JSON.stringify({ verifier, state, nonce, returnTo }));
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(verifier));
-  const query = new URLSearchParams({
+  location.assign(withQuery(page, {
     response_type: "code",
     client_id: way.client_id,
     redirect_uri: location.origin + CALLBACK,
@@ -68,8 +96,7 @@ export async function signIn(returnTo = location.pathname + location.search + lo
     nonce,
     code_challenge: base64url(new Uint8Array(digest)),
     code_challenge_method: "S256",
-  });
-  location.assign(`${page}?${query}`);
+  }));
 }
 
 /** On the callback page: exchanges the code and gives the path to go on with. Throws where the
@@ -106,14 +133,22 @@ export async function finishSignIn(query) {
   return begun.returnTo;
 }
 
+/** Leaves the issuer's session too, if it can be reached. */
 export async function signOut() {
   signedOut();
-  const { sign_in: way } = await shop();
-  const { end_session_endpoint: page } = await discovered(way.issuer);
+  // With the id of a checkout that the next at this browser is not to go on with.
+  sessionStorage.clear();
+  localStorage.setItem(LEFT, String(Date.now()));
   const home = `${location.origin}/`;
-  location.assign(page
-    ? `${page}?${new URLSearchParams({ client_id: way.client_id, post_logout_redirect_uri: home })}`
-    : home);
+  let end = home;
+  try {
+    const { sign_in: way } = await shop();
+    const { end_session_endpoint: page } = await discovered(way.issuer);
+    if (page) end = withQuery(page, { client_id: way.client_id, post_logout_redirect_uri: home });
+  } catch (error) {
+    console.error(error);
+  }
+  location.assign(end);
 }
 
 /** Not checked here: the API checks each token; a page only shows what it says. */

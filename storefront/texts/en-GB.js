@@ -1,6 +1,17 @@
 /** Every sentence of the shop window. A function where a word depends on a number or a name. */
 
+const many = (count, one) => (count === 1 ? `1 ${one}` : `${count} ${one}s`);
+const duration = (seconds) => (seconds < 60 ? many(seconds, "second") : many(Math.ceil(seconds / 60), "minute"));
 const copies = (count) => (count === 1 ? "1 copy" : `${count} copies`);
+const roles = {
+  author: "author",
+  editor: "editor",
+  translator: "translator",
+  illustrator: "illustrator",
+  introduction: "introduction",
+  narrator: "narrator",
+  other: "contributor",
+};
 
 export default {
   shop: "Bookstore",
@@ -20,6 +31,7 @@ export default {
   findOrder: "Find an order",
   foot: "A shop of the Bookstore project. Prices include tax.",
   loading: "One moment …",
+  sureNo: "No, leave it",
   suggestions: "Suggestions",
   allResults: (text) => `All books for “${text}”`,
 
@@ -75,7 +87,8 @@ export default {
     ebook: "E-book",
     audiobook: "Audiobook",
   },
-  contributor: (name, role) => `${name} (${role === "other" ? "contributor" : role})`,
+  roles,
+  contributor: (name, role) => `${name} (${roles[role] ?? role})`,
 
   availability: {
     in_stock: "In stock",
@@ -156,7 +169,7 @@ export default {
     tax: "Of it tax",
     total: "Total",
     place: "Go on to payment",
-    signInFirst: "Sign in for your saved addresses, or buy as a guest.",
+    signInFirst: "for your saved addresses, or buy as a guest.",
     empty: "There is nothing to check out.",
     working: {
       validating: "Checking prices and stock …",
@@ -228,7 +241,7 @@ export default {
 
   order: {
     title: (number) => `Order ${number}`,
-    placed: (date) => `Placed on ${date}`,
+    placed: (date) => `Ordered on ${date}`,
     status: {
       validating: "Being checked",
       reserving: "Being put aside",
@@ -416,7 +429,7 @@ export default {
         isbn: "ISBN",
         title: "Title",
         subtitle: "Subtitle",
-        contributors: "Contributors, one a line: name | role",
+        contributors: "Contributors, one a line",
         format: "Format",
         language: "Language (ISO 639)",
         price: "Price",
@@ -425,10 +438,11 @@ export default {
         published_on: "Published on",
         on_sale_on: "On sale from",
         pages: "Pages",
-        categories: "Categories, apart by commas",
+        categories: "Categories",
         description: "Description",
         stock: "Copies to start with",
       },
+      roles: (names) => `After a name and “|” what they did, if they are not the author: ${names}.`,
       saved: "Saved.",
       changed: "Somebody else changed this book since you opened it. What you typed is still here; compare and save again.",
       theirs: "What it says now",
@@ -436,6 +450,7 @@ export default {
       keepMine: "Save mine over it",
       withdraw: "Withdraw it from sale",
       withdrawSure: "It is no longer listed or sold. Orders keep it.",
+      withdrawYes: "Yes, withdraw it",
       withdrawn: "Withdrawn.",
       stock: "Stock",
       onHand: "On the shelf",
@@ -471,7 +486,7 @@ export default {
       refundLead: "Copies that come back, or an amount.",
       amount: "Amount",
       reason: "Reason",
-      copies: (title) => `Copies of ${title} to refund`,
+      copies: "Copies to refund of",
       give: "Give it back",
       asked: "Asked for. The timeline shows when Stripe has done it.",
       refunds: "Refunds",
@@ -538,7 +553,11 @@ export default {
     title: "That did not work",
     offline: "The shop cannot be reached. Check your connection and try again.",
     later: "Something went wrong on our side. Please try again in a moment.",
-    signIn: "Please sign in again.",
+    signIn: "You are no longer signed in.",
+    signInBeside: "Sign in in another tab, then try again here: what you typed stays.",
+    noSignIn: "Signing in does not work just now. Please try again in a moment.",
+    tooMany: "That was too much at once.",
+    wait: (seconds) => (seconds ? `Please try again in ${duration(seconds)}.` : "Please try again in a moment."),
     notFound: "There is no such thing here.",
     again: "Try again",
     reference: (id) => `If you write to us, say: ${id}`,

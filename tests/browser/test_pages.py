@@ -3,6 +3,7 @@
 With `PICTURES=DIR python3 dev.py test tests/browser` a picture of each lies in that folder.
 """
 
+import posixpath
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Literal
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, ViewportSize, expect
+from playwright.sync_api import Browser, Response, ViewportSize, expect
 
 from tests.conftest import Shop
 from tests.support.browser import DESKTOP, PHONE, Person, visiting
@@ -84,21 +85,49 @@ def test_nothing_jumps_when_covers_come(browser: Browser, shop: Shop) -> None:
             assert shift < LARGEST_SHIFT, path
 
 
-def test_the_first_page_is_light(browser: Browser, shop: Shop) -> None:
-    with visiting(browser, shop) as person:
-        sizes: list[int] = []
-        page = person.page
-        page.on(
-            "response",
-            lambda answer: (
-                sizes.append(len(answer.body()))
-                if answer.request.resource_type != "image"
-                else None
-            ),
-        )
-        person.open("/")
+@pytest.mark.parametrize("name", SHOWN)
+def test_a_page_that_is_the_first_is_light(
+    person: Person, browser: Browser, shop: Shop, name: str
+) -> None:
+    """All that a browser with an empty cache asks for but pictures, before any compression."""
+    known = person.page.context.storage_state()
+    with visiting(browser, shop, storage_state=known) as newcomer:
+        sizes: dict[str, int] = {}
+        page = newcomer.page
+
+        def weigh(answer: Response) -> None:
+            if answer.request.resource_type != "image":
+                sizes[answer.url] = len(answer.body())
+
+        page.on("response", weigh)
+        newcomer.open(SHOWN[name].format(isbn=_isbn(newcomer)))
         page.wait_for_load_state("networkidle")
-        assert 0 < sum(sizes) < FIRST_PAGE_BYTES
+        assert 0 < sum(sizes.values()) < FIRST_PAGE_BYTES, sizes
+
+
+def test_a_page_names_every_module_that_it_will_need() -> None:
+    """So that a browser asks for all at once, and not for one after the other has come."""
+    for file in STOREFRONT.rglob("*.html"):
+        text = file.read_text("utf-8")
+        [first] = re.findall(r'<script type="module" src="(/[^"]+)"', text)
+        named = re.findall(r'<link rel="modulepreload" href="(/[^"]+)"', text)
+        assert named == sorted(_imported(first) - {first}), file
+
+
+def _imported(script: str) -> set[str]:
+    """With what these import in their turn, as absolute paths of the site."""
+    found, left = set(), [script]
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        found.add(name)
+        text = (STOREFRONT / name.lstrip("/")).read_text("utf-8")
+        imports = re.findall(r'^import\b[^;]*? from "([^"]+)";', text, re.MULTILINE)
+        left += [
+            posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in imports
+        ]
+    return found
 
 
 def test_every_page_has_the_same_frame() -> None:

@@ -238,24 +238,6 @@ def test_a_misspelt_search_suggests_and_finds(person: Person) -> None:
     assert titles(page)
 
 
-def test_the_whole_way_by_keyboard_alone(person: Person, staff: Staff) -> None:
-    staff.new_book(title="Keys and Nothing Else")
-    page = person.open("/")
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
-    page.get_by_role("combobox").focus()
-    page.keyboard.type("keys and nothing")
-    expect(page.get_by_role("option", name="Keys and Nothing Else")).to_be_visible()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/book.html**")
-    person.settled()
-    page.get_by_role("spinbutton", name="Copies").focus()
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_have_text("1 copy in the cart.")
-
-
 def test_a_customer_takes_the_data_away_and_is_forgotten(person: Person, staff: Staff) -> None:
     page = person.open("/account.html")
     person.sign_in(f"ben-{uuid4().hex}")

@@ -133,7 +133,7 @@ def test_an_order_is_found_and_refunded_by_line_and_stands_in_the_figures(
     page.get_by_role("button", name="Give it back").click()
     expect(page.get_by_role("cell", name="a late apology")).to_be_visible()
     expect(page.get_by_role("cell", name="£0.50")).to_be_visible()
-    page.get_by_label("Copies of Refunded With Regret to refund").fill("1")
+    page.get_by_label("Copies to refund of Refunded With Regret").fill("1")
     page.get_by_role("textbox", name="Reason").fill("a torn page")
     page.get_by_role("button", name="Give it back").click()
     expect(page.get_by_role("status")).to_contain_text("Asked for.")

@@ -8,11 +8,19 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
-from tests.conftest import Shop
+from tests.conftest import Shop, end, serve
 from tests.support.backstage import Staff, Till, advance_clock
 from tests.support.browser import Person
 from tests.support.letterbox import Letterbox, bus, new_address
 from tests.support.shopper import Shopper, client, until
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """Of its own: its clock is moved, and all of its dead letters are looked at."""
+    running = serve(tmp_path_factory.mktemp("troubled") / "state", "--no-covers")
+    yield running
+    end(running)
 
 
 @pytest.fixture
@@ -58,6 +66,7 @@ def test_an_order_that_hangs_is_seen_until_it_goes_on(
     ):
         page = operator.open(f"/staff/order.html?id={checkout['order_id']}")
         page.get_by_role("button", name="Cancel the order").click()
+        page.get_by_role("button", name="Yes, cancel it").click()
         expect(page.get_by_role("status")).to_contain_text("Asked for.")
         advance_clock(shop, "PT11M")
         operator.open("/staff/trouble.html")

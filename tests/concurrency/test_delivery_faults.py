@@ -16,8 +16,8 @@ FALSE = (
     (
         "sandbox/mailbox",
         "INSERT INTO messages (id, recipient, received, body)"
-        " SELECT 'again', recipient, received, body FROM messages WHERE body LIKE '%delivered%'"
-        " LIMIT 1",
+        " SELECT 'again', recipient, received, body FROM messages"
+        " WHERE body LIKE '%AT-000000001 has been delivered%' LIMIT 1",
         "has been delivered': 2",
     ),
     (

@@ -7,13 +7,17 @@ they take away, and what they put there too.
 
 import asyncio
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
+import azure.identity.aio
+import jwt
 import pytest
+from azure.core.credentials import AccessToken
 
 from funchost.hostjson import HostJson
 from funchost.servicebus.broker.namespace_file import read_namespace
@@ -222,3 +226,36 @@ async def test_a_destination_that_is_not_there_fails_and_the_others_go_on(bus: B
     await bus.publish(QUEUE, message())
     await bus.take(QUEUE, 1)
     await asyncio.to_thread(bus.publisher.check, QUEUE)
+
+
+class Signs:
+    """In place of the app's identity, which is asked for a token for Service Bus."""
+
+    asked: ClassVar[list[str]] = []
+
+    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        self.asked.extend(scopes)
+        now = int(time.time())
+        return AccessToken(
+            jwt.encode({"aud": "servicebus", "exp": now + 3600}, "k" * 32), now + 3600
+        )
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_an_identity_signs_in_by_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(azure.identity.aio, "DefaultAzureCredential", Signs)
+    async with running_bus(tmp_path, read_namespace(ENTITIES)) as local:
+        # A namespace's own port and its TLS are the SDK's affair.
+        here = {"use_tls": False, "custom_endpoint_address": f"sb://127.0.0.1:{local.port}"}
+        publisher = ServiceBusPublisher(lambda: service_bus_client(None, "127.0.0.1", **here))
+        bus = Bus(parse_connection_string("TEST", local.connection_string))
+        await asyncio.to_thread(publisher.publish, QUEUE, [sent := message()], PATIENCE)
+        [taken] = await bus.take(QUEUE, 1)
+        await asyncio.to_thread(publisher.close)
+        await bus.close()
+    assert taken.message_id == sent.id
+    assert set(Signs.asked) == {"https://servicebus.azure.net//.default"}

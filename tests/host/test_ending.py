@@ -180,6 +180,23 @@ def test_connections_that_come_at_once_are_dealt_out_among_the_workers(hosts, re
     assert {int(call.answer.text) for call in calls} == pids
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux is asked for it")
+def test_each_worker_stays_on_a_core_where_that_is_wished(hosts, release):
+    allowed = sorted(os.sched_getaffinity(0))
+    host = start(hosts, release, "--workers", "2", "--pin")
+    host.wait_for_log("a line printed at import", 2)
+    pids = {int(host.get("/api/pid").text)}
+    while len(pids) < 2:
+        pids.add(int(host.get("/api/pid").text))
+    found = sorted(map(min, map(os.sched_getaffinity, pids)))
+    assert found == sorted(allowed[place % len(allowed)] for place in range(2))
+    assert os.sched_getaffinity(host.process.pid) == set(allowed)
+
+    alone = start(hosts, release, "--pin")
+    (core,) = os.sched_getaffinity(int(alone.get("/api/pid").text))
+    assert core in allowed
+
+
 def test_workers_end_when_their_parent_is_killed(hosts, release):
     host = start(hosts, release, "--workers", "2")
     host.wait_for_log("a line printed at import", 2)

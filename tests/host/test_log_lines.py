@@ -147,3 +147,34 @@ def test_an_app_that_closes_standard_output_is_served_on(hosts):
         "said",
         "said",
     ]
+
+
+def test_names_that_host_json_does_not_know_are_told_with_the_nearest(hosts):
+    host = hosts.start(
+        APP,
+        host_json={
+            "functionTimeOut": "00:05:00",
+            "extentions": {"http": {"routePrefix": "v1"}},
+            "extensions": {
+                "HTTP": {"routePrefixes": "v2", "customHeaders": {"X-Any": "1"}},
+                "serviceBus": {"maxConcurentCalls": 4, "clientRetryOptions": {"retries": 1}},
+                "kafka": {"anything": 1},
+            },
+            "logging": {"logLevel": {"Any": "Error"}, "applicationInsights": {"any": {}}},
+        },
+    )
+    assert host.get("/api/talk").status == 200
+    host.stop()
+    told = re.findall(rf"^{STAMP}host\.json: (.*)$", host.log, re.MULTILINE)
+    assert told == [
+        "extentions is not known and is ignored. Did you mean extensions?",
+        "extensions.http.routePrefixes is not known and is ignored. Did you mean routePrefix?",
+        "extensions.serviceBus.maxConcurentCalls is not known and is ignored."
+        " Did you mean maxConcurrentCalls?",
+        "extensions.serviceBus.clientRetryOptions.retries is not known and is ignored."
+        " Did you mean maxRetries?",
+    ]
+
+
+def test_what_every_host_knows_is_no_cause_for_a_line(spoken):
+    assert "host.json:" not in spoken

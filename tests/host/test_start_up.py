@@ -269,3 +269,15 @@ def test_whatever_an_app_raises_at_import_leaves_the_host_up(hosts, raised):
 def test_an_app_does_not_take_the_signals_from_the_host(hosts):
     app = f"import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SHOW}"
     assert hosts.start(hosts.write(app)).stop() == 0
+
+
+def test_the_first_app_of_the_documentation_runs(hosts):
+    page = (ROOT / "docs" / "funchost.md").read_text("utf-8")
+    code, settings = (
+        page.partition(f"```{language}\n")[2].partition("```")[0] for language in ("python", "json")
+    )
+    host = hosts.start(code, host_json=json.loads(settings))
+    assert host.get("/api/hello/Ada").text == "Hello, Ada."
+    assert host.get("/api/hello").text == "Hello, world."
+    host.stop()
+    assert "tick: timerTrigger" in host.log

@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(status, error, {"x-ms-error-code": code, **headers})
             return
         service.taken[operation] = message
-        running = {"id": operation, "status": "Running"}
+        running = {"id": operation, "status": "Running", "error": None}
         service.statuses.setdefault(operation, running)
         if service.loses_answer:
             self.close_connection = True

@@ -21,8 +21,9 @@ class FaultyProxy:
     """What is set holds for connections that are open, too.
 
     `is_silent` swallows everything in both directions. `delay` seconds go by before each chunk of
-    an answer. `cut_after` so many bytes of answers the connection breaks. `before` is called with
-    what a client sends, on a thread of its own, and delays it until it returns.
+    an answer. `cut_after` so many bytes of answers the connection breaks. `is_broken` lets nothing
+    in: each new connection breaks at once, and is counted. `before` is called with what a client
+    sends, on a thread of its own, and delays it until it returns.
     """
 
     target: int
@@ -30,6 +31,7 @@ class FaultyProxy:
     connections: int = 0
     """Ever taken in: each is a try of the client's, or its first one."""
     is_silent: bool = False
+    is_broken: bool = False
     delay: float = 0.0
     cut_after: int | None = None
     before: Callable[[bytes], None] | None = None
@@ -41,9 +43,9 @@ class FaultyProxy:
         return f"{scheme}://127.0.0.1:{self.port}"
 
     def heal(self) -> None:
-        """A good network again; connections that were silent are broken."""
-        self.is_silent, self.delay, self.cut_after = False, 0.0, None
-        self.cut()
+        """A good network again, which listens; connections that were silent are broken."""
+        self.is_silent, self.is_broken, self.delay, self.cut_after = False, False, 0.0, None
+        self._call(self._heal)
 
     def cut(self) -> None:
         """Breaks every open connection."""
@@ -74,9 +76,15 @@ class FaultyProxy:
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
 
+    async def _heal(self) -> None:
+        await self._cut()
+        if self._server is None:
+            await self._listen()
+
     async def _refuse(self) -> None:
-        assert self._server is not None
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         await self._cut()
 
     async def _cut(self) -> None:
@@ -94,6 +102,8 @@ class FaultyProxy:
         self._open.add(writer)
         far: asyncio.StreamWriter | None = None
         try:
+            if self.is_broken:
+                return
             while self.is_silent:
                 if not await reader.read(_CHUNK):
                     return

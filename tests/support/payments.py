@@ -60,7 +60,10 @@ class Till:
         """The same till, with a gateway that gives up on an answer soon."""
         gateway = self.stripe.gateway(read_seconds=0.5)
         requests = Requests(self.transactions, gateway, self.clock, self.reports)
-        return replace(self, gateway=gateway, requests=requests)
+        reconciliation = Reconciliation(
+            self.transactions, gateway, requests, self.events, self.reports
+        )
+        return replace(self, gateway=gateway, requests=requests, reconciliation=reconciliation)
 
     def create(self, order_id: str, amount: int = 2500) -> Payment:
         self.requests.create(

@@ -12,9 +12,11 @@ _steps = count()
 
 def free_ports(wanted: int = 1) -> int:
     """The first of `wanted` neighbouring ports on which nobody listens. Each process looks in a
-    range of its own, so that tests side by side do not take each other's."""
+    range of its own, so that tests side by side do not take each other's; and goes on where it
+    was, since who asked before may not listen yet."""
     while True:
-        first = _FIRST + (os.getpid() * _SLOT + next(_steps) * wanted) % (_LAST - _FIRST)
+        step = [next(_steps) for _ in range(wanted)][-1] - wanted + 1
+        first = _FIRST + (os.getpid() * _SLOT + step) % (_LAST - _FIRST)
         if all(_is_free(first + step) for step in range(wanted)):
             return first
 

@@ -36,11 +36,13 @@ class Bus:
 
 
 @asynccontextmanager
-async def running_bus(folder: Path, namespace: Namespace) -> AsyncIterator[Bus]:
+async def running_bus(
+    folder: Path, namespace: Namespace, **wire_options: Any
+) -> AsyncIterator[Bus]:
     thread = LoopThread("bus")
     thread.start()
     broker = await thread.call(lambda: open_broker(folder, namespace, AmqpMessageCodec()))
-    wire = WireServer(broker)
+    wire = WireServer(broker, **wire_options)
     server = AmqpServer(broker, others={GREETING: wire.welcome})
     await thread.call(server.start)
     try:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 import httpx
@@ -38,6 +38,9 @@ CHECKOUT = {
 class Shopper:
     """A guest with a browser of their own unless there is a `subject`. `roles` stand in a token's
     scope."""
+
+    patience: ClassVar[float] = PATIENCE_SECONDS
+    """With a checkout that has to come to a status."""
 
     def __init__(self, shop: Shop, subject: str | None = None, roles: str = "") -> None:
         self._shop = client(f"{shop.base_url}/api/v1/")
@@ -109,6 +112,7 @@ class Shopper:
             look,
             lambda found: found["status"] in {*statuses, *_ENDS},
             lambda found: found["status"] in statuses,
+            self.patience,
         )
 
     def look(self, checkout: Json) -> Json:
@@ -154,9 +158,10 @@ def until(
     look: Callable[[], T],
     enough: Callable[[T], bool],
     right: Callable[[T], bool] = lambda _: True,
+    patience: float = PATIENCE_SECONDS,
 ) -> T:
     """What `look` gives as soon as it is enough; fails where it is not `right` then."""
-    last_call = time.monotonic() + PATIENCE_SECONDS
+    last_call = time.monotonic() + patience
     while not enough(found := look()):
         assert time.monotonic() < last_call, found
         time.sleep(0.02)

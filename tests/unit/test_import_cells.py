@@ -32,6 +32,8 @@ from functions.inventory.imports.plain_text import plain_text
         ("978 0 439 02348 1", "9780439023481"),
         ("'9780439023481", "9780439023481"),
         ('="9780439023481"', "9780439023481"),
+        ("ISBN 9780439023481", "9780439023481"),
+        ("ISBN-13: 978-0-439-02348-1", "9780439023481"),
     ],
 )
 def test_an_isbn_is_read_as_its_thirteen_digits(text: str, isbn: str) -> None:
@@ -126,6 +128,9 @@ def test_a_date_is_read_however_it_is_written(text: str, day: date) -> None:
         (year_in, "long ago"),
         (stock_in, "many"),
         (stock_in, "-1"),
+        (stock_in, "5,5"),
+        (stock_in, "12,34"),
+        (date_in, "1"),
         (lambda text: whole_number_in(text, 10), "11"),
         (format_in, "scroll"),
         (decimal_in, "1e3"),
@@ -170,6 +175,8 @@ def test_years_before_our_era_and_stock_of_at_least_so_many_are_understood() -> 
             "Jane Austen, Seth Grahame-Smith; Ann Onym",
             ["Jane Austen", "Seth Grahame-Smith", "Ann Onym"],
         ),
+        ("Gaiman, Neil & Pratchett, Terry", ["Neil Gaiman", "Terry Pratchett"]),
+        ("Austen, Jane and Homer", ["Austen", "Jane and Homer"]),
         ("Marks and Spencer", ["Marks and Spencer"]),
         ("Jane  Austen|Jane Austen", ["Jane Austen"]),
         (" ; ", []),
@@ -238,3 +245,21 @@ def test_columns_are_known_by_many_names_and_the_plainest_counts() -> None:
     }
     mapped = columns_of(header, {"price": "List Price", "publisher": "colour"})
     assert (mapped[3], mapped[6], 4 in mapped) == ("price", "publisher", False)
+
+
+def test_columns_of_web_shops_exports_are_known() -> None:
+    shopify = ["Title", "Body (HTML)", "Variant Inventory Qty", "Variant Price", "Variant Barcode"]
+    assert list(known_columns(shopify).values()) == [
+        *("title", "description", "stock", "price", "isbn"),
+    ]
+    woocommerce = ["GTIN, UPC, EAN, or ISBN", "Name", "Stock", "Regular price", "Sale price"]
+    assert known_columns(woocommerce) == {0: "isbn", 1: "title", 2: "stock", 3: "price"}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("5,0", 5), ("5,00", 5), ("1,200", 1200), ("1,200.0", 1200), ("1 200,00", 1200),
+     ("1'234'567", 1234567), ("1,00,000", 100000)],
+)  # fmt: skip
+def test_a_comma_parts_thousands_or_is_a_decimal_one(text: str, number: int) -> None:
+    assert whole_number_in(text, 10_000_000) == number

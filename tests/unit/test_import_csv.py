@@ -86,7 +86,10 @@ def test_what_was_written_as_csv_is_read_again(table: list[list[str]]) -> None:
     csv.writer(written, lineterminator="\n").writerows(table)
     for encoding in ("utf-8", "utf-16-le"):
         found = rows_of(written.getvalue().encode(encoding), encoding)
-        assert [row.cells for row in found] == table
+        # A space behind a delimiter is nobody's: `"a", "b"` is what people write by hand.
+        bare = [[[cell.lstrip(" ") for cell in row] for row in rows]
+                for rows in ([row.cells for row in found], table)]  # fmt: skip
+        assert bare[0] == bare[1]
         assert [row.fault for row in found] == [None] * len(table)
 
 
@@ -235,3 +238,19 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
     peak(10)
     assert peak(4_000) < 4_000 * len(GOOD) * 0.6
+
+
+def test_cells_of_web_shops_lose_their_entities_before_people_are_parted() -> None:
+    (record,) = read("isbn,title,authors,price\n439023483,AT&amp;T,Ann Poe &amp; Bob Roe,8.99\n")
+    assert record.said is not None
+    assert record.said.fields["title"] == "AT&T"
+    assert [one.name for one in record.said.fields["contributors"]] == ["Ann Poe", "Bob Roe"]
+
+
+def test_quotes_may_stand_behind_a_space() -> None:
+    assert titles(HEADER + '439023483, "One, two", A B, 8.99\n') == ["One, two"]
+
+
+def test_a_price_of_nothing_is_noted() -> None:
+    (record,) = read(HEADER + "439023483,The Hunger Games,Suzanne Collins,0.00\n")
+    assert ("price", "is 0: the book is sold for nothing") in record.notes

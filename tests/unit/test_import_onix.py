@@ -162,6 +162,26 @@ def test_elements_may_have_a_prefix() -> None:
             ],
             900,
         ),
+        (
+            [
+                "<PriceType>02</PriceType><PriceAmount>30.00</PriceAmount><Territory>"
+                "<CountriesIncluded>AU NZ</CountriesIncluded></Territory>",
+                "<PriceType>02</PriceType><PriceAmount>12.00</PriceAmount><Territory>"
+                "<RegionsIncluded>WORLD</RegionsIncluded></Territory>",
+                "<PriceType>01</PriceType><PriceAmount>11.00</PriceAmount><Territory>"
+                "<CountriesIncluded>IE GB</CountriesIncluded></Territory>",
+            ],
+            1100,
+        ),
+        (
+            [
+                "<PriceType>02</PriceType><PriceAmount>30.00</PriceAmount><Territory>"
+                "<RegionsIncluded>WORLD</RegionsIncluded><CountriesExcluded>GB IE"
+                "</CountriesExcluded></Territory>",
+                "<PriceType>02</PriceType><PriceAmount>9.00</PriceAmount>",
+            ],
+            900,
+        ),
         (["<PriceType>05</PriceType><PriceAmount>4.00</PriceAmount>"], None),
         (["<PriceType>02</PriceType><UnpricedItemType>01</UnpricedItemType>"], None),
     ],
@@ -380,3 +400,20 @@ def test_what_has_no_place_in_the_catalogue_is_noted(said: str, instead: str, no
     assert record.said is not None
     assert record.said.fields["title"] == "Northanger Abbey"
     assert [where.rpartition("/")[2] for where, _ in record.notes] == [note]
+
+
+def test_a_span_of_days_that_are_none_is_noted_and_the_price_kept() -> None:
+    span = (
+        "<PriceType>02</PriceType><PriceAmount>6.00</PriceAmount><CurrencyCode>GBP</CurrencyCode>"
+        "<PriceDate><PriceDateRole>24</PriceDateRole><Date dateformat='06'>2026023020260331</Date>"
+        "</PriceDate>"
+    )
+    (record,) = read(onix.message(onix.product(ISBN, onix.DESCRIPTION, prices(span))))
+    assert record.said is not None
+    assert record.said.fields["price"].amount == 600
+    assert [where.rpartition("/")[2] for where, _ in record.notes] == ["Date"]
+
+
+def test_a_title_that_was_escaped_twice_is_read_once() -> None:
+    said = said_by(onix.DESCRIPTION.replace("Northanger Abbey", "Sense &amp;amp; Sensibility"))
+    assert said.fields["title"] == "Sense & Sensibility"

@@ -34,6 +34,10 @@ class Category(BaseModel):
     below: list["Category"] = []
 
 
+class Shelf(BaseModel):
+    room: int = 1
+
+
 class Book(BaseModel):
     """A book, *not* <b>bold</b>."""
 
@@ -48,6 +52,8 @@ class Book(BaseModel):
     notes: dict[str, Annotated[str, Field(max_length=9)]] = {}
     extra: Any = None
     category: Category | None = None
+    shelf: Shelf = Shelf()
+    gone: None = None
     code: int | str = 1
     pages: Annotated[int, BeforeValidator(int), Field(gt=0, le=9999, multiple_of=2)] = 2
 
@@ -153,7 +159,14 @@ def test_each_field_is_said_in_the_dialect_of_3_0(document: Any) -> None:
     money = {"$ref": "#/components/schemas/Money"}
     assert fields["title"] == {"type": "string", "maxLength": 200, "example": "Emma"}
     assert fields["price"] == money
-    assert fields["was"] == {"allOf": [money], "nullable": True, "description": "Before the sale"}
+    assert fields["was"] == {
+        "type": "object",
+        "nullable": True,
+        "anyOf": [money, {"type": "object", "nullable": True, "enum": [None]}],
+        "description": "Before the sale",
+    }
+    assert fields["shelf"] == {"$ref": "#/components/schemas/Shelf"}
+    assert fields["gone"] == {"type": "string", "nullable": True, "enum": [None]}
     nullable_enum = {"type": "string", "enum": ["paperback", "ebook", None], "nullable": True}
     assert fields["format"] == nullable_enum
     assert fields["kind"] == {"type": "string", "enum": ["book"], "default": "book"}
@@ -194,6 +207,7 @@ def test_models_are_shared_under_plain_names(document: Any) -> None:
         "NewBook",
         "PageOfBook",
         "Problem",
+        "Shelf",
     }
 
 

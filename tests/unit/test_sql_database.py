@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
@@ -120,6 +121,27 @@ def test_a_reader_who_finds_none_free_is_told_that_the_shop_is_busy(tmp_path: Pa
         pass
     with connections.connect() as connection:
         assert connection.execute(text("SELECT 1")).scalar() == 1
+    connections.dispose()
+
+
+def test_whoever_waits_longest_for_a_connection_has_it_next(tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'some.db'}")
+    connections = KeptConnections(engine, size=1, wait_seconds=60.0)
+    came: list[int] = []
+
+    def come(place: int) -> None:
+        with connections.connect():
+            came.append(place)
+
+    with ThreadPoolExecutor(3) as threads:
+        with connections.connect():
+            for place in range(3):
+                threads.submit(come, place)
+                while connections.waiting <= place:
+                    time.sleep(0.001)
+        # Who brings one back and wants one again is the last.
+        come(3)
+    assert came == [0, 1, 2, 3]
     connections.dispose()
 
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from local.collector import Collector, collecting
 from shared.telemetry import bind_correlation_id, configure, get_logger, is_measuring, span
 from shared.telemetry.application_insights import ApplicationInsights
+from shared.telemetry.exported.providers import SWITCHED_OFF
 from shared.telemetry.metrics import CACHE_LOOKUPS, HTTP_DURATION, OUTBOX_LAG
 from tests.support.ports import free_ports
 
@@ -46,6 +47,12 @@ def exporting(to: ExportTo) -> Iterator[Callable[[], None]]:
         yield stop
     finally:
         stop()
+
+
+def test_what_azures_sdks_tell_of_each_request_is_not_written() -> None:
+    with exporting(ExportTo()):
+        for name in ("azure.cosmos._cosmos_http_logging_policy", "azure.servicebus", "azure.core"):
+            assert not logging.getLogger(name).isEnabledFor(logging.INFO)
 
 
 def test_counters_add_up_gauges_hold_and_histograms_sort(collector: Collector) -> None:
@@ -109,7 +116,7 @@ def test_a_signal_can_be_left_out(collector: Collector, monkeypatch: pytest.Monk
 def test_azure_monitor_gets_all_three_and_nothing_else_is_sent(
     collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("STATSBEAT_DISABLED_ALL", "SDKSTATS_DISABLED", "CONTROLPLANE_DISABLED"):
+    for name in SWITCHED_OFF:
         monkeypatch.setenv(f"APPLICATIONINSIGHTS_{name}", "true")  # as `configure` leaves them
     with exporting(
         ExportTo(APPLICATIONINSIGHTS_CONNECTION_STRING=SecretStr(collector.connection_string))

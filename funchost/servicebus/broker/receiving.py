@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from funchost.servicebus.broker.catalogue import Container
@@ -165,7 +166,7 @@ class LinkReceiver:
             lambda transaction: fetch(
                 transaction, self._container, self.session_id, count, self._mode
             ),
-            self._fetched,
+            partial(self._fetched, count),
             changes_first=False,
             durable=self._mode is ReceiveMode.RECEIVE_AND_DELETE,
         )
@@ -176,11 +177,13 @@ class LinkReceiver:
         if self._open and self._credit > 0 and not self._fetching:
             self._feed.wait(self)
 
-    def _fetched(self, fetched: Fetched | None, error: BrokerError | None) -> None:
+    def _fetched(self, asked: int, fetched: Fetched | None, error: BrokerError | None) -> None:
         self._fetching = False
         if fetched is not None:
             if fetched.exhausted:
                 self._feed.exhausted()
+            elif (left := asked - len(fetched.messages)) > 0:
+                self._feed.announce(left)  # a burst holds so many bytes and no more
             self._hand_over(fetched.messages)
             self._ask()
         elif error is not None:

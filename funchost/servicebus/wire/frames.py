@@ -10,6 +10,7 @@ does not use, so that a listener that does not know it names what it speaks, and
 
 import asyncio
 import socket
+import sys
 from abc import abstractmethod
 from struct import Struct
 from typing import Any, Final, cast
@@ -52,11 +53,14 @@ class FrameProtocol(asyncio.Protocol):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def data_received(self, data: bytes) -> None:
-        received = self._received
-        received += data
-        offset = 0
+        self._received += data
+        self._read()
+
+    def _read(self, most: int = sys.maxsize) -> bool:
+        """Handles the frames that have come whole, so many at most; whether there may be more."""
+        received, offset, handled = self._received, 0, 0
         try:
-            while len(received) - offset >= _LENGTH.size:
+            while handled < most and len(received) - offset >= _LENGTH.size:
                 start = offset + _LENGTH.size
                 (length,) = _LENGTH.unpack_from(received, offset)
                 if length > self.longest_frame:
@@ -68,10 +72,12 @@ class FrameProtocol(asyncio.Protocol):
                 if type(frame) is not list or len(frame) != 3:
                     raise DecodeError("a frame is not a list of three")
                 self.on_frame(frame)
+                handled += 1
         except DecodeError:
             # Whoever is there does not speak this protocol.
             self._transport.abort()
         del received[:offset]
+        return handled == most
 
     def send(self, *frame: Any) -> None:
         """Raises TypeError and ValueError for what AMQP has no type for."""

@@ -31,6 +31,11 @@ _METHODS: Final[dict[str, tuple[Callable[..., Coroutine[Any, Any, Any]], list[An
 }
 """With the types of their arguments: a wrong one must not reach the store, where it would fail what
 others have stored in the same commit."""
+_CALLS_AT_ONCE: Final = 256
+"""Of a client, in one turn of the event loop."""
+_UNREAD_SECONDS: Final = 30.0
+"""How long a client may leave its answers unread before its connection is broken."""
+_LAST_WORDS_SECONDS: Final = 1.0
 _STORING: Final = ("settle", "send")
 """Calls that are not broken off when their client has gone, or is sent away."""
 
@@ -38,13 +43,14 @@ _STORING: Final = ("settle", "send")
 class WireServer:
     """Takes clients from a listener that has read their greeting, on the broker's loop."""
 
-    def __init__(self, broker: Broker) -> None:
+    def __init__(self, broker: Broker, *, unread_seconds: float = _UNREAD_SECONDS) -> None:
         self._broker = broker
+        self._unread_seconds = unread_seconds
         self._clients: set[_Client] = set()
 
     def welcome(self, transport: asyncio.Transport, rest: bytes) -> None:
         """`rest` is what came behind the greeting."""
-        client = _Client(self._broker, self._clients)
+        client = _Client(self._broker, self._clients, self._unread_seconds)
         transport.set_protocol(client)
         client.connection_made(transport)
         if rest:
@@ -60,13 +66,18 @@ class WireServer:
 class _Client(FrameProtocol):
     longest_frame = 2 * MAX_MESSAGE_BYTES
 
-    def __init__(self, broker: Broker, clients: "set[_Client]") -> None:
+    def __init__(self, broker: Broker, clients: "set[_Client]", unread_seconds: float) -> None:
         super().__init__()
         self._links = Links(broker)
         self._clients = clients
         self._answering: dict[asyncio.Task[None], Any] = {}
         """With the names of their calls."""
         self._ends = False
+        self._gone = asyncio.Event()
+        self._unread_seconds = unread_seconds
+        self._giving_up: asyncio.TimerHandle | None = None
+        self._is_writable = True
+        self._has_more = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -75,17 +86,48 @@ class _Client(FrameProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._clients.discard(self)
+        self._gone.set()
+        if self._giving_up is not None:
+            self._giving_up.cancel()
         self._break_off()
         if not self._ends:
             self._begin("", self._links.abandon_all())
 
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if not self._has_more:
+            self._take_turn()
+
     def pause_writing(self) -> None:
         """It asks for more than it reads of the answers."""
-        self._transport.pause_reading()
+        self._is_writable = False
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+            self._give_up_after(self._unread_seconds)
 
     def resume_writing(self) -> None:
-        if not self._transport.is_closing():
+        self._is_writable = True
+        if self._giving_up is not None and not self._ends:
+            self._giving_up.cancel()
+        if not self._has_more:
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        """Begins some of the calls that are there: one client must not keep all others waiting."""
+        self._has_more = False
+        if self._transport.is_closing() or not self._is_writable:
+            return
+        if self._read(_CALLS_AT_ONCE):
+            self._has_more = True
+            self._transport.pause_reading()
+            self._loop.call_soon(self._take_turn)
+        else:
             self._transport.resume_reading()
+
+    def _give_up_after(self, seconds: float) -> None:
+        if self._giving_up is not None:
+            self._giving_up.cancel()
+        self._giving_up = self._loop.call_later(seconds, self._transport.abort)
 
     def on_frame(self, frame: list[Any]) -> None:
         if not self._ends:
@@ -98,6 +140,8 @@ class _Client(FrameProtocol):
         if self._answering:
             await asyncio.wait(list(self._answering))
         self.close()
+        self._give_up_after(_LAST_WORDS_SECONDS)
+        await self._gone.wait()
 
     def _begin(self, name: Any, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)

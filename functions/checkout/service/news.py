@@ -69,8 +69,9 @@ class News:
                 return
             transaction.orders.record_capture(order.id, event.amount)
             transaction.orders.tell(order.id, "paid", {"amount": event.amount})
-            paid = transaction.orders.find(order.id)
-            if paid is not None and paid.status in CLOSED_UNPAID:
+            if order.status in CLOSED_UNPAID:
+                paid = transaction.orders.find(order.id)
+                assert paid is not None
                 give_back(transaction, paid, "paid after the checkout had ended")
 
         self._once(envelope, event.order_id, effect)

@@ -17,6 +17,7 @@ from functions.checkout.service.showing import ListedOrder, ListedOrders, ShownO
 from functions.checkout.triggers.orders import OrderPath, cancelled
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Api
+from shared.http.values import PageSize
 from shared.kit import cursors
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class SearchQuery(BaseModel):
         Field(max_length=14, default_factory=tuple),
         WithJsonSchema({"type": "string", "example": "placed,dispatched"}),
     ]
-    limit: Annotated[int, BeforeValidator(int), Field(ge=1, le=100)] = 20
+    limit: PageSize = 20
     cursor: Annotated[str | None, Field(min_length=1, max_length=2048)] = None
 
 

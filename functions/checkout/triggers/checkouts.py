@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from functions.checkout.model import (
     CannotBeCancelled,
@@ -19,6 +19,7 @@ from functions.checkout.triggers.durable import DurableSagas
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.cookies import CrossOrigin
 from shared.http.edge import Api
+from shared.http.values import WHOLE_NUMBER
 from shared.kit.errors import IdempotencyMismatch
 from shared.kit.idempotency import Delivery
 
@@ -38,8 +39,8 @@ class WaitQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    wait: Annotated[int, BeforeValidator(int), Field(ge=0, le=20)] = 0
-    seen: Annotated[int | None, BeforeValidator(int), Field(ge=1, le=2**31 - 1)] = None
+    wait: Annotated[int, WHOLE_NUMBER, Field(ge=0, le=20)] = 0
+    seen: Annotated[int | None, WHOLE_NUMBER, Field(ge=1, le=2**31 - 1)] = None
 
 
 def register(api: Api, parts: "Parts") -> None:

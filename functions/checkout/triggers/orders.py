@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from functions.checkout.model import (
     AlreadyDispatched,
@@ -25,6 +25,7 @@ from functions.checkout.service.showing import (
 from functions.checkout.triggers.durable import DurableSagas
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Api
+from shared.http.values import PageSize
 from shared.kit import cursors
 from shared.kit.errors import IdempotencyMismatch
 from shared.kit.idempotency import Delivery
@@ -44,7 +45,7 @@ class OrderPath(BaseModel):
 class PageQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    limit: Annotated[int, BeforeValidator(int), Field(ge=1, le=100)] = 20
+    limit: PageSize = 20
     cursor: Annotated[str | None, Field(min_length=1, max_length=2048)] = None
 
 

@@ -32,6 +32,11 @@ _AMOUNT = re.compile(r"[0-9][0-9.,' \u00a0\u202f]*")
 _MOST_DIGITS = 20
 _SHORTENED_TEN = re.compile(r"[0-9]{6,8}[0-9Xx]")
 _SPOILT = re.compile(r"[0-9][.,][0-9]+[eE]\+?[0-9]+")
+_GROUPED = re.compile(
+    r"(-?[0-9]{1,3}(?:[ \u00a0\u202f,'][0-9]{2,3})*[ \u00a0\u202f,'][0-9]{3})(?:\.0+|,0{1,2})?"
+)
+"""`1,200`, `1'200.0`, `1 200,00` and the Indian `1,00,000`; `5,0` is five."""
+_LABEL = re.compile(r"e?-?isbn(?:-?1[03])?[ :]+", re.IGNORECASE)
 _POINT_ZERO = re.compile(r"(-?[0-9]+)[.,]0+")
 _YEAR = re.compile(r"(-?[0-9]{1,4})(?:[.,]0+)?")
 _NUMERIC = re.compile(r"([0-9]{1,2})[./-]([0-9]{1,2})[./-]([0-9]{4})")
@@ -50,7 +55,7 @@ _WRITTEN = (
 
 def isbn_in(text: str) -> Isbn:
     """Also an ISBN-10 whose leading zeros a spreadsheet took, where its check digit proves it."""
-    said = text.strip().strip("'=\"")
+    said = _LABEL.sub("", text.strip().strip("'=\""), count=1)
     whole = _POINT_ZERO.fullmatch(said)
     if whole:
         said = whole[1]
@@ -121,7 +126,9 @@ def _decimal(written: str, digits: int) -> Decimal:
 
 
 def whole_number_in(text: str, largest: int) -> int:
-    said = re.sub(r"[ \u00a0,']", "", text)
+    said = text.strip()
+    if grouped := _GROUPED.fullmatch(said):
+        said = re.sub(r"[ \u00a0\u202f,']", "", grouped[1])
     plain = _POINT_ZERO.fullmatch(said)
     digits = plain[1] if plain else said
     if not re.fullmatch(r"-?[0-9]{1,12}", digits) or not digits.isascii():
@@ -151,7 +158,7 @@ def date_in(text: str) -> date:
     """
     said = text.strip()
     try:
-        if year := _YEAR.fullmatch(said):
+        if (year := _YEAR.fullmatch(said)) and len(year[1]) == 4:  # shops write 1 for "shown"
             return date(int(year[1]), 1, 1)
         if len(said) == 8 and said.isdecimal():
             return date(int(said[:4]), int(said[4:6]), int(said[6:]))

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from functions.inventory.import_model import UnreadableFile
 
 _NAMES = {
-    "isbn": "isbn, ean, ean13, gtin, gtin13, barcode, isbnean",
+    "isbn": "isbn, ean, ean13, gtin, gtin13, barcode, isbnean, gtinupceanorisbn, variantbarcode",
     "isbn13": "isbn13, isbn13digit, isbn13digits",
     "isbn10": "isbn10, isbn10digit, isbn10digits",
-    "title": "title, booktitle, name, booktitlename, producttitle, titel, titre, titulo",
+    "title": "title, booktitle, name, booktitlename, producttitle, itemname, titel, titre, titulo",
     "subtitle": "subtitle, undertitle, untertitel",
     "author": "author, writer, by, autor, auteur, authorname, bookauthor, author1, mainauthor",
     "authors": "authors, contributors, contributor, creators, creator, writers, autoren, auteurs",
@@ -20,20 +20,21 @@ _NAMES = {
     "publisher": "publisher, publishers, publishername, publishinghouse, verlag, editeur",
     "imprint": "imprint, imprintname",
     "price": "price, rrp, rrpinctax, rrpincvat, retailprice, listprice, listpriceinc, saleprice,"
-    " unitprice, sellingprice, preis, prix",
-    "currency": "currency, pricecurrency, currencycode",
+    " unitprice, sellingprice, regularprice, variantprice, preis, prix",
+    "currency": "currency, pricecurrency, currencycode, währung, devise",
     "stock": "stock, quantity, qty, onhand, stockonhand, stockquantity, quantityonhand, inventory,"
-    " stocklevel, copies, bestand",
+    " stocklevel, copies, bestand, variantinventoryqty",
     "format": "format, binding, bindingtype, productform, bookformat, covertype,"
     " mediatype, einband",
     "language": "language, languagecode, lang, languageoftext, sprache, langue",
     "published_on": "publicationdate, pubdate, published, publishedon, publisheddate,"
-    " datepublished, dateofpublication, releasedate, publicationyear, pubyear, year,"
+    " datepublished, dateofpublication, erscheinungsdatum, erscheinungsjahr, dateparution,"
+    " releasedate, publicationyear, pubyear, year,"
     " yearofpublication, yearpublished, publishedyear, publishdate, publishyear",
     "on_sale_on": "onsaledate, onsale, onsaleon, embargo, embargodate, streetdate, availabledate",
     "pages": "pages, numpages, numberofpages, pagecount, pagination, nopages, extent, seiten",
     "description": "description, synopsis, blurb, summary, longdescription, bookdescription,"
-    " shortdescription, annotation, overview",
+    " shortdescription, annotation, overview, bodyhtml",
     "series": "series, seriestitle, seriesname",
     "volume": "volume, seriesnumber, seriesvolume, volumenumber, seriespart, numberinseries,"
     " bookinseries, seriesposition",
@@ -45,7 +46,7 @@ _NAMES = {
     "height_mm": "heightmm",
     "width_mm": "widthmm",
     "thickness_mm": "thicknessmm, spinemm",
-    "weight_g": "weightg, weightgrams",
+    "weight_g": "weightg, weightgrams, variantgrams",
     "ignored": "cover, coverurl, coverimage, image, imageurl, smallimageurl, thumbnail, imagelink",
 }
 FIELDS = tuple(field for field in _NAMES if field != "ignored")

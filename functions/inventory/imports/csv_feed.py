@@ -90,6 +90,9 @@ class CsvFeed:
             record.reference = isbn
             say(cells, said, record, self._currency)
             record.said = said
+            price = said.fields.get("price")
+            if price is not None and price.amount == 0:
+                record.notes.append(("price", "is 0: the book is sold for nothing"))
         except ValueError as error:
             record.fault = str(error)
 

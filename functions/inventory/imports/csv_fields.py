@@ -19,7 +19,7 @@ from functions.inventory.imports.cells import (
 )
 from functions.inventory.imports.languages import language_code
 from functions.inventory.imports.names import contributors, people_in, series_place
-from functions.inventory.imports.plain_text import one_line, plain_text
+from functions.inventory.imports.plain_text import one_line, plain_text, without_entities
 from functions.inventory.model import Dimensions, Format, Role
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
@@ -48,6 +48,11 @@ _MOST_CATEGORIES = 100
 def say(cells: Mapping[str, str], said: Said, record: FeedRecord, currency: str) -> None:
     """Raises ValueError where the row is of no use."""
     fields = said.fields
+    # What a web shop exports is written for HTML; a description is read as HTML below.
+    cells = {
+        name: text if name == "description" else without_entities(text)
+        for name, text in cells.items()
+    }
     if "title" in cells:
         fields["title"] = one_line(cells["title"], 500, "title")
     if "price" in cells:

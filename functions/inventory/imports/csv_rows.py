@@ -63,7 +63,7 @@ class CsvRows:
             lines.taken.clear()
             first = line + 1
             try:
-                cells = next(csv.reader(lines, delimiter=self._delimiter, strict=True), None)
+                cells = next(self._reader(lines), None)
                 fault = None
             except _UnusableLine as error:
                 cells, fault = [], str(error)
@@ -83,6 +83,9 @@ class CsvRows:
             line += len(lines.taken)
             if cells or fault:
                 yield Row(first, lines.end, line, cells, fault, given_up)
+
+    def _reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
+        return csv.reader(lines, delimiter=self._delimiter, skipinitialspace=True, strict=True)
 
     def _lines(self, offset: int) -> Iterator[_Line]:
         self._file.seek(offset)

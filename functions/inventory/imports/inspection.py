@@ -154,7 +154,12 @@ def _delimiter(head: str) -> str:
 
     def worth(delimiter: str) -> tuple[int, int]:
         try:
-            names = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
+            names = next(
+                csv.reader(
+                    io.StringIO(head, newline=""), delimiter=delimiter, skipinitialspace=True
+                ),
+                [],
+            )
         except csv.Error:
             return (0, 0)
         return (len(known_columns(names)), len(names))

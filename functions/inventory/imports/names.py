@@ -96,6 +96,12 @@ def series_place(title: str, volume: str | None, where: str, notes: Notes) -> Se
 
 
 def _commas(part: str, *, several: bool, alone: bool) -> list[str]:
+    joined = [name.split(",") for name in _AND.split(part)]
+    if len(joined) > 1 and all(
+        len(name) == 2 and _is_inverted(name[0].strip(), name[1].strip(), several=True, alone=True)
+        for name in joined
+    ):  # `Gaiman, Neil & Pratchett, Terry`
+        return [natural_order(",".join(name)) for name in joined]
     pieces: list[str] = []
     for piece in part.split(","):
         if pieces and _SUFFIX.fullmatch(piece.strip()):

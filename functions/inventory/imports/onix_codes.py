@@ -1,5 +1,7 @@
 """ONIX code lists, as far as the catalogue understands them (EDItEUR, issue 70 and before)."""
 
+import re
+
 from functions.inventory.model import Format, Role
 
 UPSERTS = frozenset({"01", "02", "03"})
@@ -81,5 +83,9 @@ INCLUDING_TAX = ("02", "04", "42", "22", "12", "32")
 EXCLUDING_TAX = ("01", "03", "41", "21", "11", "31")
 FROM, UNTIL, BETWEEN = "14", "15", "24"
 """List 173."""
+EURO_COUNTRIES = frozenset(re.findall("..", "ADATBEBGCYDEEEESFIFRGRHRIEITLTLULVMCMTNLPTSISKSMVA"))
+EVERYWHERE = frozenset({"WORLD", "ROW"})
+EURO_ZONE = "ECZ"
+"""List 49."""
 PLAIN_QUALIFIERS = frozenset({"00", "05"})
 """List 59: unqualified, for consumers."""

@@ -31,6 +31,7 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class _Price:
+    distance: int
     rank: int
     begins: date
     ends: date
@@ -134,8 +135,9 @@ class SupplyReader:
         else:
             major = _with_tax(price, kind, amount, currency, notes)
             begins, ends = _time(price, notes)
+            distance = self._distance(price, notes)
             rank = (*codes.INCLUDING_TAX, *codes.EXCLUDING_TAX).index(kind)
-            prices.append(_Price(rank, begins, ends, _money(major, currency)))
+            prices.append(_Price(distance, rank, begins, ends, _money(major, currency)))
             notes += price.left_over()
 
     def _chosen(self, prices: list[_Price], notes: Notes) -> Money | None:
@@ -148,10 +150,32 @@ class SupplyReader:
         holding = [price for price in prices if price.begins <= self._today <= price.ends]
         coming = [price for price in prices if price.begins > self._today]
         if holding:
-            return min(holding, key=lambda price: price.rank).money
+            return min(holding, key=lambda price: (price.distance, price.rank)).money
         if coming:
-            return min(coming, key=lambda price: (price.begins, price.rank)).money
+            return min(coming, key=lambda price: (price.distance, price.begins, price.rank)).money
         return None
+
+    def _distance(self, price: Composite, notes: Notes) -> int:
+        """0 for a price that names the shop's country, 1 for one that holds everywhere, else 2.
+
+        The country is that of the shop's currency (ISO 4217 begins with it).
+        """
+        territory = price.one("Territory")
+        if territory is None:
+            return 1
+        here = codes.EURO_COUNTRIES if self._currency == "EUR" else {self._currency[:2]}
+        named = {
+            name: set((territory.text(name) or "").split())
+            for name in ("CountriesIncluded", "RegionsIncluded", "CountriesExcluded")
+        }
+        if here & named["CountriesIncluded"] or (
+            self._currency == "EUR" and codes.EURO_ZONE in named["RegionsIncluded"]
+        ):
+            return 0
+        if codes.EVERYWHERE & named["RegionsIncluded"] and not here <= named["CountriesExcluded"]:
+            return 1
+        notes.append((f"{price.path}/Territory", "is another than the shop's"))
+        return 2
 
 
 def _with_tax(price: Composite, kind: str, amount: str, currency: str, notes: Notes) -> Decimal:
@@ -187,12 +211,10 @@ def _time(price: Composite, notes: Notes) -> tuple[date, date]:
     begins, ends = date.min, _LAST
     for dated in price.all("PriceDate"):
         role = dated.text("PriceDateRole")
-        if role == codes.BETWEEN:
-            parts = (dated.text("Date") or "").replace("-", "")
-            if len(parts) == 16 and parts.isdecimal():
-                begins = max(begins, date(int(parts[:4]), int(parts[4:6]), int(parts[6:8])))
-                ends = min(ends, date(int(parts[8:12]), int(parts[12:14]), int(parts[14:])))
-                continue
+        span = _span(dated.text("Date") or "") if role == codes.BETWEEN else None
+        if span is not None:
+            begins, ends = max(begins, span[0]), min(ends, span[1])
+            continue
         day = _day(dated, notes)
         if day is not None and role == codes.FROM:
             begins = max(begins, day)
@@ -201,6 +223,14 @@ def _time(price: Composite, notes: Notes) -> tuple[date, date]:
         elif day is not None:
             notes.append(("PriceDateRole", f"{role} is not used"))
     return begins, ends
+
+
+def _span(text: str) -> tuple[date, date] | None:
+    days = text.replace("-", "")
+    try:
+        return date.fromisoformat(days[:8]), date.fromisoformat(days[8:])
+    except ValueError:
+        return None
 
 
 def _count(stock: Composite, found: Supply, notes: Notes) -> None:

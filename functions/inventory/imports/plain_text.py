@@ -13,8 +13,11 @@ _UNSEEN = frozenset({"script", "style", "head", "title"})
 
 
 def one_line(text: str, longest: int, name: str = "") -> str:
-    """Raises ValueError that begins with the name where it cannot be kept."""
-    line = " ".join(text.split())
+    """Without entities, which feeds often escape twice.
+
+    Raises ValueError that begins with the name where it cannot be kept.
+    """
+    line = " ".join(without_entities(text).split())
     if _CONTROL.search(line):
         raise ValueError(f"{name} holds control characters".lstrip())
     if len(line) > longest:
@@ -29,9 +32,13 @@ def plain_text(text: str) -> str:
         reader.feed(text)
         reader.close()
         text = "".join(reader.parts)
-    elif "&" in text:
-        text = _ENTITY.sub(lambda found: unescape(found[0]), text)
+    else:
+        text = without_entities(text)
     return tidy(text)
+
+
+def without_entities(text: str) -> str:
+    return _ENTITY.sub(lambda found: unescape(found[0]), text) if "&" in text else text
 
 
 def tidy(text: str) -> str:

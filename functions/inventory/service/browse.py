@@ -53,7 +53,7 @@ class Browse:
             return _list_of(BookList(view, renderer, query, Pager(query)).body())
 
         key = _short(f"books:{renderer.today}:{query.text}")
-        return await self._answer(key, _LIST_LIFETIME, build)
+        return self._answers.at_hand(key) or await self._answer(key, _LIST_LIFETIME, build)
 
     async def book(self, isbn: Isbn) -> Entry:
         """Raises UnknownBook. A withdrawn edition is shown, as withdrawn."""
@@ -65,7 +65,8 @@ class Browse:
                 raise UnknownBook(isbn)
             return renderer.detail(found).encode(), renderer.etag(found), str(found.book.work_id)
 
-        return await self._answer(f"book:{renderer.today}:{isbn}", _BOOK_LIFETIME, build)
+        key = f"book:{renderer.today}:{isbn}"
+        return self._answers.at_hand(key) or await self._answer(key, _BOOK_LIFETIME, build)
 
     async def availability(self, isbn: Isbn) -> Entry:
         """Raises UnknownBook."""
@@ -79,7 +80,8 @@ class Browse:
             body = compact({"isbn": isbn, **level}).encode()
             return body, renderer.etag(found), str(found.book.work_id)
 
-        return await self._answer(f"availability:{renderer.today}:{isbn}", _BOOK_LIFETIME, build)
+        key = f"availability:{renderer.today}:{isbn}"
+        return self._answers.at_hand(key) or await self._answer(key, _BOOK_LIFETIME, build)
 
     async def authors(self, query: AuthorQuery) -> Entry:
         made_for = cursors.fingerprint("authors", query.q)
@@ -100,8 +102,8 @@ class Browse:
             )
             return _list_of(page.model_dump_json().encode())
 
-        key = f"authors:{query.text}"
-        return await self._answer(_short(key), _LIST_LIFETIME, build)
+        key = _short(f"authors:{query.text}")
+        return self._answers.at_hand(key) or await self._answer(key, _LIST_LIFETIME, build)
 
     async def author(self, number: int) -> Entry:
         """Raises UnknownAuthor."""
@@ -112,14 +114,16 @@ class Browse:
                 raise UnknownAuthor(number)
             return _list_of(found.model_dump_json().encode())
 
-        return await self._answer(f"author:{number}", _LIST_LIFETIME, build)
+        key = f"author:{number}"
+        return self._answers.at_hand(key) or await self._answer(key, _LIST_LIFETIME, build)
 
     async def categories(self) -> Entry:
         def build(view: ShelfView) -> tuple[bytes, str, str]:
             roots, _ = view.category_tree()
             return _list_of(CategoryTree(items=roots).model_dump_json().encode())
 
-        return await self._answer("categories", _LIST_LIFETIME, build)
+        key = "categories"
+        return self._answers.at_hand(key) or await self._answer(key, _LIST_LIFETIME, build)
 
     def _answer(
         self, key: str, lifetime: float, build: Callable[[ShelfView], tuple[bytes, str, str]]

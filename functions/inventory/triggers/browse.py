@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from functions.inventory.model import AnyIsbn, UnknownBook
 from functions.inventory.read_model import (
@@ -15,12 +15,12 @@ from functions.inventory.read_model import (
     BookQuery,
     CategoryTree,
     UnknownAuthor,
-    whole_number,
 )
 from functions.inventory.service.browse import Browse
 from shared.cache.port import Entry
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Api
+from shared.http.values import WHOLE_NUMBER
 from shared.kit.isbn import Isbn
 from shared.kit.provider import Provider
 
@@ -36,7 +36,7 @@ class BookPath(BaseModel):
 class AuthorPath(BaseModel):
     model_config = ConfigDict(frozen=True)
 
-    id: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=2**31 - 1)]
+    id: Annotated[int, WHOLE_NUMBER, Field(ge=1, le=2**31 - 1)]
 
 
 def register(api: Api, browse: Provider[Browse]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from functions.inventory.model import UnknownBook
 from functions.inventory.service.stocktaking import Stocktaking
@@ -10,6 +10,7 @@ from functions.inventory.stock_model import LowStocks, StockHistory
 from functions.inventory.triggers.browse import BookPath
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Api
+from shared.http.values import PageSize
 from shared.kit.provider import Provider
 
 _ROLE = "catalogue.write"
@@ -18,7 +19,7 @@ _ROLE = "catalogue.write"
 class HistoryQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    limit: Annotated[int, BeforeValidator(int), Field(ge=1, le=100)] = 20
+    limit: PageSize = 20
     cursor: Annotated[str | None, Field(min_length=1, max_length=2048)] = None
 
 

@@ -3,12 +3,15 @@
 from datetime import timedelta
 from email.utils import parseaddr
 
-import httpx
+from urllib3 import PoolManager
+from urllib3.exceptions import HTTPError
 
 from functions.notifications.mail.message import reachable, shown_name, unsubscribe_headers
 from functions.notifications.model import MailNotSent, MailRefused, Outgoing
 
 _PATIENCE_SECONDS = 10.0
+_AT_ONCE = 16
+"""Connections that are kept: as many as there are threads of functions."""
 
 
 class SandboxMail:
@@ -18,7 +21,7 @@ class SandboxMail:
         self._url = f"{url}/messages"
         self._sender = sender
         self._reply_to = reply_to
-        self._http = httpx.Client(timeout=patience, trust_env=False)
+        self._http = PoolManager(timeout=patience, retries=False, maxsize=_AT_ONCE)
 
     def send(self, mail: Outgoing, *, again: bool) -> str | None:
         domain = parseaddr(self._sender)[1].rpartition("@")[2]
@@ -35,16 +38,16 @@ class SandboxMail:
             "headers": unsubscribe_headers(mail),
         }
         try:
-            answer = self._http.post(self._url, json=body)
-        except httpx.HTTPError as error:
+            answer = self._http.request("POST", self._url, json=body)
+        except HTTPError as error:
             raise MailNotSent(type(error).__name__) from None
-        if answer.is_success:
+        if 200 <= answer.status < 300:
             return str(answer.json()["id"])
-        code = str(answer.status_code)
-        if answer.status_code in (400, 413, 422):
+        code = str(answer.status)
+        if answer.status in (400, 413, 422):
             raise MailRefused(code)
         wait = answer.headers.get("retry-after", "")
         raise MailNotSent(code, timedelta(seconds=int(wait)) if wait.isdecimal() else None)
 
     def close(self) -> None:
-        self._http.close()
+        self._http.clear()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from functions.payments.model import GatewayError, Intent, Payment, Refund
+from functions.payments.model import GatewayError, Intent, OutcomeUnknown, Payment, Refund
 from functions.payments.ports import Reports, StripeGateway, Transaction, Transactions
 from functions.payments.service.requests import Requests
 from functions.payments.service.transitions import apply_intent, apply_refund
@@ -62,23 +62,29 @@ class Reconciliation:
         self._reports = reports
 
     def run(self) -> None:
-        """One round. What fails is logged and left to the next one."""
+        """One round. What fails is logged and left to the next one; where Stripe gives no answer,
+        so is the rest: each would be waited for as long."""
         work = self._transactions.look(_due)
         self._events.apply_waiting(work.now - REQUESTED_FOR)
-        for order_id in work.hanging:
-            self._try(order_id, partial(self._check, order_id))
-        for refund in work.refunds:
-            self._try(refund.order_id, partial(self._check_refund, refund))
-        for order_id in work.unreconciled:
-            self._try(order_id, partial(self._compare, order_id))
+        steps: list[tuple[str, Callable[[], None]]] = [
+            *((order_id, partial(self._check, order_id)) for order_id in work.hanging),
+            *((one.order_id, partial(self._check_refund, one)) for one in work.refunds),
+            *((order_id, partial(self._compare, order_id)) for order_id in work.unreconciled),
+        ]
+        for order_id, step in steps:
+            if not self._answered(order_id, step):
+                return
 
-    def _try(self, order_id: str, step: Callable[[], None]) -> None:
+    def _answered(self, order_id: str, step: Callable[[], None]) -> bool:
+        """Whether Stripe was there; what it said is another matter."""
         try:
             step()
         except GatewayError as error:
             log.warning("payment.not_reconciled", order_id=order_id, reason=str(error))
+            return not isinstance(error, OutcomeUnknown) or error.answered
         except Exception as error:  # one that fails must not keep the others waiting
             log.error("payment.not_reconciled", order_id=order_id, exc_info=error)
+        return True
 
     def _check(self, order_id: str) -> None:
         payment = self._asked_now(order_id)

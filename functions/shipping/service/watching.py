@@ -26,10 +26,10 @@ from shared.telemetry import get_logger
 log = get_logger("shipping")
 
 _PAGE = 20
-_AT_ONCE = 4
+AT_ONCE = 4
 _LEASE = timedelta(minutes=2)
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=5), timedelta(minutes=15)
-_REST = timedelta(seconds=5)
+REST = timedelta(seconds=5)
 """How long nobody is called after the carrier did not answer."""
 _MOST_AT_ONCE = 5
 """Of an order's consignments that are looked after as soon as they are made."""
@@ -55,7 +55,7 @@ class Watch:
         """Looks after all that is due, page by page, and says how many; ends early where the
         carrier does not answer."""
         done = 0
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="carrier") as threads:
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="carrier") as threads:
             while not self._is_down():
                 owner, page = self._claim(lambda t, *lease: t.shipments.claim_due(*lease))
                 if not page:
@@ -87,7 +87,7 @@ class Watch:
             self._act(shipment, owner)
         except CarrierUnavailable as error:
             log.warning("carrier.unavailable", shipment_id=shipment.id, reason=str(error))
-            self._down_until = self._clock.machine_now() + _REST
+            self._down_until = self._clock.machine_now() + REST
             self._put_off(shipment, owner)
             return False
         except Exception as error:  # one that fails must not keep the others waiting

@@ -4,7 +4,6 @@ Sampler, headers, timeouts, resource attributes and batch sizes are OpenTelemetr
 variables, which the SDK reads by itself.
 """
 
-import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -86,6 +85,14 @@ def _exporters(otlp: str | None, insights: ApplicationInsights | None) -> _Expor
     return of("TRACES", 0), of("METRICS", 1), of("LOGS", 2)
 
 
+SWITCHED_OFF = (
+    # Usage statistics about us, and settings by remote control, for the library's makers.
+    "STATSBEAT_DISABLED_ALL",
+    "SDKSTATS_DISABLED",
+    "CONTROLPLANE_DISABLED",
+    # It would be read from a provider of the whole process, and there is none.
+    "OPENTELEMETRY_RESOURCE_METRIC_DISABLED",
+)
 _Makers = tuple[Callable[[], Any], ...]
 """Of exporters for spans, metrics and logs, in this order."""
 
@@ -112,12 +119,8 @@ def _otlp(endpoint: str | None) -> _Makers:
 def _azure_monitor(insights: ApplicationInsights | None) -> _Makers:
     if insights is None:
         return ()
-    # Usage statistics about us, and settings by remote control, for the library's makers.
-    for name in ("STATSBEAT_DISABLED_ALL", "SDKSTATS_DISABLED", "CONTROLPLANE_DISABLED"):
+    for name in SWITCHED_OFF:
         os.environ.setdefault(f"APPLICATIONINSIGHTS_{name}", "true")
-    # They tell of every batch that they send, at the level at which the shop tells of orders.
-    for name in ("azure.monitor.opentelemetry", "azure.core.pipeline.policies.http_logging_policy"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     from azure.monitor.opentelemetry.exporter import (
         AzureMonitorLogExporter,
         AzureMonitorMetricExporter,

@@ -1,8 +1,8 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
-import { focusOn, note, sentence, start, title } from "../page.js";
+import { focusOn, note, refusal, signInButton, start, title } from "../page.js";
 import { addressFields, addressLines, readAddress, wrongFields } from "../parts/address-form.js";
-import { session, signIn, signOut, signedOut } from "../session.js";
+import { session, signOut, signedOut } from "../session.js";
 import { t } from "../texts.js";
 
 start(async (main) => {
@@ -10,7 +10,7 @@ start(async (main) => {
   const who = session();
   if (!who) {
     render(html`<h1>${t.accountPage.title}</h1><p>${t.accountPage.signIn}</p>
-      <button type="button" class="main" @click=${() => signIn()}>${t.signIn}</button>`, main);
+      ${signInButton()}`, main);
     return;
   }
   let [addresses, mails] = await Promise.all([get("/addresses"), get("/me/notifications")]);
@@ -27,7 +27,7 @@ start(async (main) => {
       said = { [place]: note(done) };
     } catch (error) {
       wrong = wrongFields(error);
-      said = { [place]: note(sentence(error), "alert") };
+      said = { [place]: refusal(error) };
     }
     draw();
   };
@@ -80,7 +80,7 @@ start(async (main) => {
     try {
       await call("DELETE", "/me");
     } catch (error) {
-      said = { data: note(sentence(error), "alert") };
+      said = { data: refusal(error) };
       return draw();
     }
     signedOut();

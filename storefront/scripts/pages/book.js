@@ -1,8 +1,9 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
 import { contributors, date, language, money, year } from "../format.js";
-import { note, sentence, showCartCount, start, title } from "../page.js";
-import { availability, bookGrid, cover } from "../parts/book-card.js";
+import { note, refusal, showCartCount, start, title } from "../page.js";
+import { forgetCheckout } from "../parts/begun.js";
+import { CARD, availability, bookGrid, cover, oneOfEach } from "../parts/book-card.js";
 import { t } from "../texts.js";
 
 const MOST = 99;
@@ -58,26 +59,28 @@ start(async (main) => {
     button.disabled = true;
     try {
       const { data: cart } = await call("POST", "/cart/items", { body: { isbn: book.isbn, quantity } });
+      forgetCheckout();
       showCartCount(cart.quantity);
       const line = cart.items.find((one) => one.isbn === book.isbn);
       said = html`${note(t.book.added(line?.quantity ?? quantity))}
         <p><a href="/cart.html">${t.book.toCart}</a></p>`;
     } catch (error) {
-      said = note(sentence(error), "alert");
+      said = refusal(error);
     }
     button.disabled = false;
     draw();
   };
   const buyNow = () => {
-    const quantity = document.getElementById("quantity").value;
+    const { value: quantity, form } = document.getElementById("quantity");
+    if (!form.reportValidity()) return;
     location.assign(`/checkout.html?${new URLSearchParams({ isbn: book.isbn, quantity })}`);
   };
 
   draw();
   const author = book.contributors[0];
   if (author) {
-    const page = await get("/books", { author: author.id, sort: "bestselling", limit: MORE + 1 }).catch(() => null);
-    more = (page?.items ?? []).filter((one) => one.work_id !== book.work_id).slice(0, MORE);
+    const page = await get("/books", { author: author.id, sort: "bestselling", limit: 3 * MORE, fields: CARD }).catch(() => null);
+    more = oneOfEach((page?.items ?? []).filter((one) => one.work_id !== book.work_id), MORE);
     draw();
   }
 });
@@ -85,7 +88,7 @@ start(async (main) => {
 function people(all) {
   if (!all.length) return nothing;
   return html`<p>${t.book.by} ${all.map((one, at) => html`${at ? ", " : ""}<a
-    href="/search.html?author=${one.id}">${one.role === "author" ? one.name : t.contributor(one.name, one.role)}</a>`)}</p>`;
+    href="/search.html?author=${one.id}"><bdi>${one.role === "author" ? one.name : t.contributor(one.name, one.role)}</bdi></a>`)}</p>`;
 }
 
 function facts(book) {

@@ -1,11 +1,15 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
 import { date, money } from "../format.js";
-import { focusOn, note, sentence, showCartCount, start, title } from "../page.js";
+import { focusOn, note, refusal, showCartCount, start, title } from "../page.js";
+import { forgetCheckout } from "../parts/begun.js";
 import { missing, pictureAt } from "../parts/book-card.js";
 import { t } from "../texts.js";
 
 const MOST = 99;
+
+// Brought back as it was, it would not be what is in the cart now.
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
 start(async (main) => {
   title(t.cartPage.title);
@@ -16,9 +20,10 @@ start(async (main) => {
     try {
       const { data } = await call(method, path, { body });
       said = method === "DELETE" ? note(t.cartPage.removed) : null;
+      forgetCheckout();
       cart = data && data.items ? data : await get("/cart");
     } catch (error) {
-      said = note(sentence(error), "alert");
+      said = refusal(error);
     }
     showCartCount(cart.quantity);
     draw();
@@ -31,7 +36,7 @@ start(async (main) => {
     ${cart.items.length ? html`
       ${cart.verified ? nothing : note(t.cartPage.unverified)}
       ${cart.changes.length ? html`<section class="panel" role="status"><h2>${t.cartPage.changes}</h2>
-        <ul>${cart.changes.map((one) => html`<li>${titleOf(one.isbn)}: ${one.detail}</li>`)}</ul></section>` : nothing}
+        <ul>${cart.changes.map((one) => html`<li><bdi>${titleOf(one.isbn)}</bdi>: ${one.detail}</li>`)}</ul></section>` : nothing}
       <div class="split">
         <ul class="lines">${cart.items.map(line)}</ul>
         <aside class="panel">

@@ -1,40 +1,39 @@
-/**
- * From an address to a paid order. The checkout's id lies in this tab's sessionStorage and in no
- * address: who knows it may pay and cancel.
- */
+/** From an address to a paid order. */
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get, isRefused } from "../api.js";
 import { country, date, money } from "../format.js";
-import { focusOn, note, sentence, showCartCount, start, title } from "../page.js";
+import { focusOn, note, refusal, showCartCount, signInButton, start, title } from "../page.js";
 import { addressFields, addressLines, field, readAddress, wrongFields } from "../parts/address-form.js";
+import { begunCheckout, forgetCheckout, keepCheckout } from "../parts/begun.js";
 import { declined, showPayment } from "../parts/payment.js";
 import { orderLines, totalsView } from "../parts/totals.js";
-import { session, signIn } from "../session.js";
+import { session } from "../session.js";
 import { LOCALE, t } from "../texts.js";
 
-const KEPT = "shop.checkout";
 const WAIT = 20;
 const PENDING = ["validating", "reserving", "awaiting_payment", "confirming"];
 
+const MOST = 99;
+const FIELDS = ["email", "name", "line1", "line2", "city", "region", "postcode", "country"];
+
 const asked = new URLSearchParams(location.search);
-const bought = asked.get("isbn")
-  ? [{ isbn: asked.get("isbn"), quantity: Number(asked.get("quantity") ?? 1) }] : null;
+/** What is bought at once, past the cart. */
+let bought = asked.get("isbn") ? [{ isbn: asked.get("isbn"), quantity: copies(asked.get("quantity")) }] : null;
+/** What Stripe says to a shopper who comes back from the bank; with it comes the payment's secret. */
+const fromBank = asked.has("payment_intent") ? asked.get("redirect_status") : null;
+/** By a link, and not by a reload or the back button, after which what was bought is to be there still. */
+const isNewVisit = performance.getEntriesByType("navigation")[0].type === "navigate";
 
-/** `{id, email}` of the checkout of this tab. */
-const kept = {
-  read: () => JSON.parse(sessionStorage.getItem(KEPT) ?? "null"),
-  write: (value) => sessionStorage.setItem(KEPT, JSON.stringify(value)),
-  forget: () => sessionStorage.removeItem(KEPT),
-};
-
-start(async (main) => {
+start(async (main, again) => {
   title(t.checkout.title);
-  const begun = kept.read();
+  if (asked.has("payment_intent")) history.replaceState(null, "", location.pathname);
+  if (isNewVisit && begunCheckout()?.ended) forgetCheckout();
+  const begun = begunCheckout();
   if (begun && !bought) return follow(main, begun);
-  await askForDelivery(main);
+  await askForDelivery(main, again);
 });
 
-async function askForDelivery(main) {
+async function askForDelivery(main, again) {
   const who = session();
   const [lines, saved] = await Promise.all([whatIsBought(), who ? get("/addresses") : { items: [] }]);
   if (!lines.items.length) {
@@ -82,8 +81,9 @@ async function askForDelivery(main) {
     const email = new FormData(form).get("email").trim();
     state.busy = true;
     draw();
+    let placed;
     try {
-      const { data } = await call("POST", "/checkouts", {
+      placed = await call("POST", "/checkouts", {
         key: state.key,
         body: {
           email,
@@ -93,23 +93,26 @@ async function askForDelivery(main) {
           ...(bought ? { items: bought } : {}),
         },
       });
-      kept.write({ id: data.id, email });
-      if (bought) history.replaceState(null, "", location.pathname);
-      await follow(main, kept.read());
     } catch (error) {
       state.busy = false;
       // What was refused may be sent again, changed, under a key of its own.
       if (isRefused(error)) state.key = crypto.randomUUID();
       state.wrong = wrongFields(error);
-      state.said = note(Object.keys(state.wrong).length ? t.problem.fields : sentence(error), "alert");
+      const wrong = Object.keys(state.wrong);
+      state.said = wrong.length && wrong.every((name) => FIELDS.includes(name)) ? note(t.problem.fields, "alert") : refusal(error);
       draw();
       main.querySelector("[aria-invalid=true]")?.focus();
+      return;
     }
+    keepCheckout({ id: placed.data.id, email, fromCart: !bought });
+    bought = null;
+    history.replaceState(null, "", location.pathname);
+    await again();
   };
 
   const draw = () => render(html`
     <h1>${t.checkout.title}</h1>
-    ${who ? nothing : html`<p class="soft"><button type="button" class="link" @click=${() => signIn()}>${t.signIn}</button>
+    ${who ? nothing : html`<p class="soft">${signInButton("link")}
       ${t.checkout.signInFirst}</p>`}
     <form class="split" @submit=${place} @change=${changed}>
       <div>
@@ -161,21 +164,23 @@ async function follow(main, begun) {
   try {
     now = await get(`/checkouts/${begun.id}`);
   } catch (error) {
-    if (error.status === 404) kept.forget();
+    if (error.status === 404) forgetCheckout();
     throw error;
   }
   let formFor = null;
   let said = null;
+  let isPaid = fromBank === "succeeded";
+  const isWaiting = () => now.status === "awaiting_payment";
   const draw = () => {
     render(html`<h1>${t.checkout.title}</h1>
       <div class="split"><div>
-        ${now.status === "awaiting_payment" && now.payment ? html`
+        ${isWaiting() && now.payment && !isPaid ? html`
           <h2>${t.checkout.pay}</h2>
           <p class="soft">${t.checkout.payUntil(timeOf(now.pay_until))}</p>
           ${said}
           <div data-payment></div>`
-          : html`<p class="spinner" role="status">${t.checkout.working[now.status] ?? t.loading}</p>`}
-        <hr><button type="button" class="link bad" @click=${giveUp}>${t.checkout.giveUp}</button>
+          : html`<p class="spinner" role="status">${isWaiting() && isPaid ? t.checkout.paid : t.checkout.working[now.status] ?? t.loading}</p>`}
+        ${isPaid ? nothing : html`<hr><button type="button" class="link bad" @click=${giveUp}>${t.checkout.giveUp}</button>`}
       </div>
       <aside class="panel"><h2>${t.checkout.summary}</h2>
         ${orderLines(now.lines)}${now.totals ? totalsView(now.totals) : nothing}</aside></div>`, main);
@@ -186,29 +191,44 @@ async function follow(main, begun) {
     draw();
   };
   const paid = () => {
-    said = note(t.checkout.paid);
+    isPaid = true;
     draw();
+    focusOn(main.querySelector(".spinner"));
   };
   const giveUp = async (event) => {
-    event.target.disabled = true;
-    await call("POST", `/checkouts/${begun.id}/cancel`).catch((error) => tell(sentence(error)));
+    const button = event.target;
+    button.disabled = true;
+    try {
+      await call("POST", `/checkouts/${begun.id}/cancel`);
+    } catch (error) {
+      button.disabled = false;
+      said = refusal(error);
+      draw();
+    }
   };
 
   while (PENDING.includes(now.status)) {
     if (now.payment?.declined && !said) said = note(declined(now.payment.declined), "alert");
     draw();
-    if (now.payment && formFor !== now.payment.payment_intent) {
+    if (isWaiting() && now.payment && !isPaid && formFor !== now.payment.payment_intent) {
       formFor = now.payment.payment_intent;
       focusOn(main.querySelector("h2"));
       await showPayment(main.querySelector("[data-payment]"), now.payment, now.totals.total, { said: tell, paid });
     }
     now = await changedSince(begun.id, now.version);
   }
-  kept.forget();
   ended(main, now, begun.email);
   focusOn(main.querySelector("h1"));
+  if (begun.ended) return;
+  keepCheckout({ ...begun, ended: true });
   // What was bought leaves the cart in a moment, so that its number would be wrong soon.
-  if (now.status === "confirmed") showCartCount(0);
+  if (now.status === "confirmed" && begun.fromCart) showCartCount(0);
+}
+
+/** Of what an address says, as many as can be bought at once. */
+function copies(text) {
+  const count = Number(text ?? 1);
+  return Number.isInteger(count) ? Math.min(MOST, Math.max(1, count)) : 1;
 }
 
 const QUIET_FOR = 2000;
@@ -234,7 +254,7 @@ function ended(main, now, email) {
       <p>${t.checkout.mailed(email)}</p>
       <p>${session() ? html`<a class="button main" href="/order.html?id=${now.order_id}">${t.checkout.seeOrder}</a>`
         : t.checkout.guestOrder}</p>
-      <section class="panel">${orderLines(now.lines)}${totalsView(now.totals)}</section>`, main);
+      <section class="panel narrow">${orderLines(now.lines)}${totalsView(now.totals)}</section>`, main);
     return;
   }
   title(t.checkout[now.status]);

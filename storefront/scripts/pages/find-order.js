@@ -1,6 +1,6 @@
 import { html, render } from "/vendor/lit-html.js";
 import { call } from "../api.js";
-import { note, sentence, start, title } from "../page.js";
+import { note, refusal, start, title } from "../page.js";
 import { field, wrongFields } from "../parts/address-form.js";
 import { t } from "../texts.js";
 
@@ -19,7 +19,7 @@ start((main) => {
       said = note(t.findPage.sent);
     } catch (error) {
       wrong = wrongFields(error);
-      said = note(sentence(error), "alert");
+      said = refusal(error);
     }
     draw();
   };

@@ -2,10 +2,10 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
 import { date, dateTime, money } from "../format.js";
-import { focusOn, note, sentence, start, title } from "../page.js";
+import { focusOn, note, refusal, signInButton, start, title } from "../page.js";
 import { addressLines } from "../parts/address-form.js";
+import { ask, sure } from "../parts/sure.js";
 import { orderLines, totalsView } from "../parts/totals.js";
-import { signIn } from "../session.js";
 import { t } from "../texts.js";
 
 const CANCELLABLE = ["placed"];
@@ -22,7 +22,7 @@ start(async (main) => {
     if (error.status !== 401 && error.status !== 404) throw error;
     title(t.orders);
     render(html`<h1>${t.order.gone}</h1><p>${t.order.signInFirst}</p>
-      <p class="row"><button type="button" class="main" @click=${() => signIn()}>${t.signIn}</button>
+      <p class="row">${signInButton()}
       <a class="button" href="/find-order.html">${t.findOrder}</a></p>`, main);
     return;
   }
@@ -43,18 +43,16 @@ start(async (main) => {
       ${totalsView(order.totals, order.refunded)}
       ${order.shipping_address ? html`<hr><h3>${t.order.to}</h3>${addressLines(order.shipping_address)}` : nothing}
       ${CANCELLABLE.includes(order.status) ? html`<hr>
-        <button type="button" class="link bad" @click=${() => main.querySelector("dialog").showModal()}>${t.order.cancel}</button>` : nothing}
+        <button type="button" class="link bad" @click=${() => ask(main)}>${t.order.cancel}</button>` : nothing}
     </aside></div>
-    <dialog aria-labelledby="sure"><h2 id="sure">${t.order.cancel}</h2><p>${t.order.cancelSure}</p>
-      <form method="dialog" class="row"><button value="no">${t.order.cancelNo}</button>
-      <button class="bad" value="yes" @click=${cancel}>${t.order.cancelYes}</button></form></dialog>`, main);
+    ${sure(t.order.cancel, t.order.cancelSure, cancel, { yes: t.order.cancelYes, no: t.order.cancelNo })}`, main);
 
   const cancel = async () => {
     try {
       order = (await call("POST", `${path}/cancel`, { query: { token } })).data;
       said = note(t.order.status[order.status]);
     } catch (error) {
-      said = note(error.status === 409 ? t.order.cannotCancel : sentence(error), "alert");
+      said = error.status === 409 ? note(t.order.cannotCancel, "alert") : refusal(error);
     }
     draw();
     focusOn(main.querySelector(".note"));
@@ -63,7 +61,7 @@ start(async (main) => {
       ${one.cancelled ? t.order.parcelCancelled : t.order.parcelState[one.state] ?? one.state}</h3>
     ${one.expected && !one.delivered_at && !one.cancelled ? html`<p>${t.order.expected(date(one.expected))}</p>` : nothing}
     ${one.tracking_number ? html`<p>${one.carrier} ${one.tracking_number}
-      ${one.tracking_url ? html`<a href=${one.tracking_url}>${t.order.track}</a>` : nothing}</p>` : nothing}
+      ${one.tracking_url ? html`<a href=${one.tracking_url} rel="noreferrer">${t.order.track}</a>` : nothing}</p>` : nothing}
     <ol class="timeline">${one.scans.map((scan) => html`<li>${scan.message || scan.status}
       <small>${[scan.place, dateTime(scan.at)].filter(Boolean).join(" · ")}</small></li>`)}</ol></div>`;
   const happened = (one) => html`<li>${t.order.events[one.kind] ?? one.kind.replaceAll("_", " ")}

@@ -3,10 +3,10 @@ import { html, nothing, render } from "/vendor/lit-html.js";
 import { get } from "../api.js";
 import { language, number } from "../format.js";
 import { start, title } from "../page.js";
-import { bookGrid } from "../parts/book-card.js";
+import { CARD, bookGrid } from "../parts/book-card.js";
 import { t } from "../texts.js";
 
-const PER_PAGE = 24;
+const PER_PAGE = 20;
 const FILTERS = ["category", "format", "language", "author", "in_stock", "min_price", "max_price"];
 const KNOWN = ["q", "sort", "cursor", ...FILTERS];
 const PENNIES = 100;
@@ -16,11 +16,11 @@ const asked = Object.fromEntries(
 );
 
 start(async (main) => {
-  const query = { ...asked, limit: PER_PAGE, facets: true };
+  const query = { ...asked, limit: PER_PAGE, facets: true, fields: CARD };
   const [page, categories, author] = await Promise.all([
     get("/books", query),
     get("/categories"),
-    asked.author ? get(`/authors/${asked.author}`).catch(() => null) : null,
+    asked.author ? get(`/authors/${encodeURIComponent(asked.author)}`).catch(() => null) : null,
   ]);
   const names = new Names(categories.items, author);
   const heading = asked.q ? t.list.titleFor(asked.q)
@@ -115,7 +115,8 @@ function filters(facets, names) {
       })}</ul></details>`;
   };
   const stocked = (facets?.in_stock ?? []).find((one) => one.value === "true");
-  return html`<aside class="filters" aria-label=${t.list.filters}>
+  return html`<aside class="filters" aria-label=${t.list.filters}><details class="all" ?open=${isWide}>
+    <summary>${t.list.filters}</summary>
     ${group("category", t.list.category)}
     ${group("format", t.list.format)}
     ${group("language", t.list.language)}
@@ -130,7 +131,7 @@ function filters(facets, names) {
             .value=${asked[name] ? String(asked[name] / PENNIES) : ""}></div>`)}
         <button>${t.list.apply}</button>
       </form></details>
-  </aside>`;
+  </details></aside>`;
 }
 
 function byPrice(event) {
@@ -148,6 +149,6 @@ function sorting() {
   const current = asked.sort ?? (asked.q ? "relevance" : "bestselling");
   return html`<label>${t.list.sort}
     <select @change=${(event) => location.assign(link({ sort: event.target.value }))}>
-      ${names.map((name) => html`<option value=${name} ?selected=${name === current}>${t.list.sorts[name]}</option>`)}
+      ${names.map((name) => html`<option value=${name} .selected=${name === current}>${t.list.sorts[name]}</option>`)}
     </select></label>`;
 }

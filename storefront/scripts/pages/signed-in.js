@@ -1,6 +1,6 @@
 import { html, render } from "/vendor/lit-html.js";
-import { start, title } from "../page.js";
-import { finishSignIn, signIn } from "../session.js";
+import { signInButton, start, title } from "../page.js";
+import { finishSignIn } from "../session.js";
 import { t } from "../texts.js";
 
 start(async (main) => {
@@ -12,6 +12,6 @@ start(async (main) => {
   } catch (error) {
     console.error(error);
     render(html`<h1>${t.signedIn.failed}</h1>
-      <button type="button" class="main" @click=${() => signIn("/")}>${t.signIn}</button>`, main);
+      ${signInButton("main", "/")}`, main);
   }
 });

@@ -20,7 +20,7 @@ export function addressFields(value = {}, wrong = {}) {
     <div class="two">${FIELDS.slice(3).map((one) => input(one, value, wrong))}</div>
     <div class="field"><label for="country">${t.address.country}</label>
       <select id="country" name="country" autocomplete="country" required>
-        ${names.map(([name, code]) => html`<option value=${code} ?selected=${code === chosen}>${name}</option>`)}
+        ${names.map(([name, code]) => html`<option value=${code} .selected=${code === chosen}>${name}</option>`)}
       </select>${said("country", wrong)}</div>`;
 }
 

@@ -4,6 +4,9 @@ import { t } from "../texts.js";
 
 const FEW = 3;
 
+/** All that a card shows, and no more is asked for. */
+export const CARD = "isbn,work_id,title,language,contributors,format,price,availability,images";
+
 /** A book as part of a list; `isEarly` for those that are seen before one scrolls. */
 export function bookCard(book, isEarly = false) {
   return html`<li class="book">
@@ -14,6 +17,13 @@ export function bookCard(book, isEarly = false) {
     ${book.availability.status === "in_stock" && book.availability.available > FEW
       ? nothing : html`<small>${availability(book.availability)}</small>`}
   </li>`;
+}
+
+/** The first edition of each of so many works. */
+export function oneOfEach(books, count) {
+  const works = new Map();
+  for (const book of books) if (!works.has(book.work_id)) works.set(book.work_id, book);
+  return [...works.values()].slice(0, count);
 }
 
 export function bookGrid(books) {

@@ -4,7 +4,7 @@
  */
 import { html, render } from "/vendor/lit-html.js";
 import { money } from "../format.js";
-import { t } from "../texts.js";
+import { LOCALE, t } from "../texts.js";
 
 const STRIPE_API = "https://api.stripe.com";
 const STRIPE_SCRIPT = "https://js.stripe.com/v3/";
@@ -75,7 +75,7 @@ function showSandbox(place, payment, total, said, paid) {
 
 async function showStripe(place, payment, total, said, paid) {
   await loaded(STRIPE_SCRIPT);
-  const stripe = window.Stripe(payment.publishable_key);
+  const stripe = window.Stripe(payment.publishable_key, { locale: LOCALE });
   const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
   const elements = stripe.elements({
     clientSecret: payment.client_secret,
@@ -85,16 +85,21 @@ async function showStripe(place, payment, total, said, paid) {
     event.preventDefault();
     const button = event.target.querySelector("button.main");
     button.disabled = true;
-    const { error } = await stripe.confirmPayment({
-      elements, confirmParams: { return_url: returnAddress() }, redirect: "if_required",
-    });
-    button.disabled = false;
-    if (error) said(error.message ?? t.checkout.declinedOther);
-    else paid();
+    try {
+      const { error } = await stripe.confirmPayment({
+        elements, confirmParams: { return_url: returnAddress() }, redirect: "if_required",
+      });
+      if (error) said(error.message ?? t.checkout.declinedOther);
+      else paid();
+    } finally {
+      button.disabled = false;
+    }
   };
   render(html`<form @submit=${pay}><div class="field" data-element></div>
     <p><button class="main">${t.checkout.payNow(money(total))}</button></p></form>`, place);
-  elements.create("payment").mount(place.querySelector("[data-element]"));
+  const element = elements.create("payment");
+  element.on("loaderror", ({ error }) => said(error.message ?? t.problem.later));
+  element.mount(place.querySelector("[data-element]"));
 }
 
 function loaded(address) {

@@ -3,7 +3,7 @@ import { html, render } from "/vendor/lit-html.js";
 import { get } from "../api.js";
 import { contributors } from "../format.js";
 import { t } from "../texts.js";
-import { missing, pictureAt } from "./book-card.js";
+import { missing, oneOfEach, pictureAt } from "./book-card.js";
 
 const SHOWN = 6;
 const SHORTEST = 2;
@@ -55,9 +55,9 @@ export function attachSearch(form) {
     if (text.length < SHORTEST) return close();
     try {
       const page = await get("/books", {
-        q: text, limit: SHOWN, fields: "isbn,title,language,contributors,images",
+        q: text, limit: 2 * SHOWN, fields: "isbn,work_id,title,language,contributors,images",
       }, asked.signal);
-      found = page.items;
+      found = oneOfEach(page.items, SHOWN);
       chosen = -1;
       show();
     } catch (error) {
@@ -68,6 +68,8 @@ export function attachSearch(form) {
   };
   const move = (step) => {
     if (list.hidden) return;
+    // What is still on its way would take the choice back.
+    asked.abort();
     const count = found.length + 1;
     chosen = (chosen + step + count + (chosen < 0 && step < 0 ? 1 : 0)) % count;
     show();

@@ -3,9 +3,10 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { Problem, call, get, isRefused } from "../api.js";
 import { dateTime, number } from "../format.js";
-import { focusOn, note, sentence } from "../page.js";
+import { focusOn, note, refusal } from "../page.js";
 import { field, wrongFields } from "../parts/address-form.js";
 import { cover } from "../parts/book-card.js";
+import { ask, sure } from "../parts/sure.js";
 import { shop } from "../session.js";
 import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
@@ -13,6 +14,7 @@ import { startStaff, table } from "./frame.js";
 const texts = t.staff.book;
 const PENNIES = 100;
 const STALE = 412;
+const ENTRIES = 10;
 const TEXTS = ["title", "subtitle", "language", "publisher", "imprint", "published_on", "on_sale_on"];
 const DATES = ["published_on", "on_sale_on"];
 const KEPT = ["series", "dimensions", "original_language", "first_published"];
@@ -20,11 +22,12 @@ const NEEDED = ["title", "language"];
 
 startStaff(t.staff.catalogue.title, ["catalogue.write"], async (place) => {
   const isbn = new URLSearchParams(location.search).get("isbn");
-  if (isbn) await edit(place, isbn);
-  else await create(place);
+  const shelves = (await get("/categories")).items;
+  if (isbn) await edit(place, isbn, shelves);
+  else await create(place, shelves);
 });
 
-async function create(place) {
+async function create(place, shelves) {
   const { currency } = await shop();
   let said = null;
   let wrong = {};
@@ -33,7 +36,7 @@ async function create(place) {
   let key = crypto.randomUUID();
   const save = async (event) => {
     event.preventDefault();
-    typed = Object.fromEntries(new FormData(event.target));
+    typed = read(event.target);
     try {
       const body = { ...outputs(typed, currency), isbn: typed.isbn.trim(), stock: Number(typed.stock) };
       const { data } = await call("POST", "/admin/books", { body, key });
@@ -41,7 +44,7 @@ async function create(place) {
     } catch (error) {
       if (isRefused(error)) key = crypto.randomUUID();
       wrong = wrongFields(error);
-      said = note(sentence(error), "alert");
+      said = refusal(error);
       draw();
     }
   };
@@ -49,16 +52,16 @@ async function create(place) {
     <form class="panel" @submit=${save}><div class="form-grid">
       ${field("isbn", texts.fields.isbn, { value: typed.isbn, wrong })}
       ${field("stock", texts.fields.stock, { type: "number", value: typed.stock, wrong })}
-      ${fields(typed, wrong)}</div>${said}
+      ${fields(typed, wrong, shelves)}</div>${said}
       <button class="main">${t.staff.save}</button></form>`, place);
   draw();
 }
 
-async function edit(place, isbn) {
+async function edit(place, isbn, shelves) {
   const path = `/admin/books/${encodeURIComponent(isbn)}`;
   let { data: book, etag } = await now(isbn);
   let typed = inputs(book);
-  let stock = await get(`${path}/stock`);
+  let stock = await get(`${path}/stock`, { limit: ENTRIES });
   let entries = stock.entries;
   let said = {};
   let wrong = {};
@@ -76,10 +79,13 @@ async function edit(place, isbn) {
       said = { book: note(texts.saved) };
     } catch (error) {
       if (error instanceof Problem && error.status === STALE) {
-        theirs = await now(isbn);
+        theirs = await now(isbn).catch((gone) => {
+          said = { book: refusal(gone) };
+          return null;
+        });
       } else {
         wrong = wrongFields(error);
-        said = { book: note(sentence(error), "alert") };
+        said = { book: refusal(error) };
       }
     }
     draw();
@@ -87,7 +93,7 @@ async function edit(place, isbn) {
   };
   const save = (event) => {
     event.preventDefault();
-    typed = Object.fromEntries(new FormData(event.target));
+    typed = read(event.target);
     put(etag);
   };
   const keepMine = () => put(theirs.etag);
@@ -102,7 +108,7 @@ async function edit(place, isbn) {
       await call("DELETE", path, { ifMatch: etag });
       said = { book: note(texts.withdrawn) };
     } catch (error) {
-      said = { book: note(sentence(error), "alert") };
+      said = { book: refusal(error) };
     }
     draw();
   };
@@ -118,19 +124,23 @@ async function edit(place, isbn) {
       stockKey = crypto.randomUUID();
       event.target.reset();
       said = { stock: note(texts.saved) };
-      stock = await get(`${path}/stock`);
+      stock = await get(`${path}/stock`, { limit: ENTRIES });
       entries = stock.entries;
     } catch (error) {
       if (isRefused(error)) stockKey = crypto.randomUUID();
-      said = { stock: note(sentence(error), "alert") };
+      said = { stock: refusal(error) };
     } finally {
       button.disabled = false;
     }
     draw();
   };
   const older = async () => {
-    stock = await get(`${path}/stock`, { cursor: stock.next_cursor });
-    entries = [...entries, ...stock.entries];
+    try {
+      stock = await get(`${path}/stock`, { limit: ENTRIES, cursor: stock.next_cursor });
+      entries = [...entries, ...stock.entries];
+    } catch (error) {
+      said = { stock: refusal(error) };
+    }
     draw();
   };
   const sendCover = async (file) => {
@@ -143,7 +153,7 @@ async function edit(place, isbn) {
       }));
       said = { cover: note(texts.coverTaken) };
     } catch (error) {
-      said = { cover: note(sentence(error), "alert") };
+      said = { cover: refusal(error) };
     }
     draw();
   };
@@ -156,7 +166,7 @@ async function edit(place, isbn) {
         <h2>${texts.theirs}</h2>${differences(typed, inputs(theirs.data))}
         <p class="row"><button type="button" @click=${takeTheirs}>${texts.takeTheirs}</button>
         <button type="button" class="main" @click=${keepMine}>${texts.keepMine}</button></p></section>` : nothing}
-      <form class="panel" @submit=${save}><div class="form-grid">${fields(typed, wrong)}</div>${said.book}
+      <form class="panel" @submit=${save}><div class="form-grid">${fields(typed, wrong, shelves)}</div>${said.book}
         <button class="main">${t.staff.save}</button></form>
       <section class="panel"><h2>${texts.stock}</h2>
         <dl class="sum"><dt>${texts.onHand}</dt><dd>${number(stock.level.on_hand)}</dd>
@@ -179,9 +189,9 @@ async function edit(place, isbn) {
           }}><p>${texts.drop}</p><label class="button">${texts.choose}<input class="visually-hidden" type="file"
             accept="image/jpeg,image/png,image/webp,image/avif" @change=${(event) => sendCover(event.target.files[0])}></label></div>
           ${said.cover}</section>
-        <section class="panel"><p class="soft">${texts.withdrawSure}</p>
-          <button type="button" class="bad" @click=${withdraw}>${texts.withdraw}</button></section>
-      </aside></div>`, place);
+        <section class="panel"><button type="button" class="bad" @click=${() => ask(place)}>${texts.withdraw}</button></section>
+      </aside></div>
+    ${sure(texts.withdraw, texts.withdrawSure, withdraw, { yes: texts.withdrawYes })}`, place);
   draw();
 }
 
@@ -207,7 +217,7 @@ function inputs(book) {
   typed.format = book?.format ?? "paperback";
   typed.price = book ? (book.price.amount / PENNIES).toFixed(2) : "";
   typed.pages = book?.pages ? String(book.pages) : "";
-  typed.categories = (book?.categories ?? []).map((one) => one.id).join(", ");
+  typed.categories = (book?.categories ?? []).map((one) => one.id);
   typed.contributors = (book?.contributors ?? []).map((one) => `${one.name} | ${one.role}`).join("\n");
   typed.description = book?.description ?? "";
   typed.kept = JSON.stringify(Object.fromEntries(
@@ -228,7 +238,7 @@ function outputs(typed, currency) {
     format: typed.format,
     price: { amount: Math.round(Number(typed.price) * PENNIES), currency },
     pages: typed.pages ? Number(typed.pages) : null,
-    categories: typed.categories.split(",").map((one) => one.trim()).filter(Boolean),
+    categories: typed.categories,
     contributors: typed.contributors.split("\n").map((line) => line.trim()).filter(Boolean).map((line) => {
       const [name, role = "author"] = line.split("|").map((part) => part.trim());
       return { name, role };
@@ -237,29 +247,48 @@ function outputs(typed, currency) {
   };
 }
 
-function fields(typed, wrong) {
+function read(form) {
+  const given = new FormData(form);
+  return { ...Object.fromEntries(given), categories: given.getAll("categories") };
+}
+
+function fields(typed, wrong, shelves) {
   const names = texts.fields;
   return html`
     ${TEXTS.map((name) => field(name, names[name], {
       type: DATES.includes(name) ? "date" : "text", required: NEEDED.includes(name), value: typed[name], wrong,
     }))}
     <div class="field"><label for="format">${names.format}</label><select id="format" name="format">
-      ${Object.entries(t.formats).map(([value, label]) => html`<option value=${value} ?selected=${value === typed.format}>${label}</option>`)}
+      ${Object.entries(t.formats).map(([value, label]) => html`<option value=${value} .selected=${value === typed.format}>${label}</option>`)}
     </select></div>
     ${field("price", names.price, { value: typed.price, wrong: "amount" in wrong ? { price: wrong.amount } : wrong })}
     ${field("pages", names.pages, { type: "number", required: false, value: typed.pages, wrong })}
-    <div class="wide">${field("categories", names.categories, { required: false, value: typed.categories, wrong })}</div>
-    ${area("contributors", typed)}${area("description", typed)}
+    ${area("contributors", typed, texts.roles(Object.keys(t.roles).join(", ")))}${area("description", typed)}
+    <details class="wide"><summary>${names.categories}: ${named(shelves, typed.categories).join(", ") || "–"}</summary>
+      ${boxes(shelves, typed.categories)}</details>
     <input type="hidden" name="kept" value=${typed.kept}>`;
 }
 
-function area(name, typed) {
+function area(name, typed, hint = nothing) {
   return html`<div class="field wide"><label for=${name}>${texts.fields[name]}</label>
-    <textarea dir="auto" id=${name} name=${name} .value=${typed[name]}></textarea></div>`;
+    <textarea dir="auto" id=${name} name=${name} .value=${typed[name]} aria-describedby="${name}-hint"></textarea>
+    <small id="${name}-hint">${hint}</small></div>`;
+}
+
+function named(shelves, chosen) {
+  return shelves.flatMap((one) => [...(chosen.includes(one.id) ? [one.name] : []), ...named(one.children, chosen)]);
+}
+
+/** The shelves of the shop, each below the one it is part of. */
+function boxes(shelves, chosen) {
+  return html`<ul class="boxes">${shelves.map((one) => html`<li><label><input type="checkbox" name="categories"
+    value=${one.id} .checked=${chosen.includes(one.id)}> ${one.name}</label>
+    ${one.children.length ? boxes(one.children, chosen) : nothing}</li>`)}</ul>`;
 }
 
 /** Where the two say different things. */
 function differences(mine, now) {
-  const changed = Object.keys(texts.fields).filter((name) => name in now && now[name] !== mine[name]);
-  return html`<dl class="facts">${changed.map((name) => html`<dt>${texts.fields[name]}</dt><dd>${now[name] || "–"}</dd>`)}</dl>`;
+  const said = (value) => [value].flat().join(", ");
+  const changed = Object.keys(texts.fields).filter((name) => name in now && said(now[name]) !== said(mine[name]));
+  return html`<dl class="facts">${changed.map((name) => html`<dt>${texts.fields[name]}</dt><dd>${said(now[name]) || "–"}</dd>`)}</dl>`;
 }

@@ -1,7 +1,7 @@
 /** What the back office's pages share: their navigation, who may see them, tables and charts. */
 import { html, nothing, render, svg } from "/vendor/lit-html.js";
-import { start, title } from "../page.js";
-import { hasRole, session, signIn } from "../session.js";
+import { signInButton, start, title } from "../page.js";
+import { hasRole, session } from "../session.js";
 import { t } from "../texts.js";
 
 /** As `start` of every page, for those who have one of `roles`. The API checks each call again. */
@@ -10,7 +10,7 @@ export function startStaff(name, roles, show) {
     title(name);
     if (!hasRole(...roles)) {
       render(html`<h1>${t.staff.title}</h1><p>${session() ? t.staff.noRole : t.staff.signIn}</p>
-        <button type="button" class="main" @click=${() => signIn()}>${t.signIn}</button>`, main);
+        ${signInButton()}`, main);
       return;
     }
     const place = document.createElement("div");
@@ -29,9 +29,12 @@ function isHere(address) {
 export function table(name, columns, rows) {
   if (!rows.length) return html`<p class="soft">${t.staff.none}</p>`;
   const look = (isNumber) => (isNumber ? "number" : "");
-  return html`<div class="scroll" tabindex="0" role="region" aria-label=${name}>
-    <table><thead><tr>${columns.map(([label, isNumber]) => html`<th scope="col" class=${look(isNumber)}>${label}</th>`)}</tr></thead>
-    <tbody>${rows.map((cells) => html`<tr>${cells.map((cell, at) => html`<td class=${look(columns[at][1])}>${cell}</td>`)}</tr>`)}</tbody>
+  // On a phone each row is a card, which the styles make of a table; the roles say that it still is one.
+  return html`<div class="scroll" tabindex="0" role="region" aria-label=${name}><table role="table">
+    <thead role="rowgroup"><tr role="row">${columns.map(([label, isNumber]) => html`
+      <th role="columnheader" scope="col" class=${look(isNumber)}>${label}</th>`)}</tr></thead>
+    <tbody role="rowgroup">${rows.map((cells) => html`<tr role="row">${cells.map((cell, at) => html`
+      <td role="cell" class=${look(columns[at][1])} data-label=${columns[at][0]}><div>${cell}</div></td>`)}</tr>`)}</tbody>
     </table></div>`;
 }
 

@@ -1,7 +1,7 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
 import { dateTime, number } from "../format.js";
-import { note, sentence } from "../page.js";
+import { note, refusal } from "../page.js";
 import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
 
@@ -25,10 +25,16 @@ startStaff(texts.title, ["catalogue.write"], async (place) => {
       said = null;
       await watch();
     } catch (error) {
-      said = note(sentence(error), "alert");
+      said = refusal(error);
     }
-    list = (await get("/admin/imports")).items;
+    ({ items: list } = await get("/admin/imports").catch(() => ({ items: list })));
     draw();
+  };
+  /** The same file can be chosen again, once it is mended. */
+  const choose = (event) => {
+    const [file] = event.target.files;
+    event.target.value = "";
+    return send(file);
   };
   /** Looks until it has ended; a page that is hidden looks seldom, as browsers see to. */
   const watch = async () => {
@@ -41,8 +47,13 @@ startStaff(texts.title, ["catalogue.write"], async (place) => {
     draw();
   };
   const open = async (id) => {
-    shown = await get(`/admin/imports/${id}`);
-    await watch();
+    try {
+      shown = await get(`/admin/imports/${id}`);
+      await watch();
+    } catch (error) {
+      said = refusal(error);
+      draw();
+    }
   };
   const remember = (event) => { set[event.target.name] = event.target.value; };
 
@@ -56,7 +67,7 @@ startStaff(texts.title, ["catalogue.write"], async (place) => {
         event.preventDefault();
         send(event.dataTransfer.files[0]);
       }}><p>${texts.drop}</p><label class="button">${texts.choose}<input class="visually-hidden" type="file" accept=".csv,.xml,text/csv,application/xml"
-        @change=${(event) => send(event.target.files[0])}></label></div>${said}
+        @change=${choose}></label></div>${said}
     </section>
     ${shown ? html`<section class="panel" aria-live="polite">${report(shown)}</section>` : nothing}
     <section>${table(texts.title, [[texts.file], [t.staff.when], [texts.state], [texts.records, true], [texts.added, true], [texts.changed, true], [texts.refused, true]],

@@ -1,8 +1,9 @@
 import { html, nothing, render } from "/vendor/lit-html.js";
 import { call, get, isRefused } from "../api.js";
-import { dateTime, money } from "../format.js";
-import { focusOn, note, sentence } from "../page.js";
+import { date, dateTime, money } from "../format.js";
+import { focusOn, note, refusal } from "../page.js";
 import { addressLines } from "../parts/address-form.js";
+import { ask, sure } from "../parts/sure.js";
 import { orderLines, totalsView } from "../parts/totals.js";
 import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
@@ -40,7 +41,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       said = note(texts.asked);
     } catch (error) {
       if (isRefused(error)) key = crypto.randomUUID();
-      said = note(sentence(error), "alert");
+      said = refusal(error);
     } finally {
       button.disabled = false;
     }
@@ -51,7 +52,7 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       await call("POST", `${path}/cancel`, { key: crypto.randomUUID() });
       said = note(texts.asked);
     } catch (error) {
-      said = note(sentence(error), "alert");
+      said = refusal(error);
     }
     await again();
   };
@@ -63,16 +64,16 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       <section class="panel">${orderLines(order.lines)}${totalsView(order.totals, order.refunded)}</section>
       ${parcels?.items.length ? html`<section class="panel"><h2>${t.order.parcels}</h2>${parcels.items.map((one) => html`
         <p><strong>${t.order.parcel(one.number)}</strong>: ${one.cancelled ? t.order.parcelCancelled : t.order.parcelState[one.state]}
-        ${one.tracking_url ? html`<a href=${one.tracking_url}>${one.tracking_number}</a>` : nothing}</p>`)}</section>` : nothing}
+        ${one.tracking_url ? html`<a href=${one.tracking_url} rel="noreferrer">${one.tracking_number}</a>` : one.tracking_number ?? nothing}</p>`)}</section>` : nothing}
       <section class="panel"><h2>${texts.payment}</h2>${payment ? paymentView() : texts.noPayment}</section>
       <section class="panel"><h2>${t.order.timeline}</h2><ol class="timeline">${order.timeline.map((one) => html`<li>
         ${t.order.events[one.kind] ?? one.kind.replaceAll("_", " ")}
-        <small>${dateTime(one.at)}<br>${details(one.detail)}</small></li>`)}</ol></section>
+        <small>${dateTime(one.at)}<br>${details(one.detail, order.total.currency)}</small></li>`)}</ol></section>
     </div><aside>
       ${order.shipping_address ? html`<section class="panel"><h2>${t.order.to}</h2>${addressLines(order.shipping_address)}</section>` : nothing}
       ${REFUNDABLE.includes(order.status) ? html`<section class="panel"><h2>${texts.refund}</h2><p class="soft">${texts.refundLead}</p>
         <form @submit=${refund}>
-          ${order.lines.map((line) => html`<div class="field"><label for="line-${line.line}">${texts.copies(line.title)}</label>
+          ${order.lines.map((line) => html`<div class="field"><label for="line-${line.line}">${texts.copies} <bdi>${line.title}</bdi></label>
             <input id="line-${line.line}" name="line-${line.line}" type="number" min="0" max=${line.quantity - line.refunded_quantity} placeholder="0"></div>`)}
           <div class="field"><label for="amount">${texts.amount}</label><input id="amount" name="amount" type="number" min="0.01" step="0.01"></div>
           <div class="field"><label for="reason">${texts.reason}</label><input id="reason" name="reason" required maxlength="200"></div>
@@ -80,9 +81,10 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
       ${order.refunds.length ? html`<section class="panel"><h2>${texts.refunds}</h2>${table(texts.refunds, [[t.staff.when], [texts.reason], [texts.amount, true]],
         order.refunds.map((one) => [html`${dateTime(one.created_at)}<br><small>${texts.state[one.state]}</small>`, one.reason,
           money({ amount: one.amount, currency: order.total.currency })]))}</section>` : nothing}
-      ${order.status === "placed" ? html`<section class="panel"><p class="soft">${texts.cancelSure}</p>
-        <button type="button" class="bad" @click=${cancel}>${texts.cancel}</button></section>` : nothing}
-    </aside></div>`, place);
+      ${order.status === "placed" ? html`<section class="panel"><button type="button" class="bad"
+        @click=${() => ask(place)}>${texts.cancel}</button></section>` : nothing}
+    </aside></div>
+    ${sure(texts.cancel, texts.cancelSure, cancel, { yes: t.order.cancelYes, no: t.order.cancelNo })}`, place);
   const paymentView = () => {
     const pounds = (amount) => money({ amount, currency: order.total.currency });
     return html`${payment.mismatch ? note(payment.mismatch, "alert") : nothing}
@@ -97,8 +99,14 @@ startStaff(t.staff.orders.title, ["orders.refund"], async (place) => {
   draw();
 });
 
-function details(detail) {
-  return Object.entries(detail).map(([name, value]) => `${name.replaceAll("_", " ")}: ${value}`).join(" · ");
+/** When it happened stands beside it, and parcels have their links above. */
+function details(detail, currency) {
+  const said = (name, value) => {
+    if (name === "amount" && typeof value === "number") return money({ amount: value, currency });
+    return /^\d{4}-\d\d-\d\d$/.test(value) ? date(value) : value;
+  };
+  return Object.entries(detail).filter(([name]) => name !== "happened_at" && name !== "tracking_url")
+    .map(([name, value]) => `${name.replaceAll("_", " ")}: ${said(name, value)}`).join(" · ");
 }
 
 /** What other services know of it; each may know nothing yet. */

@@ -5,7 +5,7 @@ import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
 
 const texts = t.staff.orders;
-const PER_PAGE = 50;
+const PER_PAGE = 20;
 const asked = new URLSearchParams(location.search);
 
 startStaff(texts.title, ["orders.refund"], async (place) => {
@@ -16,7 +16,7 @@ startStaff(texts.title, ["orders.refund"], async (place) => {
   render(html`<h1>${texts.title}</h1>
     <form class="row"><label>${texts.find}<input name="q" type="search" value=${q}></label>
       <label>${texts.status}<select name="status"><option value="">${t.staff.all}</option>
-        ${Object.entries(t.order.status).map(([value, label]) => html`<option value=${value} ?selected=${value === status}>${label}</option>`)}
+        ${Object.entries(t.order.status).map(([value, label]) => html`<option value=${value} .selected=${value === status}>${label}</option>`)}
       </select></label><button class="main">${t.staff.search}</button></form>
     <section>${table(texts.title, [[texts.number], [t.staff.when], [texts.status], [texts.buyer], [texts.total, true]],
       page.items.map((order) => [

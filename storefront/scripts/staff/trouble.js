@@ -1,7 +1,7 @@
 import { html, render } from "/vendor/lit-html.js";
 import { call, get } from "../api.js";
 import { dateTime } from "../format.js";
-import { focusOn, note, sentence } from "../page.js";
+import { focusOn, note, refusal } from "../page.js";
 import { hasRole } from "../session.js";
 import { t } from "../texts.js";
 import { startStaff, table } from "./frame.js";
@@ -23,7 +23,7 @@ startStaff(texts.title, ["operations", "orders.refund"], async (place) => {
       await call("POST", "/admin/dead-letters/replay", { key: crypto.randomUUID(), body: { entity, sequence_number } });
       said = note(texts.replayed);
     } catch (error) {
-      said = note(sentence(error), "alert");
+      said = refusal(error);
     }
     [letters, waiting, health] = await look();
     draw();

@@ -93,6 +93,11 @@ def test_a_mail_client_may_send_the_form_in_parts(office: PostOffice, caller: Ca
     assert office.book.by_link(token).off
 
 
+def test_only_yes_and_no_are_taken(caller: Caller) -> None:
+    answer = caller.send("notifications_replace_preferences", {"delayed": 0}, token="eve")
+    assert answer.status_code == 400
+
+
 def test_a_forged_or_cut_link_changes_nothing(office: PostOffice, caller: Caller) -> None:
     token = token_of(office)
     subscriber, _, signature = token.partition(".")

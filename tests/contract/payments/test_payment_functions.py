@@ -1,13 +1,14 @@
 """Payments' functions as a Functions worker calls them."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import azure.functions as func
 import pytest
 from azure.functions.servicebus import ServiceBusMessage
 
-from functions.payments.model import STRIPE_EVENTS, StripeEventReceived
+from functions.payments.model import STRIPE_EVENTS, StripeEventReceived, Unavailable
 from functions.payments.triggers import admin, queues, webhooks
 from shared.contracts.envelope import Payload, UnreadableMessage
 from shared.contracts.payments import REQUESTS, CancelPayment, CreatePayment, RefundPayment
@@ -33,7 +34,7 @@ def triggers(till: Till) -> dict[str, func.Function]:
     return {str(one.get_function_name()): one for one in app.get_functions()}
 
 
-def message(payload: Payload, subject: str) -> ServiceBusMessage:
+def message(payload: Payload, subject: str, delivery: int = 1) -> ServiceBusMessage:
     envelope = {
         "specversion": "1.0",
         "id": f"{payload.kind}-{subject}"[:64],
@@ -43,12 +44,16 @@ def message(payload: Payload, subject: str) -> ServiceBusMessage:
         "time": "2026-01-01T00:00:00Z",
         "data": payload.model_dump(mode="json"),
     }
-    return received(json.dumps(envelope).encode())
+    return received(json.dumps(envelope).encode(), delivery)
 
 
-def received(body: bytes) -> ServiceBusMessage:
+def received(body: bytes, delivery: int = 1) -> ServiceBusMessage:
     return ServiceBusMessage(
-        body=body, message_id="m", application_properties={}, user_properties={}
+        body=body,
+        message_id="m",
+        application_properties={},
+        user_properties={},
+        delivery_count=delivery,
     )
 
 
@@ -94,6 +99,25 @@ def test_a_message_that_is_none_of_ours_raises_for_the_dead_letters(
     request = triggers["payments_handle_request"].get_user_function()
     with pytest.raises(UnreadableMessage):
         request(received(b"{}"))
+
+
+def test_a_request_that_stripe_does_not_answer_is_left_to_the_timer_and_not_to_the_dead_letters(
+    till: Till, triggers: dict[str, func.Function]
+) -> None:
+    order = new_order()
+    request = triggers["payments_handle_request"].get_user_function()
+    create = CreatePayment(order_id=order, order_number="B-2", amount=900, currency="GBP")
+    till.stripe.order("faults", kind="rate_limit", calls=1000)
+    for delivery in (1, 2):
+        with pytest.raises(Unavailable):
+            request(message(create, order, delivery))
+    request(message(create, order, 3))
+    request(message(CancelPayment(order_id=order), order, 3))
+    assert till.payment(order).state == "requested"
+    till.stripe.order("faults", reset=True)
+    till.clock.advance(timedelta(minutes=2))
+    till.reconciliation.run()
+    assert till.announced(order)[-1] == "payment.cancelled"
 
 
 def test_a_webhook_with_a_wrong_signature_is_refused_and_leaves_nothing(

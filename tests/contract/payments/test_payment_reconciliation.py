@@ -125,6 +125,20 @@ def test_one_that_stripe_does_not_answer_keeps_none_of_the_others_back(till: Til
     assert {till.payment(one).state for one in (first, second)} == {"succeeded"}
 
 
+def test_of_many_payments_one_waits_for_a_stripe_that_says_nothing(till: Till) -> None:
+    orders = [new_order() for _ in range(5)]
+    for order in orders:
+        till.create(order)
+        till.pay(order)
+    till.clock.advance(A_WHILE)
+    till.stripe.order("faults", kind="timeout_after", method="GET", calls=1000)
+    till.impatient().reconciliation.run()
+    assert till.stripe.faults_left() == 999
+    till.stripe.order("faults", reset=True)
+    settle(till)
+    assert {till.payment(order).state for order in orders} == {"succeeded"}
+
+
 def test_an_event_that_cannot_be_applied_keeps_nothing_else_waiting(till: Till) -> None:
     order = new_order()
     payment = till.create(order)

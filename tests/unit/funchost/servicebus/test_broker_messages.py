@@ -62,6 +62,20 @@ async def test_a_message_that_is_sent_reaches_a_receiver_that_waits(tmp_path: Pa
         assert [body(each) for each in await waiting] == ["a", "b"]
 
 
+async def test_what_is_more_than_one_burst_comes_to_a_receiver_that_asked_for_all(
+    tmp_path: Path,
+) -> None:
+    """A burst ends after a mebibyte, and by now the queue is known to have been empty."""
+    async with running(tmp_path, one_queue()) as broker:
+        link = await open_link(broker, "q", DELETE)
+        assert await link.available() == []
+        link.receiver.set_credit(0)
+        for _ in range(10):
+            await broker.send("q", [message("x" * 250_000)])
+        await settled(broker)
+        assert len(await link.take(10)) == 10
+
+
 async def test_no_message_comes_beyond_the_credit(tmp_path: Path) -> None:
     async with running(tmp_path, one_queue()) as broker:
         await broker.send("q", [message(str(n)) for n in range(5)])

@@ -170,9 +170,8 @@ async def test_a_call_that_is_none_fails_and_the_next_one_does_not(bus, caplog):
         [["take"], []],
         ["settle", ["plain", "x", "complete"]],
     )
-    for frame in (*([1, *call] for call in wrong), [2, "open", [4, "plain"]]):
-        encoded = encode(frame)
-        frames += len(encoded).to_bytes(4, "big") + encoded
+    for call in (*([1, *call] for call in wrong), [2, "open", [4, "plain"]]):
+        frames += frame(*call)
     writer.write(GREETING + frames)
     await reader.readexactly(len(GREETING))
     answers = []
@@ -183,6 +182,54 @@ async def test_a_call_that_is_none_fails_and_the_next_one_does_not(bus, caplog):
     assert [b"amqp:internal-error" in answer for answer in answers] == [True] * 4 + [False]
     assert "abandon_all" in caplog.text
     assert "refused a commit" not in caplog.text
+
+
+LARGE, MANY = "x" * 250_000, 40
+"""More than the kernel keeps for a connection."""
+
+
+def frame(*call):
+    encoded = encode([*call])
+    return len(encoded).to_bytes(4, "big") + encoded
+
+
+async def takes_and_stops_reading(bus):
+    """A client to which all of `plain` is being sent."""
+    for _ in range(MANY):
+        await put(bus, "plain", LARGE)
+    reader, writer = await asyncio.open_connection("127.0.0.1", bus.port)
+    writer.write(GREETING)
+    await reader.readexactly(len(GREETING))
+    for link in range(MANY):
+        writer.write(frame(1, "open", [link, "plain"]))
+        await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+    for link in range(MANY):
+        writer.write(frame(2, "take", [link, 1, PATIENCE]))
+    assert int.from_bytes(await reader.readexactly(4), "big") > len(LARGE)
+    return writer
+
+
+async def test_who_stops_reading_is_sent_away_and_what_was_in_hand_is_there_for_others(
+    tmp_path, namespace
+):
+    async with running_bus(tmp_path, namespace, unread_seconds=0.1) as bus:
+        writer = await takes_and_stops_reading(bus)
+        other = DirectProvider(WireCalls(bus.port))
+        receiver = await other.source("plain").open(0)
+        taken = 0
+        while taken < MANY:
+            messages = await receiver.receive(MANY, PATIENCE)
+            for each in messages:
+                await receiver.complete(each)
+            taken += len(messages)
+        await other.close()
+        writer.transport.abort()
+
+
+async def test_who_stops_reading_does_not_keep_the_broker_from_ending(tmp_path, namespace):
+    async with running_bus(tmp_path, namespace) as bus:
+        writer = await takes_and_stops_reading(bus)
+    writer.transport.abort()
 
 
 async def test_two_processes_share_sessions_and_keep_each_in_order(bus):
