@@ -14,7 +14,7 @@ from shared.telemetry.metrics import DEAD_LETTERS, MESSAGE_DURATION
 log = get_logger("messaging")
 
 DELIVERIES = 10
-"""`MaxDeliveryCount` of most entities in infra/servicebus.json; Functions counts from 1."""
+"""`MaxDeliveryCount` of every entity in infra/servicebus.json; Functions counts from 1."""
 
 P = TypeVar("P", bound=Payload)
 R = TypeVar("R")
@@ -24,12 +24,10 @@ Handlers = Mapping[type[Payload], Handler[R]]
 """By payload; a kind without a handler is none of this consumer's business."""
 
 
-def consume(
-    message: func.ServiceBusMessage, handlers: Handlers[None], deliveries: int = DELIVERIES
-) -> None:
+def consume(message: func.ServiceBusMessage, handlers: Handlers[None]) -> None:
     """Raises what the handler raises, and UnreadableMessage: the host then abandons the message,
-    and after so many `deliveries` it is a dead letter."""
-    with _counted(message, deliveries):
+    and after its last delivery it is a dead letter."""
+    with _counted(message):
         envelope, payload, handler = _opened(message, handlers)
         if handler is None:
             return
@@ -41,7 +39,7 @@ async def consume_async(
     message: func.ServiceBusMessage, handlers: Handlers[Awaitable[None]]
 ) -> None:
     """`consume` for handlers that are awaited."""
-    with _counted(message, DELIVERIES):
+    with _counted(message):
         envelope, payload, handler = _opened(message, handlers)
         if handler is None:
             return
@@ -64,13 +62,13 @@ def _opened(
 
 
 @contextmanager
-def _counted(message: func.ServiceBusMessage, deliveries: int) -> Iterator[None]:
+def _counted(message: func.ServiceBusMessage) -> Iterator[None]:
     """How many messages the broker will lay among the dead letters, since we fail them for the last
     time. Those that expire, or whose process dies, only the broker can count."""
     try:
         yield
     except BaseException:
-        if (message.delivery_count or 0) >= deliveries:
+        if (message.delivery_count or 0) >= DELIVERIES:
             log.error("message.given_up", message_id=message.message_id, type=message.label)
             DEAD_LETTERS.record(1)
         raise

@@ -28,6 +28,7 @@ from shared.contracts.orders import (
 )
 from shared.kit.clock import ManualClock
 from shared.kit.isbn import Isbn
+from shared.messaging.consuming import DELIVERIES
 from shared.messaging.publisher import Message
 from shared.messaging.relay import Relay
 from shared.sql.database import Database
@@ -36,8 +37,6 @@ from tests.support.databases import open_database
 START = datetime(2026, 11, 28, 14, 0, tzinfo=UTC)
 ISBN = Isbn("9780141439518")
 STAFF = ("ada@bookstore.test", "ben@bookstore.test")
-DELIVERIES = 3
-"""How often the queue brings a message, as infra/servicebus.json has it."""
 LETTERS = JinjaLetters("Bookstore")
 _numbers = itertools.count(1)
 

@@ -7,9 +7,6 @@ from functions.notifications.service.sending import Sending
 from shared.kit.provider import Provider
 from shared.messaging.consuming import consume
 
-DELIVERIES = 3
-"""`MaxDeliveryCount` of the queue: the waits between a mail's tries are the service's own."""
-
 
 def register(blueprint: func.Blueprint, sending: Provider[Sending]) -> None:
     @blueprint.function_name("notifications_send_mail")
@@ -18,7 +15,7 @@ def register(blueprint: func.Blueprint, sending: Provider[Sending]) -> None:
     )
     def send_mail(message: func.ServiceBusMessage) -> None:
         """A mail that cannot be sent leaves its message among the queue's dead letters."""
-        consume(message, {SendMail: lambda _, asked: sending().send(asked.mail_id)}, DELIVERIES)
+        consume(message, {SendMail: lambda _, asked: sending().send(asked.mail_id)})
 
     @blueprint.function_name("notifications_wake_mails")
     @blueprint.timer_trigger(schedule="*/10 * * * * *", arg_name="timer")
