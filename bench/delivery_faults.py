@@ -75,7 +75,9 @@ def play(folder: Path, *, orders: int, kills: int, seed: int | None = None) -> d
                 shop.pass_time(advance)
             _under_fire(shop, dice, kills)
             if end == "delivered":
-                # The last webhook may be the lost one: the shop asks after hours of silence.
+                # The last webhook may be the lost one: the shop asks after hours of silence, which
+                # begin anew with each that comes.
+                _until_heard(shop.state)
                 shop.pass_time(_SILENCE)
             told = orders + 1 if mail == "order_placed" else parcels
             troubles = _come_to_rest(shop, mail, told, end, parcels)
@@ -114,6 +116,17 @@ def _let_claims_run_out(state: Path) -> None:
                 sql.execute("UPDATE mails SET due_at = since, look_at = since")
             if store == "shipping":
                 sql.execute("UPDATE shipments SET not_before = NULL, claimed_by = NULL")
+
+
+def _until_heard(state: Path) -> None:
+    """Until all webhooks that come at all have come and are done with."""
+    last_call = time.monotonic() + _ENDS_SECONDS
+    while time.monotonic() < last_call and (
+        count(state / "sandbox/carrier.db", _UNHEARD)
+        or count(state / "shipping.db", _UNSENT)
+        or messages(state)
+    ):
+        time.sleep(0.5)
 
 
 def _come_to_rest(shop: MortalShop, mail: str, told: int, end: str, parcels: int) -> list[str]:
