@@ -165,7 +165,7 @@ def _read_response_headers(
             counting[key] = header
     typed = counting.pop(b"content-type", None)
     headers = [
-        (key, value.encode() if value.isascii() and value.isprintable() else header_value(value))
+        (key, header_value(value))
         for key, (_, value) in counting.items()
         if key not in _OWN_HEADERS
     ]

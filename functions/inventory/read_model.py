@@ -20,7 +20,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from functions.inventory.model import Availability, Dimensions, Format, Role
-from shared.http.values import WHOLE_NUMBER, PageSize
+from shared.http.values import WHOLE_NUMBER, Cursor, PageSize
 from shared.kit.errors import NotFound
 from shared.kit.money import Money
 
@@ -64,7 +64,6 @@ _IS_TEXT = AfterValidator(_text)
 Amount = Annotated[int, WHOLE_NUMBER, Field(ge=0, le=10**12)]
 Day = Annotated[date, BeforeValidator(_day)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
-Cursor = Annotated[str, Field(min_length=1, max_length=2048)]
 
 
 class Query(BaseModel):

@@ -228,12 +228,9 @@ def _caller(context: func.Context, headers: Mapping[str, str]) -> tuple[str | No
 
 
 def problem_response(error: AppError, correlation_id: str) -> func.HttpResponse:
-    return func.HttpResponse(
-        problems.document(error, correlation_id),
-        status_code=error.status,
-        headers={"x-correlation-id": correlation_id, "Cache-Control": "no-store", **error.headers},
-        mimetype=problems.MEDIA_TYPE,
-    )
+    headers = {"x-correlation-id": correlation_id, "Cache-Control": "no-store", **error.headers}
+    document = problems.document(error, correlation_id)
+    return Response(document, error.status, headers, problems.MEDIA_TYPE)
 
 
 def correlation_id_of(headers: Mapping[str, str]) -> str:

@@ -19,3 +19,4 @@ WHOLE_NUMBER = BeforeValidator(_whole_number)
 """Digits alone: Python also reads `5_0`, ` 50` and digits of other scripts."""
 
 PageSize = Annotated[int, WHOLE_NUMBER, Field(ge=1, le=100)]
+Cursor = Annotated[str, Field(min_length=1, max_length=2048)]

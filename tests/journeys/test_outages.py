@@ -9,7 +9,7 @@ import math
 import random
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from uuid import uuid4
 
@@ -255,8 +255,7 @@ def test_on_networks_that_delay_and_break_every_shopper_gets_what_was_paid_for(
     with ThreadPoolExecutor(SHOPPERS) as crowd:
         visits = [crowd.submit(shop) for _ in range(SHOPPERS)]
         misbehave(far.networks.each(), random.Random(SEED))
-        while not all(visit.done() for visit in visits):
-            time.sleep(1)
+        while wait(visits, timeout=1).not_done:
             advance_clock(far.shop, "PT10S")
         for visit in visits:
             visit.result()

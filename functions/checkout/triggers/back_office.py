@@ -17,7 +17,7 @@ from functions.checkout.service.showing import ListedOrder, ListedOrders, ShownO
 from functions.checkout.triggers.orders import OrderPath, cancelled
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Api
-from shared.http.values import PageSize
+from shared.http.values import Cursor, PageSize
 from shared.kit import cursors
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class SearchQuery(BaseModel):
         WithJsonSchema({"type": "string", "example": "placed,dispatched"}),
     ]
     limit: PageSize = 20
-    cursor: Annotated[str | None, Field(min_length=1, max_length=2048)] = None
+    cursor: Cursor | None = None
 
 
 class SalesQuery(BaseModel):

@@ -25,7 +25,7 @@ from functions.checkout.service.showing import (
 from functions.checkout.triggers.durable import DurableSagas
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Api
-from shared.http.values import PageSize
+from shared.http.values import Cursor, PageSize
 from shared.kit import cursors
 from shared.kit.errors import IdempotencyMismatch
 from shared.kit.idempotency import Delivery
@@ -46,7 +46,7 @@ class PageQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: PageSize = 20
-    cursor: Annotated[str | None, Field(min_length=1, max_length=2048)] = None
+    cursor: Cursor | None = None
 
 
 class LinkQuery(BaseModel):

@@ -1,8 +1,6 @@
 """The staff's view of the stock."""
 
-from typing import Annotated
-
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from functions.inventory.model import UnknownBook
 from functions.inventory.service.stocktaking import Stocktaking
@@ -10,7 +8,7 @@ from functions.inventory.stock_model import LowStocks, StockHistory
 from functions.inventory.triggers.browse import BookPath
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Api
-from shared.http.values import PageSize
+from shared.http.values import Cursor, PageSize
 from shared.kit.provider import Provider
 
 _ROLE = "catalogue.write"
@@ -20,7 +18,7 @@ class HistoryQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: PageSize = 20
-    cursor: Annotated[str | None, Field(min_length=1, max_length=2048)] = None
+    cursor: Cursor | None = None
 
 
 def register(api: Api, stocktaking: Provider[Stocktaking]) -> None:
