@@ -41,8 +41,10 @@ def main(arguments: Sequence[str]) -> int:
         python = environment()
         if name in ("test", "bench"):
             os.chdir(ROOT)
-        if name == "test" and not rest:
-            rest = ALL_TESTS
+        if name == "test":
+            rest = rest or ALL_TESTS
+            # Hundreds of processes are started; each would compile the whole project anew.
+            os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         return become(python, ["-m", PROGRAMS[name][0], *rest])
     if name not in ("help", "-h", "--help"):
         say(f"There is no command {name}.")
@@ -68,8 +70,9 @@ PROGRAMS = {
     "deployment": ("local.deployment", "the steps around the templates, as azure.yaml calls them"),
     "migrate": ("local.migrate", "bring the databases of the settings to the newest schema"),
 }
-ALL_TESTS = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile"]
-"""Side by side, twice as many as there are cores: much of their time tests wait for processes."""
+ALL_TESTS = ["-n", str(2 * (os.cpu_count() or 1)), "--dist", "loadfile", "--no-loadscope-reorder"]
+"""Side by side, twice as many as there are cores: much of their time tests wait for processes. The
+order of files is ours (`tests/conftest.py`); xdist's own begins with those of the most tests."""
 CHECK = {"check": ("", "format, lint, import contracts, types")}
 
 

@@ -21,6 +21,8 @@ settings.load_profile("untimed")  # how long an example takes depends on what el
 ROOT = Path(__file__).resolve().parent.parent
 EXPECTED_SKIPS = {"the real worker library needs Python 3.13"}
 """Every reason for which a test may be skipped in CI."""
+LONGEST_FIRST = ("journeys", "browser", "concurrency", "host", "infra", "contract")
+"""Folders whose files may take a minute. Begun last, one would be all that is left to do."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,15 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     running = serve(tmp_path_factory.mktemp("shop") / "state", "--no-covers")
     yield running
     end(running)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def turn(item: pytest.Item) -> int:
+        folders = enumerate(f"tests/{name}/" for name in LONGEST_FIRST)
+        found = (turn for turn, folder in folders if item.nodeid.startswith(folder))
+        return next(found, len(LONGEST_FIRST))
+
+    items.sort(key=turn)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
