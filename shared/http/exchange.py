@@ -19,7 +19,7 @@ from shared.http.queries import check_raw_query, text_fault
 from shared.http.responses import Response
 from shared.kit.errors import AppError, BadInput, FieldError, Place, PreconditionRequired
 from shared.kit.provider import Provider
-from shared.telemetry import Span, bind_correlation_id, get_logger, is_measuring
+from shared.telemetry import Span, bind_correlation_id, get_logger, is_measuring, is_traced
 from shared.telemetry.metrics import HTTP_DURATION
 
 log = get_logger("http")
@@ -57,6 +57,15 @@ class Exchange:
         self.kind: str | None = None
         self.span: Span
         self.started = time.perf_counter() if is_measuring() else 0.0
+
+    def at_hand(self) -> Answer | None:
+        """What the operation has at hand for a request that was found right before. None where that
+        is not known, and where a span or a metric is to tell of the request."""
+        operation = self.operation
+        if operation.at_hand is None or is_traced() or self.started:
+            return None
+        checked = self._remembered(self.request.url)
+        return None if checked is None else operation.at_hand(*checked)
 
     def observed(self, context: func.Context) -> Span:
         bind_correlation_id(self.correlation_id)
@@ -98,22 +107,25 @@ class Exchange:
         if operation.if_match:
             self._check_if_match()
         url = self.request.url
-        checked = operation.checked.get(url)
-        if checked is None or (self.request.params and "?" not in url):
-            checked = self._path_and_query(url)
-        path, query = checked
+        path, query = self._remembered(url) or self._path_and_query(url)
         body = self._body() if operation.takes_body else _NOTHING
         return Call(path, query, body, self.headers, principal, key)
 
+    def _remembered(self, url: str) -> tuple[BaseModel, BaseModel] | None:
+        """What was right once is so again: the same URL cannot mean anything else, but where a host
+        keeps the query out of it."""
+        checked = self.operation.checked.get(url)
+        return None if checked is not None and self._lacks_query(url) else checked
+
+    def _lacks_query(self, url: str) -> bool:
+        return "?" not in url and bool(self.request.params)
+
     def _path_and_query(self, url: str) -> tuple[BaseModel, BaseModel]:
-        """What was right once is remembered: the same URL cannot mean anything else, but where a
-        host keeps the query out of it."""
         operation, request = self.operation, self.request
         path = _checked(operation.path_model, request.route_params, "path")
-        _, mark, raw = url.partition("?")
-        check_raw_query(raw, operation.query_names)
+        check_raw_query(url.partition("?")[2], operation.query_names)
         query = _checked(operation.query_model, request.params, "query")
-        if len(url) <= _LONGEST_REMEMBERED and (mark or not request.params):
+        if len(url) <= _LONGEST_REMEMBERED and not self._lacks_query(url):
             if len(operation.checked) >= _MOST_REMEMBERED:
                 operation.checked.clear()
             operation.checked[url] = path, query

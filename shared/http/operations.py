@@ -1,14 +1,14 @@
 """One route as registered: what the edge enforces and what the OpenAPI document says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, RootModel
 
 from shared.auth import IdentityProviderUnavailable, Unauthenticated
 from shared.http import problems
-from shared.http.calls import Nothing, RawBody
+from shared.http.calls import Answer, Nothing, RawBody
 from shared.kit.errors import (
     AppError,
     BadInput,
@@ -47,6 +47,7 @@ class Operation:
     etag: bool
     largest_body: int
     media_type: str
+    at_hand: Callable[[Any, Any], Answer | None] | None
     route: str = field(init=False)
     span_name: str = field(init=False)
     is_read: bool = field(init=False)

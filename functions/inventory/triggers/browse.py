@@ -1,6 +1,8 @@
 """The public routes: what a shopper looks at."""
 
-from typing import Annotated
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,7 +18,7 @@ from functions.inventory.read_model import (
     CategoryTree,
     UnknownAuthor,
 )
-from functions.inventory.service.browse import Browse
+from functions.inventory.service.browse import Browse, Reading
 from shared.cache.port import Entry
 from shared.http.calls import Answer, Call, Nothing
 from shared.http.edge import Api
@@ -39,83 +41,75 @@ class AuthorPath(BaseModel):
     id: Annotated[int, WHOLE_NUMBER, Field(ge=1, le=2**31 - 1)]
 
 
-def register(api: Api, browse: Provider[Browse]) -> None:
-    @api.route(
-        "GET",
-        "v1/books",
-        summary="Browse and search",
-        query=BookQuery,
-        answers={200: BookPage},
-        etag=True,
-    )
-    async def list_books(call: Call[Nothing, BookQuery, Nothing]) -> Answer:
-        """Filters narrow together. An exact ISBN in `q` comes first."""
-        shelves = await browse.soon()
-        return _answer(await shelves.books(call.query))
+_Q = TypeVar("_Q", bound=BaseModel)
+_P = TypeVar("_P", bound=BaseModel)
+_Asks = Callable[[Browse, _P, _Q], Reading]
 
-    @api.route(
-        "GET",
+
+def register(api: Api, browse: Provider[Browse]) -> None:
+    def shows(path: str, **described: Any) -> Callable[[_Asks[_P, _Q]], _Asks[_P, _Q]]:
+        """Registers what a function with that name and docstring asks of the shelves."""
+
+        def register_one(asks: _Asks[_P, _Q]) -> _Asks[_P, _Q]:
+            def at_hand(path: _P, query: _Q) -> Answer | None:
+                shelves = browse.built
+                entry = None if shelves is None else shelves.at_hand(asks(shelves, path, query))
+                return None if entry is None else _answer(entry)
+
+            @functools.wraps(asks)
+            async def handler(call: Call[_P, _Q, Nothing]) -> Answer:
+                shelves = await browse.soon()
+                return _answer(await shelves.read(asks(shelves, call.path, call.query)))
+
+            api.route("GET", path, etag=True, at_hand=at_hand, **described)(handler)
+            return asks
+
+        return register_one
+
+    @shows("v1/books", summary="Browse and search", query=BookQuery, answers={200: BookPage})
+    def list_books(shelves: Browse, path: Nothing, query: BookQuery) -> Reading:
+        """Filters narrow together. An exact ISBN in `q` comes first."""
+        return shelves.books(query)
+
+    @shows(
         "v1/books/{isbn}",
         summary="One book",
         path_model=BookPath,
         answers={200: Book},
-        etag=True,
         problems=(UnknownBook,),
     )
-    async def get_book(call: Call[BookPath, Nothing, Nothing]) -> Answer:
+    def get_book(shelves: Browse, path: BookPath, query: Nothing) -> Reading:
         """By ISBN-13 or ISBN-10, with or without hyphens."""
-        shelves = await browse.soon()
-        return _answer(await shelves.book(Isbn(call.path.isbn)))
+        return shelves.book(Isbn(path.isbn))
 
-    @api.route(
-        "GET",
+    @shows(
         "v1/books/{isbn}/availability",
         summary="What can be sold now",
         path_model=BookPath,
         answers={200: AvailabilityAnswer},
-        etag=True,
         problems=(UnknownBook,),
     )
-    async def get_availability(call: Call[BookPath, Nothing, Nothing]) -> Answer:
-        shelves = await browse.soon()
-        return _answer(await shelves.availability(Isbn(call.path.isbn)))
+    def get_availability(shelves: Browse, path: BookPath, query: Nothing) -> Reading:
+        return shelves.availability(Isbn(path.isbn))
 
-    @api.route(
-        "GET",
-        "v1/authors",
-        summary="Authors by name",
-        query=AuthorQuery,
-        answers={200: AuthorPage},
-        etag=True,
-    )
-    async def list_authors(call: Call[Nothing, AuthorQuery, Nothing]) -> Answer:
-        shelves = await browse.soon()
-        return _answer(await shelves.authors(call.query))
+    @shows("v1/authors", summary="Authors by name", query=AuthorQuery, answers={200: AuthorPage})
+    def list_authors(shelves: Browse, path: Nothing, query: AuthorQuery) -> Reading:
+        return shelves.authors(query)
 
-    @api.route(
-        "GET",
+    @shows(
         "v1/authors/{id}",
         summary="One author",
         path_model=AuthorPath,
         answers={200: Author},
-        etag=True,
         problems=(UnknownAuthor,),
     )
-    async def get_author(call: Call[AuthorPath, Nothing, Nothing]) -> Answer:
-        shelves = await browse.soon()
-        return _answer(await shelves.author(call.path.id))
+    def get_author(shelves: Browse, path: AuthorPath, query: Nothing) -> Reading:
+        return shelves.author(path.id)
 
-    @api.route(
-        "GET",
-        "v1/categories",
-        summary="The tree of categories",
-        answers={200: CategoryTree},
-        etag=True,
-    )
-    async def list_categories(call: Call[Nothing, Nothing, Nothing]) -> Answer:
+    @shows("v1/categories", summary="The tree of categories", answers={200: CategoryTree})
+    def list_categories(shelves: Browse, path: Nothing, query: Nothing) -> Reading:
         """Each with the number of books in it and below it."""
-        shelves = await browse.soon()
-        return _answer(await shelves.categories())
+        return shelves.categories()
 
 
 def _answer(entry: Entry) -> Answer:
