@@ -27,6 +27,7 @@ from bench.load import Figures, measure
 from bench.servicebus_crash import connection_string, free_port
 from bench.shop import process_cpu_seconds
 from functions.inventory.read_model import BookQuery
+from functions.inventory.service import readings
 from functions.inventory.service.browse import Browse
 from functions.inventory.store.search_sqlite import SqliteSearch
 from functions.inventory.store.shelves import SqlShelves
@@ -166,13 +167,13 @@ async def _store_rows(file: Path, questions: Questions, scale: Scale) -> list[di
     browse = Browse(rows, _Answers(), MachineClock(), "http://cdn.example")
 
     def listed(**query: Any) -> _Asking:
-        return lambda _: browse.read(browse.books(BookQuery(**query)))
+        return lambda _: browse.read(readings.books(BookQuery(**query)))
 
     calls: dict[str, _Asking] = {
         "detail": lambda turn: browse.read(
-            browse.book(questions.isbns[turn % len(questions.isbns)])
+            readings.book(questions.isbns[turn % len(questions.isbns)])
         ),
-        "categories": lambda _: browse.read(browse.categories()),
+        "categories": lambda _: browse.read(readings.categories()),
     }
     for sort in ("title", "-title", "price", "-price", "newest", "bestselling"):
         calls[f"list, sort {sort}"] = listed(sort=sort)
@@ -209,14 +210,14 @@ async def _store_rows(file: Path, questions: Questions, scale: Scale) -> list[di
 
 
 def _searching(browse: Browse, terms: list[str]) -> _Asking:
-    return lambda turn: browse.read(browse.books(BookQuery(q=terms[turn % len(terms)])))
+    return lambda turn: browse.read(readings.books(BookQuery(q=terms[turn % len(terms)])))
 
 
 async def _deep_cursor(browse: Browse) -> str | None:
     cursor = None
     for _ in range(_DEEP // 5 - 1):  # pages of 100 get to where page 1,000 of 20 begins
         listed = await browse.read(
-            browse.books(BookQuery(sort="title", limit=100, cursor=cursor))
+            readings.books(BookQuery(sort="title", limit=100, cursor=cursor))
         )
         cursor = json.loads(listed.body)["next_cursor"]
         if cursor is None:

@@ -59,13 +59,13 @@ class Exchange:
         self.started = time.perf_counter() if is_measuring() else 0.0
 
     def at_hand(self) -> Answer | None:
-        """What the operation has at hand for a request that was found right before. None where that
-        is not known, and where a span or a metric is to tell of the request."""
-        operation = self.operation
-        if operation.at_hand is None or is_traced() or self.started:
+        """What can be answered at once. None also where this URL was not found right before, and
+        where a span or a metric is to tell of the request."""
+        url = self.request.url
+        look = self.operation.looks.get(url)
+        if look is None or self.started or is_traced() or self._lacks_query(url):
             return None
-        checked = self._remembered(self.request.url)
-        return None if checked is None else operation.at_hand(*checked)
+        return look()
 
     def observed(self, context: func.Context) -> Span:
         bind_correlation_id(self.correlation_id)
@@ -107,17 +107,15 @@ class Exchange:
         if operation.if_match:
             self._check_if_match()
         url = self.request.url
-        path, query = self._remembered(url) or self._path_and_query(url)
+        checked = operation.checked.get(url)
+        if checked is None or self._lacks_query(url):
+            checked = self._path_and_query(url)
+        path, query = checked
         body = self._body() if operation.takes_body else _NOTHING
         return Call(path, query, body, self.headers, principal, key)
 
-    def _remembered(self, url: str) -> tuple[BaseModel, BaseModel] | None:
-        """What was right once is so again: the same URL cannot mean anything else, but where a host
-        keeps the query out of it."""
-        checked = self.operation.checked.get(url)
-        return None if checked is not None and self._lacks_query(url) else checked
-
     def _lacks_query(self, url: str) -> bool:
+        """Whether the host keeps the query out of the URL, which else can mean one thing only."""
         return "?" not in url and bool(self.request.params)
 
     def _path_and_query(self, url: str) -> tuple[BaseModel, BaseModel]:
@@ -128,7 +126,10 @@ class Exchange:
         if len(url) <= _LONGEST_REMEMBERED and not self._lacks_query(url):
             if len(operation.checked) >= _MOST_REMEMBERED:
                 operation.checked.clear()
+                operation.looks.clear()
             operation.checked[url] = path, query
+            if operation.look is not None:
+                operation.looks[url] = operation.look(path, query)
         return path, query
 
     def _idempotency_key(self) -> str:

@@ -5,7 +5,9 @@ import json
 from typing import Any
 
 from functions.inventory.read_model import AuthorQuery, BookQuery
-from functions.inventory.service.browse import Browse, Reading
+from functions.inventory.service import readings
+from functions.inventory.service.browse import Browse
+from functions.inventory.service.readings import Reading
 from functions.inventory.store.search_sqlite import SqliteSearch
 from functions.inventory.store.shelves import SqlShelves
 from shared.cache.answers import Answers, UncachedAnswers
@@ -31,22 +33,22 @@ class Reader:
         return asyncio.run(self._browse.read(reading))
 
     def books(self, query: BookQuery) -> Entry:
-        return self._read(self._browse.books(query))
+        return self._read(readings.books(query))
 
     def book(self, isbn: Isbn) -> Entry:
-        return self._read(self._browse.book(isbn))
+        return self._read(readings.book(isbn))
 
     def availability(self, isbn: Isbn) -> Entry:
-        return self._read(self._browse.availability(isbn))
+        return self._read(readings.availability(isbn))
 
     def authors(self, query: AuthorQuery) -> Entry:
-        return self._read(self._browse.authors(query))
+        return self._read(readings.authors(query))
 
     def author(self, number: int) -> Entry:
-        return self._read(self._browse.author(number))
+        return self._read(readings.author(number))
 
     def categories(self) -> Entry:
-        return self._read(self._browse.categories())
+        return self._read(readings.categories())
 
 
 def read(entry: Entry) -> dict[str, Any]:

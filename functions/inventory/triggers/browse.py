@@ -18,9 +18,11 @@ from functions.inventory.read_model import (
     CategoryTree,
     UnknownAuthor,
 )
-from functions.inventory.service.browse import Browse, Reading
+from functions.inventory.service import readings
+from functions.inventory.service.browse import Browse
+from functions.inventory.service.readings import Reading
 from shared.cache.port import Entry
-from shared.http.calls import Answer, Call, Nothing
+from shared.http.calls import Answer, Call, Look, Nothing
 from shared.http.edge import Api
 from shared.http.values import WHOLE_NUMBER
 from shared.kit.isbn import Isbn
@@ -43,33 +45,38 @@ class AuthorPath(BaseModel):
 
 _Q = TypeVar("_Q", bound=BaseModel)
 _P = TypeVar("_P", bound=BaseModel)
-_Asks = Callable[[Browse, _P, _Q], Reading]
+_Asks = Callable[[_P, _Q], Reading]
 
 
 def register(api: Api, browse: Provider[Browse]) -> None:
     def shows(path: str, **described: Any) -> Callable[[_Asks[_P, _Q]], _Asks[_P, _Q]]:
-        """Registers what a function with that name and docstring asks of the shelves."""
+        """Registers what is read, under the name and the docstring of the function that says it."""
 
         def register_one(asks: _Asks[_P, _Q]) -> _Asks[_P, _Q]:
-            def at_hand(path: _P, query: _Q) -> Answer | None:
-                shelves = browse.built
-                entry = None if shelves is None else shelves.at_hand(asks(shelves, path, query))
-                return None if entry is None else _answer(entry)
+            def look(path: _P, query: _Q) -> Look:
+                reading = asks(path, query)
+
+                def at_hand() -> Answer | None:
+                    shelves = browse.built
+                    entry = None if shelves is None else shelves.at_hand(reading)
+                    return None if entry is None else _answer(entry)
+
+                return at_hand
 
             @functools.wraps(asks)
             async def handler(call: Call[_P, _Q, Nothing]) -> Answer:
                 shelves = await browse.soon()
-                return _answer(await shelves.read(asks(shelves, call.path, call.query)))
+                return _answer(await shelves.read(asks(call.path, call.query)))
 
-            api.route("GET", path, etag=True, at_hand=at_hand, **described)(handler)
+            api.route("GET", path, etag=True, look=look, **described)(handler)
             return asks
 
         return register_one
 
     @shows("v1/books", summary="Browse and search", query=BookQuery, answers={200: BookPage})
-    def list_books(shelves: Browse, path: Nothing, query: BookQuery) -> Reading:
+    def list_books(path: Nothing, query: BookQuery) -> Reading:
         """Filters narrow together. An exact ISBN in `q` comes first."""
-        return shelves.books(query)
+        return readings.books(query)
 
     @shows(
         "v1/books/{isbn}",
@@ -78,9 +85,9 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         answers={200: Book},
         problems=(UnknownBook,),
     )
-    def get_book(shelves: Browse, path: BookPath, query: Nothing) -> Reading:
+    def get_book(path: BookPath, query: Nothing) -> Reading:
         """By ISBN-13 or ISBN-10, with or without hyphens."""
-        return shelves.book(Isbn(path.isbn))
+        return readings.book(Isbn(path.isbn))
 
     @shows(
         "v1/books/{isbn}/availability",
@@ -89,12 +96,12 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         answers={200: AvailabilityAnswer},
         problems=(UnknownBook,),
     )
-    def get_availability(shelves: Browse, path: BookPath, query: Nothing) -> Reading:
-        return shelves.availability(Isbn(path.isbn))
+    def get_availability(path: BookPath, query: Nothing) -> Reading:
+        return readings.availability(Isbn(path.isbn))
 
     @shows("v1/authors", summary="Authors by name", query=AuthorQuery, answers={200: AuthorPage})
-    def list_authors(shelves: Browse, path: Nothing, query: AuthorQuery) -> Reading:
-        return shelves.authors(query)
+    def list_authors(path: Nothing, query: AuthorQuery) -> Reading:
+        return readings.authors(query)
 
     @shows(
         "v1/authors/{id}",
@@ -103,13 +110,13 @@ def register(api: Api, browse: Provider[Browse]) -> None:
         answers={200: Author},
         problems=(UnknownAuthor,),
     )
-    def get_author(shelves: Browse, path: AuthorPath, query: Nothing) -> Reading:
-        return shelves.author(path.id)
+    def get_author(path: AuthorPath, query: Nothing) -> Reading:
+        return readings.author(path.id)
 
     @shows("v1/categories", summary="The tree of categories", answers={200: CategoryTree})
-    def list_categories(shelves: Browse, path: Nothing, query: Nothing) -> Reading:
+    def list_categories(path: Nothing, query: Nothing) -> Reading:
         """Each with the number of books in it and below it."""
-        return shelves.categories()
+        return readings.categories()
 
 
 def _answer(entry: Entry) -> Answer:
