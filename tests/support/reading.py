@@ -24,13 +24,13 @@ def browse_of(shelves: Shelves, answers: Answers | None = None) -> Browse:
 
 
 class Reader:
-    """Asks one thing after the other, each in an event loop of its own."""
+    """Asks one thing after the other, each as the routes do, in an event loop of its own."""
 
     def __init__(self, shelves: Shelves, answers: Answers | None = None) -> None:
         self._browse = browse_of(shelves, answers)
 
     def _read(self, reading: Reading) -> Entry:
-        return asyncio.run(self._browse.read(reading))
+        return self._browse.at_hand(reading) or asyncio.run(self._browse.read(reading))
 
     def books(self, query: BookQuery) -> Entry:
         return self._read(readings.books(query))
