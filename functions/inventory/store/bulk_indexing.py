@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -171,10 +172,12 @@ def _put_on(
     today: date,
     folded: Mapping[str, str],
 ) -> None:
-    rows = [listing_row(book, today) for book in books]
+    # In the order of the indexes that are scattered most, neighbours fall into the same pages.
+    rows = sorted((listing_row(book, today) for book in books), key=itemgetter("sort_title"))
     execute_many(connection, _PUT[listings], rows)
     for shelf, owner, owners in SHELVES:
         placed = [place for row in rows for place in shelf_rows(row, owner, owners)]
+        placed.sort(key=itemgetter(owner))
         if placed:
             execute_many(connection, _PUT[shelf], placed)
         if shelf is category_listings:
