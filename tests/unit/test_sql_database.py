@@ -72,7 +72,7 @@ def test_a_careful_shop_waits_for_the_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("in_bulk", "pages", "cache"), [(False, 1_000, -32_768), (True, 100_000, -98_304)]
+    ("in_bulk", "pages", "cache"), [(False, 1_000, -32_768), (True, 100_000, -131_072)]
 )
 def test_only_a_writer_in_bulk_lets_the_log_grow(
     tmp_path: Path, in_bulk: bool, pages: int, cache: int
