@@ -29,7 +29,9 @@ def execute_many(
 
 
 def execute_columns(
-    connection: Connection, statement: Insert | Update | Delete, columns: Mapping[str, list[Any]]
+    connection: Connection,
+    statement: Insert | Update | Delete,
+    columns: Mapping[str, Sequence[Any]],
 ) -> None:
     """`execute_many` of rows that are given as the values of each column, in the same order."""
     names = tuple(columns)
@@ -55,8 +57,8 @@ def _compiled(
 
 
 def _column(
-    compiled: SQLCompiler, name: str, columns: Mapping[str, list[Any]], count: int
-) -> list[Any]:
+    compiled: SQLCompiler, name: str, columns: Mapping[str, Sequence[Any]], count: int
+) -> Sequence[Any]:
     """The values of one parameter as the driver takes them."""
     values = columns.get(name)
     if values is None:
