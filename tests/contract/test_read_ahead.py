@@ -13,11 +13,13 @@ from functions.inventory.import_model import (
     FeedRecord,
     ImportOptions,
     Position,
+    Said,
     UnreadableFile,
 )
 from functions.inventory.imports.feeds import Feed, OpenFeed, open_feed
 from functions.inventory.imports.inspection import inspect
-from functions.inventory.words import searchable
+from functions.inventory.service import merging
+from functions.inventory.store.search_words import book_words
 from local.read_ahead import reading_ahead
 from tests.support.inventory import isbn
 from tests.support.onix import product
@@ -58,8 +60,12 @@ def test_all_records_come_and_from_any_place(file: Path) -> None:
             assert list(opened(feeds, content).records(after)) == here[CHUNK + 5 :]
     for record in ahead:
         assert record.said is not None
-        text = record.said.fields.get("description")
-        assert (record.folded or "").split() == (searchable(text) if text else [])
+        assert record.prepared is not None
+        made, notes = merging.book_if_new(record.said, Said(record.said.isbn)) or (None, [])
+        book, noted, words = record.prepared
+        assert (book, [*noted]) == (made, notes)
+        assert words == book_words(int(book.isbn), words.texts)
+        assert words.texts[:3] == (book.title, book.subtitle, book.description)
 
 
 def test_whoever_needs_no_more_leaves_no_process_behind(file: Path) -> None:

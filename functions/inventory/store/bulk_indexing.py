@@ -41,6 +41,7 @@ from functions.inventory.store.tables import (
     works,
 )
 from functions.inventory.store.word_counts import count_words
+from functions.inventory.words import BookWords
 from shared.sql.many import execute_many
 
 _ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
@@ -123,19 +124,19 @@ def index_editions(
     connection: Connection,
     isbns: Sequence[int],
     today: date,
-    folded: Mapping[str, str] | None = None,
+    words: Mapping[int, BookWords] | None = None,
     added: Sequence[BookRecord] = (),
 ) -> None:
     """After at most a thousand editions were added, changed, withdrawn or brought back.
 
-    `added` are editions besides those, which are new and need not be read. For `folded` see
+    `added` are editions besides those, which are new and need not be read. For `words` see
     `words_of`.
     """
     known_words = _take_off(connection, isbns) if isbns else {}
     books = [*added, *(_read(connection, isbns) if isbns else ())]
     offered = [book for book in books if not book.edition.withdrawn]
     if offered:
-        _put_on(connection, offered, known_words, today, folded or {})
+        _put_on(connection, offered, known_words, today, words or {})
     touched = [
         {"work_id": work_id, "catalogue": 1}
         for work_id in sorted({book.edition.work_id for book in books})
@@ -171,7 +172,7 @@ def _put_on(
     books: Sequence[BookRecord],
     known_words: Mapping[int, frozenset[str]],
     today: date,
-    folded: Mapping[str, str],
+    words: Mapping[int, BookWords],
 ) -> None:
     rows = [listing_row(book, today) for book in books]
     execute_many(connection, _PUT[listings], rows)
@@ -181,7 +182,7 @@ def _put_on(
             execute_many(connection, _PUT[shelf], placed)
         if shelf is category_listings:
             _count_categories(connection, Counter(place[owner] for place in placed), +1)
-    found = [search_document(book, folded) for book in books]
+    found = [search_document(book, words) for book in books]
     execute_many(connection, _PUT[search_documents], [document for document, _ in found])
     full_text.put_in(connection, [document["isbn"] for document, _ in found])
     new_words: Counter[str] = Counter()

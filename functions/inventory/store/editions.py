@@ -28,7 +28,7 @@ from functions.inventory.store.tables import (
     stock,
     stock_ledger,
 )
-from functions.inventory.words import name_key, title_key
+from functions.inventory.words import BookWords, name_key, title_key
 from shared.kit.isbn import Isbn
 from shared.sql.many import execute_columns, execute_many
 
@@ -59,10 +59,10 @@ class SqlEditions:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
-        self._folded: dict[str, str] = {}
+        self._words: dict[int, BookWords] = {}
 
-    def folded(self, descriptions: Mapping[str, str]) -> None:
-        self._folded.update(descriptions)
+    def foretell(self, words: Mapping[Isbn, BookWords]) -> None:
+        self._words.update({int(isbn): known for isbn, known in words.items()})
 
     def stored(self, isbns: Collection[Isbn]) -> Mapping[Isbn, StoredEdition]:
         return read_details(self._connection, isbns)
@@ -265,7 +265,7 @@ class SqlEditions:
 
     def _show(self, isbns: Iterable[Isbn], added: Sequence[BookRecord] = ()) -> None:
         today = self._now.date()
-        index_editions(self._connection, _numbers(isbns), today, self._folded, added)
+        index_editions(self._connection, _numbers(isbns), today, self._words, added)
 
     def _editions_of(self, work_ids: Collection[int]) -> list[Isbn]:
         if not work_ids:
