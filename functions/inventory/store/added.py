@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from functions.inventory.model import NewBook
 from functions.inventory.store.bulk_indexing import CATEGORY, ancestry, with_ancestors
@@ -12,10 +12,11 @@ from functions.inventory.store.cards import BookRecord
 from functions.inventory.store.references import Named
 from functions.inventory.store.tables import categories
 from functions.inventory.words import name_key
+from shared.sql.lists import is_listed
 
 _IN_ORDER = (
     select(*CATEGORY)
-    .where(categories.c.id.in_(bindparam("ids", expanding=True)))
+    .where(is_listed(categories.c.id, "ids"))
     .order_by(categories.c.name, categories.c.id)
 )
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from functions.inventory.model import BookDetails, Cover, NewBook, NewCategory, StoredEdition
@@ -30,6 +30,7 @@ from functions.inventory.store.tables import (
 )
 from functions.inventory.words import BookWords, name_key, title_key
 from shared.kit.isbn import Isbn
+from shared.sql.lists import is_listed
 from shared.sql.many import execute_columns, execute_many
 
 _COPIED = (
@@ -44,11 +45,8 @@ _said_of = attrgetter(
     "price.currency",
 )
 """What an edition says of itself, in the order of `_COLUMNS`."""
-_ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
-_WORKS_OF = select(editions.c.isbn, editions.c.work_id).where(editions.c.isbn.in_(_ISBNS))
-_EDITIONS_OF = select(editions.c.isbn).where(
-    editions.c.work_id.in_(bindparam("works", expanding=True))
-)
+_WORKS_OF = select(editions.c.isbn, editions.c.work_id).where(is_listed(editions.c.isbn, "isbns"))
+_EDITIONS_OF = select(editions.c.isbn).where(is_listed(editions.c.work_id, "works"))
 _PUT = {
     table: insert(table)
     for table in (editions, stock, stock_ledger, edition_contributors, edition_categories)

@@ -27,12 +27,13 @@ from functions.inventory.import_model import (
 )
 from functions.inventory.store.tables import import_isbns, import_refusals, imports
 from shared.kit.isbn import Isbn
+from shared.sql.lists import is_listed
 from shared.sql.many import execute_many
 
 _FORGOTTEN_AT_ONCE = 10_000
 _MET = select(import_isbns.c.isbn, import_isbns.c.line).where(
     import_isbns.c.import_id == bindparam("id"),
-    import_isbns.c.isbn.in_(bindparam("isbns", expanding=True)),
+    is_listed(import_isbns.c.isbn, "isbns"),
 )
 _MEET = insert(import_isbns)
 

@@ -8,7 +8,6 @@ from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
-    BindParameter,
     Column,
     Connection,
     bindparam,
@@ -23,6 +22,7 @@ from functions.inventory.model import BookDetails, NewCategory
 from functions.inventory.store.tables import categories, contributors, editions, series, works
 from functions.inventory.words import name_key, sort_name, title_key
 from shared.kit.isbn import Isbn
+from shared.sql.lists import is_listed
 from shared.sql.many import execute_many
 
 T = TypeVar("T")
@@ -30,27 +30,26 @@ T = TypeVar("T")
 _BATCH = 1_000
 """SQL Server takes at most 2,100 parameters in a statement."""
 _RACES = 5
-_NAMES: BindParameter[Any] = bindparam("names", expanding=True)
 _SAID_OF_WORKS = select(
     works.c.id,
     works.c.original_language,
     works.c.first_published,
     works.c.series_id,
     works.c.series_volume,
-).where(works.c.id.in_(bindparam("ids", expanding=True)))
+).where(is_listed(works.c.id, "ids"))
 _MATCHING = (
     select(works.c.match_key, func.min(works.c.id))
-    .where(works.c.match_key.in_(_NAMES))
+    .where(is_listed(works.c.match_key, "names"))
     .group_by(works.c.match_key)
 )
 _BY_CODE = tuple(
     select(categories.c.id, categories.c.slug, code.label("reference"))
-    .where(code.in_(_NAMES))
+    .where(is_listed(code, "names"))
     .order_by(categories.c.id.desc())
     for code in (categories.c.bisac, categories.c.thema, categories.c.slug)
 )
 _BY_KEY = {
-    key: select(key, key.table.c.id, name).where(key.in_(_NAMES))
+    key: select(key, key.table.c.id, name).where(is_listed(key, "names"))
     for key, name in (
         (contributors.c.name_key, contributors.c.name),
         (series.c.title_key, series.c.title),
