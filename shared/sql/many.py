@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Table, Update, insert
@@ -25,7 +26,10 @@ def execute_many(
     All rows have the names of the first, and say everything: defaults that Python would compute are
     refused. A statement that is a constant is put into words once.
     """
-    execute_columns(connection, statement, {name: [row[name] for row in rows] for name in rows[0]})
+    names = tuple(rows[0])
+    values = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+    columns = zip(*map(values, rows), strict=True)
+    execute_columns(connection, statement, dict(zip(names, columns, strict=True)))
 
 
 def execute_columns(
