@@ -8,16 +8,13 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import fields
 from datetime import date
-from functools import lru_cache, partial
-from operator import attrgetter
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, BinaryIO
-
-from pydantic import BaseModel
+from typing import IO, BinaryIO
 
 from functions.inventory.import_model import (
     CHUNK,
@@ -31,13 +28,12 @@ from functions.inventory.import_model import (
 )
 from functions.inventory.imports.csv_fields import settings_in
 from functions.inventory.imports.feeds import Feed, OpenFeed, open_feed
-from functions.inventory.model import Contributor, Dimensions, NewBook, SeriesPlace
 from functions.inventory.service.merging import book_if_new
 from functions.inventory.store.search_words import book_words
-from functions.inventory.words import BookTexts
-from shared.kit.money import Money
+from local.feed_pickle import pickled
 
-_REMEMBERED = 4_096
+_WORTHWHILE = 0.1
+"""Waiting for a tenth of the time that a chunk takes."""
 _WORTH_A_PROCESS = 512 * 1024
 """A smaller file is read before another interpreter has started."""
 _READER = (
@@ -113,61 +109,6 @@ def _received(stream: IO[bytes]) -> list[FeedRecord]:
     return chunk
 
 
-_NAMES: dict[type[BaseModel], tuple[str, ...]] = {
-    kind: tuple(kind.model_fields)
-    for kind in (NewBook, Contributor, Dimensions, SeriesPlace, Money)
-}
-
-
-def _checked(kind: type[BaseModel], *values: Any) -> BaseModel:
-    """A value that the reader has checked; `model_construct` takes six times as long."""
-    names = _NAMES[kind]
-    made = kind.__new__(kind)
-    made.__setstate__(
-        {
-            "__dict__": dict(zip(names, values, strict=True)),
-            "__pydantic_fields_set__": set(names),
-            "__pydantic_extra__": None,
-            "__pydantic_private__": None,
-        }
-    )
-    return made
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _shared(kind: type[BaseModel], *values: Any) -> BaseModel:
-    """One that many books have."""
-    return _checked(kind, *values)
-
-
-_Sent = Callable[[Any], tuple[Any, tuple[Any, ...]]]
-
-
-def _as_record(kind: type[Any]) -> _Sent:
-    values = attrgetter(*(field.name for field in fields(kind)))
-    return lambda record: (kind, values(record))
-
-
-def _as_value(kind: type[BaseModel]) -> _Sent:
-    values = attrgetter(*_NAMES[kind])
-    make = _checked if kind is NewBook else _shared
-    return lambda value: (make, (kind, *values(value)))
-
-
-_SENT_AS: dict[type, _Sent] = {
-    **{kind: _as_record(kind) for kind in (FeedRecord, Said, Position)},
-    **{kind: _as_value(kind) for kind in _NAMES},
-}
-"""What makes each anew takes less time, on both sides, than to fill in an empty one."""
-
-
-def _send(chunk: list[FeedRecord] | UnreadableFile, stream: IO[bytes]) -> None:
-    pickler = pickle.Pickler(stream, pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = _SENT_AS
-    pickler.dump(chunk)
-    stream.flush()
-
-
 def main() -> None:
     try:
         (path, *how), after = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
@@ -179,20 +120,34 @@ def main() -> None:
     gc.set_threshold(100_000, 10, 10)
     with path.open("rb") as file:
         try:
-            for chunk in _chunks(open_feed(file, *how).records(after), filling):
-                _send(chunk, sys.stdout.buffer)
+            _send(open_feed(file, *how).records(after), filling, sys.stdout.buffer)
         except BrokenPipeError:  # the parent needs no more
             os._exit(0)
 
 
-def _chunks(
-    records: Iterator[FeedRecord], filling: Said
-) -> Iterator[list[FeedRecord] | UnreadableFile]:
+def _send(records: Iterator[FeedRecord], filling: Said, stream: IO[bytes]) -> None:
+    """Where the parent is waited for it has more to do than this process, which then takes some of
+    that over.
+    """
+    has_time = True
+    began = time.monotonic()
+    for chunk in _chunks(records):
+        if has_time and not isinstance(chunk, UnreadableFile):
+            prepare(chunk, filling)
+        content = pickled(chunk)
+        made = time.monotonic()
+        stream.write(content)
+        stream.flush()
+        sent = time.monotonic()
+        has_time = sent - made > _WORTHWHILE * (made - began)
+        began = sent
+
+
+def _chunks(records: Iterator[FeedRecord]) -> Iterator[list[FeedRecord] | UnreadableFile]:
     """An empty one, or why there are no more, comes last."""
     chunk: list[FeedRecord] = []
     try:
         for record in records:
-            record.prepared = _prepared(record.said, filling)
             chunk.append(record)
             if len(chunk) == CHUNK:
                 yield chunk
@@ -207,13 +162,19 @@ def _chunks(
         yield []
 
 
+def prepare(records: Iterable[FeedRecord], filling: Said) -> None:
+    """`filling` is what the import says of books that do not say it."""
+    for record in records:
+        record.prepared = _prepared(record.said, filling)
+
+
 def _prepared(said: Said | None, filling: Said) -> Prepared | None:
     made = None if said is None else book_if_new(said, filling)
     if made is None:
         return None
     book, notes = made
     series = book.series
-    texts = BookTexts(
+    texts = (
         book.title,
         book.subtitle,
         book.description,

@@ -36,15 +36,9 @@ _REMEMBERED = 4_096
 """Of titles and names: one that is written down is asked for several times."""
 
 
-class BookTexts(NamedTuple):
-    """`names` are those of the contributors."""
-
-    title: str
-    subtitle: str | None
-    description: str | None
-    series: str | None
-    volume: str | None
-    names: tuple[str, ...]
+BookTexts = tuple[str, str | None, str | None, str | None, str | None, tuple[str, ...]]
+"""The title, the subtitle, the description, the series, the volume in it, and the names of the
+contributors."""
 
 
 class BookWords(NamedTuple):

@@ -45,7 +45,7 @@ def words_of(book: BookRecord, known: Mapping[int, BookWords]) -> tuple[list[str
     `known` has what `book_words` says of some books; of others, and of other texts, it is asked.
     """
     edition = book.edition
-    texts = BookTexts(
+    texts = (
         edition.title,
         edition.subtitle,
         edition.description,
