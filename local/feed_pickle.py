@@ -25,6 +25,9 @@ _NAMES: dict[type[BaseModel], tuple[str, ...]] = {
 }
 
 
+_SAID = {kind: set(names) for kind, names in _NAMES.items()}
+
+
 def _checked(kind: type[BaseModel], *values: Any) -> BaseModel:
     """A value that the reader has checked; `model_construct` takes six times as long."""
     names = _NAMES[kind]
@@ -32,7 +35,7 @@ def _checked(kind: type[BaseModel], *values: Any) -> BaseModel:
     made.__setstate__(
         {
             "__dict__": dict(zip(names, values, strict=True)),
-            "__pydantic_fields_set__": set(names),
+            "__pydantic_fields_set__": _SAID[kind],
             "__pydantic_extra__": None,
             "__pydantic_private__": None,
         }

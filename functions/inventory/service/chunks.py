@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from functions.inventory.import_model import (
@@ -133,7 +133,7 @@ class Chunks:
         draft = before or _Draft()
         try:
             if said.fields or not said.withdraw:
-                draft = replace(draft, book=self._book(work, place, said, former, stored))
+                draft = _Draft(self._book(work, place, said, former, stored), stock=draft.stock)
         except ValueError as error:
             work.refuse(place, str(error))
             return

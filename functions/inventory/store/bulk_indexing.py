@@ -42,7 +42,7 @@ from functions.inventory.store.tables import (
 )
 from functions.inventory.store.word_counts import count_words
 from functions.inventory.words import BookWords
-from shared.sql.many import execute_many
+from shared.sql.many import execute_columns, execute_many
 
 _ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
 _READ = (
@@ -137,12 +137,10 @@ def index_editions(
     offered = [book for book in books if not book.edition.withdrawn]
     if offered:
         _put_on(connection, offered, known_words, today, words or {})
-    touched = [
-        {"work_id": work_id, "catalogue": 1}
-        for work_id in sorted({book.edition.work_id for book in books})
-    ]
+    touched = sorted({book.edition.work_id for book in books})
     if touched:
-        execute_many(connection, _PUT[changes], touched)
+        columns = {"work_id": touched, "catalogue": [1] * len(touched)}
+        execute_columns(connection, _PUT[changes], columns)
 
 
 def _take_off(connection: Connection, isbns: Sequence[int]) -> dict[int, frozenset[str]]:

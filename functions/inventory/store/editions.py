@@ -88,7 +88,7 @@ class SqlEditions:
             "work_id": [in_work[book.isbn] for book in books],
             "sort_title": [title_key(book.title) for book in books],
             **dict(zip(_COLUMNS, zip(*map(_said_of, books), strict=True), strict=True)),
-            **{name: [value] * len(books) for name, value in shared.items()},
+            **_same(shared, len(books)),
         }
         try:
             execute_columns(self._connection, _PUT[editions], columns)
@@ -196,18 +196,22 @@ class SqlEditions:
         return in_work, {book.isbn for book in new.values()}
 
     def _receive(self, books: Sequence[NewBook], reason: str, actor: str | None) -> None:
+        said = {
+            "isbn": [int(book.isbn) for book in books],
+            "on_hand": [book.stock for book in books],
+        }
         shelf = {"reserved": 0, "sold": 0, "version": 1}
-        execute_many(
-            self._connection,
-            _PUT[stock],
-            [{"isbn": int(book.isbn), "on_hand": book.stock, **shelf} for book in books],
-        )
-        entry = {"kind": "received", "reason": reason, "actor": actor, "at": self._now}
-        received = [
-            {"isbn": int(book.isbn), "delta": book.stock, **entry} for book in books if book.stock
-        ]
-        if received:
-            execute_many(self._connection, _PUT[stock_ledger], received)
+        execute_columns(self._connection, _PUT[stock], {**said, **_same(shelf, len(books))})
+        came = [book for book in books if book.stock]
+        if came:
+            said = {
+                "isbn": [int(book.isbn) for book in came],
+                "delta": [book.stock for book in came],
+            }
+            entry = {"kind": "received", "reason": reason, "actor": actor, "at": self._now}
+            execute_columns(
+                self._connection, _PUT[stock_ledger], {**said, **_same(entry, len(came))}
+            )
 
     def _link(
         self, said: Mapping[Isbn, BookDetails]
@@ -274,6 +278,11 @@ class SqlEditions:
 
 def _numbers(isbns: Iterable[Isbn]) -> list[int]:
     return [int(isbn) for isbn in isbns]
+
+
+def _same(values: Mapping[str, Any], count: int) -> dict[str, list[Any]]:
+    """Columns that say the same in every row."""
+    return {name: [value] * count for name, value in values.items()}
 
 
 def _values(details: BookDetails) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def listing_row(book: BookRecord, today: date) -> dict[str, Any]:
         "format": edition.format,
         "language": edition.language,
         "embargoed_until": edition.on_sale_on if embargoed else None,
-        "category_ids": " ".join(str(one.id) for one in book.ancestry),
+        "category_ids": " ".join([str(one.id) for one in book.ancestry]),
         "contributor_ids": " ".join(map(str, people)),
         "cover": edition.cover,
         "cover_colour": edition.cover_colour,
