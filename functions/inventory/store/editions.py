@@ -256,7 +256,8 @@ class SqlEditions:
         """Readers, of these editions and of the other ones of works that changed; what admins edit
         of those has changed with their work.
         """
-        siblings = [isbn for isbn in self._editions_of(changed_works) if isbn not in isbns]
+        told = set(isbns)
+        siblings = [isbn for isbn in self._editions_of(changed_works) if isbn not in told]
         self._show(isbns, added)
         for some in references.batches(siblings):
             self.claim_all(some)
