@@ -75,6 +75,7 @@ class Api:
         query: type[Q] = Nothing,  # type: ignore[assignment]
         body: type[B] = Nothing,  # type: ignore[assignment]
         takes: tuple[str, ...] = (),
+        json_body: type[BaseModel] | None = None,
         problems: tuple[type[AppError], ...] = (),
         sign_in: SignIn = "ignored",
         role: str | None = None,
@@ -93,15 +94,18 @@ class Api:
         `media_type` than JSON, content of that type. `role` implies a required sign-in; where it is
         `ignored`, a token is not even looked at, so public reads outlive the issuer. `idempotent`
         asks for an Idempotency-Key, `if_match` for an If-Match header; `etag` says that the answer
-        has one. `takes` are the content types of a `RawBody` (any, when empty). `look` finds, for a
-        path and a query, what an async handler of a public read need not be asked for. With
-        `durable_client`, an async handler takes that client as its second argument. `open_to_all`
-        is for what the platform asks, which knows no key. The function's name is the service's and
-        the handler's: `inventory_list_books`.
+        has one. `takes` are the content types of a `RawBody` (any, when empty); `json_body`
+        describes the one in JSON, which the handler checks. `look` finds, for a path and a query,
+        what an async handler of a public read need not be asked for. With `durable_client`, an
+        async handler takes that client as its second argument. `open_to_all` is for what the
+        platform asks, which knows no key. The function's name is the service's and the handler's:
+        `inventory_list_books`.
         """
 
         refuse_open(query)
         refuse_open(body)
+        if json_body is not None:
+            refuse_open(json_body)
         if look is not None and (method != "GET" or role is not None or sign_in != "ignored"):
             raise TypeError(f"{path} is no public read, so nothing is at hand for all")
 
@@ -118,6 +122,7 @@ class Api:
                 query_names=names_of(query),
                 body_model=body,
                 body_types=body_types(method, body, takes),
+                json_model=json_body,
                 body_required=needs_body(body),
                 answers=answers,
                 problems=problems,

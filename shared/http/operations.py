@@ -37,6 +37,7 @@ class Operation:
     query_names: frozenset[str]
     body_model: type[BaseModel]
     body_types: tuple[str, ...]
+    json_model: type[BaseModel] | None
     body_required: bool
     answers: Mapping[int, type[BaseModel] | None]
     problems: tuple[type[AppError], ...]
