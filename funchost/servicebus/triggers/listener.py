@@ -24,7 +24,7 @@ from funchost.servicebus.triggers.singles import SingleDispatcher
 __all__ = ["ServiceBusTrigger", "manual_event"]
 
 _FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 30.0
+_LONGEST_PAUSE_SECONDS = 10.0
 _SOUND_SECONDS = 10.0
 """After a run of so many seconds the next failure counts as the first one again."""
 
