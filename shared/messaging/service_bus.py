@@ -77,29 +77,35 @@ class ServiceBusPublisher:
     async def _publish(
         self, destination: str, messages: Sequence[Message], patience: float
     ) -> None:
-        sender = self._senders.setdefault(destination, _Sender())
+        sender = self._senders.setdefault(destination, _Sender(destination))
         with _failures(destination):
             async with sender.lock:
+                is_kept = sender.link is not None
                 with _observed(destination, messages):
-                    if sender.link is not None:
-                        with contextlib.suppress(*_errors()):
-                            return await self._send(sender, destination, messages, patience)
-                    await self._send(sender, destination, messages, patience)
+                    try:
+                        await self._send(sender, messages, patience)
+                    except _errors():
+                        if not is_kept:
+                            raise
+                        await self._send(sender, messages, patience)
 
-    async def _send(
-        self, sender: "_Sender", destination: str, messages: Sequence[Message], patience: float
-    ) -> None:
-        is_kept = sender.link is not None
-        link = sender.link = sender.link or self._link(destination)
+    async def _send(self, sender: "_Sender", messages: Sequence[Message], patience: float) -> None:
+        is_open = sender.link is not None
+        link = sender.link = sender.link or self._link(sender.destination)
         try:
-            await self._send_on(link, messages, patience, is_open=is_kept)
+            await self._send_on(link, messages, patience, is_open=is_open)
         except BaseException:
-            sender.link = None  # a link that failed once is not trusted again
+            sender.link = None  # one that failed is not trusted again
             self._let_go(link)
             raise
 
     async def _send_on(
-        self, link: "ServiceBusSender", messages: Sequence[Message], patience: float, *, is_open: bool
+        self,
+        link: "ServiceBusSender",
+        messages: Sequence[Message],
+        patience: float,
+        *,
+        is_open: bool,
     ) -> None:
         from azure.servicebus.exceptions import MessageSizeExceededError
 
@@ -173,9 +179,10 @@ def _observed(destination: str, messages: Sequence[Message]) -> Span:
 
 
 class _Sender:
-    """To one destination. `link` is the one that was used last, and did not fail."""
+    """`link` is the one that was used last, unless it failed."""
 
-    def __init__(self) -> None:
+    def __init__(self, destination: str) -> None:
+        self.destination = destination
         self.link: ServiceBusSender | None = None
         self.lock = asyncio.Lock()
 

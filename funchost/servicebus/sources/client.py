@@ -40,7 +40,13 @@ _NEVER_YEAR = 9999
 
 
 class ClientProvider:
-    def __init__(self, connection: Connection, options: ServiceBusOptions) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        options: ServiceBusOptions,
+        *,
+        open_seconds: float = _OPEN_SECONDS,
+    ) -> None:
         """Within a running loop. Raises SourceError for a connection that the SDK refuses."""
         # The SDK tells every step of its protocol; an app may still ask for that.
         logger = logging.getLogger("azure.servicebus")
@@ -65,7 +71,7 @@ class ClientProvider:
         for_sessions = {
             **settings,
             "retry_total": 0,
-            "try_timeout": retry.try_timeout + _OPEN_SECONDS,
+            "try_timeout": retry.try_timeout + open_seconds,
         }
         self._credential: Any = None
         try:
@@ -108,9 +114,7 @@ def _authorities() -> ssl.SSLContext:
 
 
 class ClientSource:
-    def __init__(
-        self, client: ServiceBusClient, sessions: ServiceBusClient, entity: str
-    ) -> None:
+    def __init__(self, client: ServiceBusClient, sessions: ServiceBusClient, entity: str) -> None:
         self._client = client
         self._sessions = sessions
         self._entity = entity
@@ -227,10 +231,16 @@ class _NoSession(SourceError):
 
 
 async def _opened(receiver: Any) -> None:
+    opening = asyncio.ensure_future(_translated(receiver.__aenter__()))
     try:
-        await _translated(receiver.__aenter__())
+        await asyncio.shield(opening)
     except BaseException:
-        # Also when cancelled: with its connection goes a session that it may just have been given.
+        # On Python 3.11 the SDK forgets that it was cancelled where a frame, or the end of its
+        # connection, comes at the same moment (asyncio.wait_for, bpo-37658).
+        while not opening.done():
+            opening.cancel()
+            await asyncio.wait([opening], timeout=_SLICE_SECONDS)
+        # With its connection goes a session that it may just have been given.
         await receiver.close()
         raise
 
