@@ -43,9 +43,6 @@ SHOPPERS, FAULTS, SEED = 5, 16, 9
 class Visitor(Shopper):
     """A guest, whose browser has a network of its own."""
 
-    patience = 3 * PATIENCE_SECONDS
-    """The host's listeners sleep for half a minute after a long outage."""
-
     def __init__(self, far: FarShop) -> None:
         super().__init__(far.shop)
         self._sandbox = far.shop.sandbox_url

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 _SLICE_SECONDS = 1.0
 """The SDK's calls must not be cut off halfway, so a cancelled receive lasts at most so long."""
-_OPEN_SECONDS = 10.0
+OPEN_SECONDS = 10.0
 """To connect and sign in, before a wait for a session begins."""
 _NEVER_YEAR = 9999
 
@@ -45,13 +45,13 @@ class ClientProvider:
         connection: Connection,
         options: ServiceBusOptions,
         *,
-        open_seconds: float = _OPEN_SECONDS,
+        open_seconds: float = OPEN_SECONDS,
     ) -> None:
         """Within a running loop. Raises SourceError for a connection that the SDK refuses."""
         # The SDK tells every step of its protocol; an app may still ask for that.
-        logger = logging.getLogger("azure.servicebus")
-        if logger.level == logging.NOTSET:
-            logger.setLevel(logging.WARNING)
+        _quieten("azure.servicebus", logging.WARNING)
+        # And that it could not close what it has given up, with a page for each.
+        _quieten("azure.servicebus.aio._async_utils", logging.ERROR)
         retry = options.retry
         settings: dict[str, Any] = {
             "retry_total": retry.max_retries,
@@ -102,6 +102,12 @@ def _client(connection: Connection, credential: Any, settings: dict[str, Any]) -
     if connection.connection_string is None:
         return ServiceBusClient(connection.namespace, credential, **settings)
     return ServiceBusClient.from_connection_string(connection.connection_string, **settings)
+
+
+def _quieten(name: str, level: int) -> None:
+    logger = logging.getLogger(name)
+    if logger.level == logging.NOTSET:
+        logger.setLevel(level)
 
 
 @cache
