@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from funchost.servicebus.broker.namespace_file import read_namespace
 from funchost.servicebus.options import RetryOptions
 from funchost.servicebus.sources import client as bus_client
 from funchost.servicebus.triggers import listener
@@ -205,11 +206,14 @@ BESIDES = {
 
 
 RETRY = RetryOptions()
+ENTITIES = read_namespace(Path(__file__).parents[2] / "infra" / "servicebus.json")
+LOCK_SECONDS = ENTITIES.queues["stripe-events"].settings.lock_duration / 1000
 BACK = {
     "what an outbox holds": timers.RELAY_SECONDS,
     "a listener": listener.LONGEST_PAUSE_SECONDS,
     "a listener without sessions": RETRY.delay * 2**RETRY.max_retries,
     "a destination that was sent to before": relay.PATIENCE_AFTER_COMMIT_SECONDS,
+    "a message without a session whose handing over or settlement went lost": LOCK_SECONDS,
     "a listener whose namespace neither answers nor ends its connection": (
         RETRY.try_timeout + bus_client.OPEN_SECONDS
     ),
