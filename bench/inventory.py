@@ -27,6 +27,7 @@ from bench.load import Figures, measure
 from bench.servicebus_crash import connection_string, free_port
 from bench.shop import process_cpu_seconds
 from functions.inventory.read_model import BookQuery
+from functions.inventory.service import readings
 from functions.inventory.service.browse import Browse
 from functions.inventory.store.search_sqlite import SqliteSearch
 from functions.inventory.store.shelves import SqlShelves
@@ -34,7 +35,6 @@ from shared.cache.answers import Build
 from shared.cache.port import Entry
 from shared.kit.clock import MachineClock
 from shared.kit.isbn import Isbn
-from shared.kit.threads import Threads
 from shared.sql.database import Database
 
 _ROOT = Path(__file__).parent.parent
@@ -164,14 +164,16 @@ _Asking = Callable[[int], Awaitable[Entry]]
 async def _store_rows(file: Path, questions: Questions, scale: Scale) -> list[dict[str, Any]]:
     database = Database(f"sqlite:///{file.as_posix()}")
     rows = SqlShelves(database, SqliteSearch())
-    browse = Browse(rows, _Answers(), Threads("shelves", 1), MachineClock(), "http://cdn.example")
+    browse = Browse(rows, _Answers(), MachineClock(), "http://cdn.example")
 
     def listed(**query: Any) -> _Asking:
-        return lambda _: browse.books(BookQuery(**query))
+        return lambda _: browse.read(readings.books(BookQuery(**query)))
 
     calls: dict[str, _Asking] = {
-        "detail": lambda turn: browse.book(questions.isbns[turn % len(questions.isbns)]),
-        "categories": lambda _: browse.categories(),
+        "detail": lambda turn: browse.read(
+            readings.book(questions.isbns[turn % len(questions.isbns)])
+        ),
+        "categories": lambda _: browse.read(readings.categories()),
     }
     for sort in ("title", "-title", "price", "-price", "newest", "bestselling"):
         calls[f"list, sort {sort}"] = listed(sort=sort)
@@ -208,13 +210,15 @@ async def _store_rows(file: Path, questions: Questions, scale: Scale) -> list[di
 
 
 def _searching(browse: Browse, terms: list[str]) -> _Asking:
-    return lambda turn: browse.books(BookQuery(q=terms[turn % len(terms)]))
+    return lambda turn: browse.read(readings.books(BookQuery(q=terms[turn % len(terms)])))
 
 
 async def _deep_cursor(browse: Browse) -> str | None:
     cursor = None
     for _ in range(_DEEP // 5 - 1):  # pages of 100 get to where page 1,000 of 20 begins
-        listed = await browse.books(BookQuery(sort="title", limit=100, cursor=cursor))
+        listed = await browse.read(
+            readings.books(BookQuery(sort="title", limit=100, cursor=cursor))
+        )
         cursor = json.loads(listed.body)["next_cursor"]
         if cursor is None:
             return None

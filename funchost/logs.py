@@ -11,10 +11,11 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import TextIO, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO, cast
 
 from funchost.hostjson import HostJson
+from funchost.settings import SettingsError
 
 __all__ = ["DEBUG", "ERROR", "INFORMATION", "WARNING", "Console", "HostLog", "install_user_logging"]
 
@@ -128,17 +129,13 @@ class HostLog:
         verbose: bool = False,
         user_log_level: str | None = None,
     ) -> None:
+        """Raises SettingsError for a level that is none."""
         self.console = console
-        rules = {
-            category.lower(): _LEVELS.get(str(level).lower(), INFORMATION)
-            for category, level in (
-                host_json.section("logging", "logLevel").items() if host_json else ()
-            )
-        }
+        rules = {} if host_json is None else _rules(host_json)
         default = rules.pop("default", None)
         self._rules = sorted(rules.items(), key=lambda rule: -len(rule[0]))
         system = INFORMATION if verbose else WARNING
-        user = _LEVELS.get((user_log_level or "").lower(), INFORMATION)
+        user = _level_named(user_log_level, "--user-log-level") if user_log_level else INFORMATION
         self._system_default = system if default is None else default
         self._function_default = user if default is None else default
         self._thresholds: dict[str, int] = {}
@@ -161,6 +158,38 @@ class HostLog:
 
     def host(self, message: str, level: int = INFORMATION) -> None:
         self.log("Host.General", level, message)
+
+
+def _level_named(name: str, where: str) -> int:
+    """By its name in any case or its number, as .NET reads it. Raises SettingsError."""
+    text = name.strip().lower()
+    levels = [*_LEVELS.values()]
+    if text.isdecimal() and int(text) < len(levels):
+        return levels[int(text)]
+    if text not in _LEVELS:
+        known = ", ".join(level.capitalize() for level in _LEVELS)
+        raise SettingsError(f"{where}: {name!r} is no level of logging. There are {known}.")
+    return _LEVELS[text]
+
+
+def _rules(host_json: HostJson) -> dict[str, int]:
+    """Levels by category. Those of single sinks (`logging.console.logLevel`) are read as well, for
+    what is wrong with one keeps Azure's host from starting, as LoggerFilterConfigureOptions in
+    dotnet/runtime reads them; a level that is empty is no rule.
+    """
+    for sink, section in host_json.section("logging").items():
+        if isinstance(section, Mapping):
+            _levels(host_json, "logging", sink, "logLevel")
+    return _levels(host_json, "logging", "logLevel")
+
+
+def _levels(host_json: HostJson, *path: str) -> dict[str, int]:
+    given: Mapping[str, Any] = host_json.section(*path)
+    return {
+        category.lower(): _level_named(str(level), f"{'.'.join([*path, category])} in host.json")
+        for category, level in given.items()
+        if level not in (None, "") and not isinstance(level, Mapping)
+    }
 
 
 class _UserLogHandler(logging.Handler):

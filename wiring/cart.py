@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 import azure.functions as func
 
 from functions.cart import triggers
+from functions.cart.later import Later
 from functions.cart.model import LIFETIME
 from shared.config import Settings
 from shared.config.settings import DOCUMENTS
@@ -13,6 +14,7 @@ from shared.http.edge import Edge
 from shared.kit.clock import Clock
 from shared.kit.errors import NotConfigured
 from shared.kit.provider import Provider
+from wiring.common import service_bus
 
 if TYPE_CHECKING:
     from functions.cart.service import CartService
@@ -33,7 +35,7 @@ class Cart:
         self.carts = Provider(self._carts)
 
     def blueprint(self, edge: Edge) -> func.Blueprint:
-        return triggers.blueprint(edge, self.carts, self.cookie)
+        return triggers.blueprint(edge, self.carts, self.cookie, Provider(self._later))
 
     def check(self) -> None:
         """That the store of documents answers."""
@@ -60,6 +62,9 @@ class Cart:
             self._clock,
             self._settings.require("SHOP_CURRENCY"),
         )
+
+    def _later(self) -> Later:
+        return Later(service_bus(self._settings), self._clock)
 
     def _documents(self) -> "DocumentStore":
         from functions.cart.store import CONTAINER

@@ -110,11 +110,9 @@ class Inventory:
 
         search = SqliteSearch() if self._is_embedded else SqlServerSearch()
         shelves = SqlShelves(self.database(), search)
-        threads = Threads("shelves", _READING_THREADS)
         return Browse(
             shelves,
-            self._answers(threads),
-            threads,
+            self._answers(Threads("shelves", _READING_THREADS)),
             self._clock,
             self._settings.require("CDN_BASE_URL"),
         )

@@ -7,6 +7,7 @@ from typing import Any
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict
 
+from functions.cart.later import QUEUE, Later
 from functions.cart.model import (
     AnyIsbn,
     CartBusy,
@@ -30,6 +31,8 @@ from shared.http.edge import Api, Edge
 from shared.kit.provider import Provider
 from shared.messaging.consuming import consume_async
 
+DELIVERIES = 6
+"""With the pauses between them a minute; then the message is set aside."""
 LONGEST_PAUSE_SECONDS = 60.0
 
 
@@ -40,11 +43,14 @@ class ItemPath(BaseModel):
 
 
 def blueprint(
-    edge: Edge, carts: Provider[CartService], cookie: Provider[CartCookie]
+    edge: Edge,
+    carts: Provider[CartService],
+    cookie: Provider[CartCookie],
+    later: Provider[Later],
 ) -> func.Blueprint:
     api = edge.api("cart")
     register(api, carts, cookie)
-    register_consumer(api.blueprint, carts)
+    register_consumer(api.blueprint, carts, later)
     return api.blueprint
 
 
@@ -125,6 +131,7 @@ def register(api: Api, carts: Provider[CartService], cookie: Provider[CartCookie
 def register_consumer(
     blueprint: func.Blueprint,
     carts: Provider[CartService],
+    later: Provider[Later],
     pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> None:
     @blueprint.function_name("cart_orders")
@@ -137,13 +144,26 @@ def register_consumer(
     )
     async def take_in_orders(message: func.ServiceBusMessage) -> None:
         """What was bought leaves the cart that it was ordered from."""
+        await take_in(message)
 
+    @blueprint.function_name("cart_orders_later")
+    @blueprint.service_bus_queue_trigger(
+        arg_name="message", queue_name=QUEUE, connection="ServiceBusConnection"
+    )
+    async def take_in_orders_later(message: func.ServiceBusMessage) -> None:
+        """What was set aside while the carts were away."""
+        await take_in(message)
+
+    async def take_in(message: func.ServiceBusMessage) -> None:
         async def placed(envelope: Envelope, order: OrderPlaced) -> None:
             try:
                 await carts().take_out_bought(envelope.id, order)
             except DocumentsUnavailable:
+                delivery = message.delivery_count or 1
+                if delivery >= DELIVERIES and await asyncio.to_thread(later().set_aside, envelope):
+                    return
                 # The next delivery follows at once, and the last one would within a minute.
-                await pause(min(2.0 ** (message.delivery_count or 1), LONGEST_PAUSE_SECONDS))
+                await pause(min(2.0**delivery, LONGEST_PAUSE_SECONDS))
                 raise
 
         await consume_async(message, {OrderPlaced: placed})

@@ -32,6 +32,9 @@ PICTURE_TYPES = {
     "image/avif": ".avif",
 }
 SAMPLE_TYPES = {"text/plain": ".txt", "application/pdf": ".pdf"}
+ANY_TYPE = "application/octet-stream"
+"""Says nothing of the content (RFC 9110, 8.3), which we look at anyway. Generated clients know no
+other type of file."""
 
 MOST_PIXELS = 40_000_000
 SHORTEST_SIDE = 200

@@ -154,16 +154,21 @@ class _Addresses:
     """Which methods each address takes, as a router would match it."""
 
     def __init__(self, operations: Iterable[Operation]) -> None:
+        self._literal: dict[str, set[str]] = {}
         self._patterns: dict[str, tuple[re.Pattern[str], list[str]]] = {}
         for operation in operations:
+            if "{" not in operation.path:
+                self._literal.setdefault(operation.path.lower(), set()).update(operation.methods)
+                continue
             source = _pattern(operation.path)
             known = self._patterns.setdefault(source, (re.compile(source, re.IGNORECASE), []))
             known[1].extend(operation.methods)
 
     def refusal(self, method: str, path: str) -> NoRoute | MethodNotAllowed:
-        """A method that is taken has come here only because a route's constraint was not met."""
+        """A method that is taken has come here only because a route's constraint was not met: so
+        an address that is spelled out takes what it says, whatever a placeholder would."""
         path = path.strip("/")
-        taken = {
+        taken = self._literal.get(path.lower()) or {
             name
             for pattern, methods in self._patterns.values()
             if pattern.fullmatch(path)

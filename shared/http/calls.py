@@ -1,6 +1,6 @@
 """What a handler is given and what it gives back."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
@@ -72,3 +72,7 @@ class Answer(NamedTuple):
     cache: str | None = None
     headers: Mapping[str, str] = _NO_HEADERS
     media_type: str = "application/json"
+
+
+Look = Callable[[], Answer | None]
+"""Gives one answer where it is at hand, as it is at this moment; neither waits nor fails."""

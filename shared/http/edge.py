@@ -18,7 +18,7 @@ import azure.functions as func
 from pydantic import BaseModel
 
 from shared.auth import TokenVerifier
-from shared.http.calls import Answer, B, Call, Nothing, P, Q
+from shared.http.calls import Answer, B, Call, Look, Nothing, P, Q
 from shared.http.exchange import Exchange
 from shared.http.operations import (
     JSON_TYPE,
@@ -75,6 +75,7 @@ class Api:
         query: type[Q] = Nothing,  # type: ignore[assignment]
         body: type[B] = Nothing,  # type: ignore[assignment]
         takes: tuple[str, ...] = (),
+        json_body: type[BaseModel] | None = None,
         problems: tuple[type[AppError], ...] = (),
         sign_in: SignIn = "ignored",
         role: str | None = None,
@@ -83,6 +84,7 @@ class Api:
         etag: bool = False,
         largest_body: int = 1024 * KIBIBYTE,
         media_type: str = JSON_TYPE,
+        look: Callable[[P, Q], Look] | None = None,
         durable_client: bool = False,
         open_to_all: bool = False,
     ) -> Callable[[H], H]:
@@ -92,14 +94,20 @@ class Api:
         `media_type` than JSON, content of that type. `role` implies a required sign-in; where it is
         `ignored`, a token is not even looked at, so public reads outlive the issuer. `idempotent`
         asks for an Idempotency-Key, `if_match` for an If-Match header; `etag` says that the answer
-        has one. `takes` are the content types of a `RawBody` (any, when empty). With
-        `durable_client`, an async handler takes that client as its second argument. `open_to_all`
-        is for what the platform asks, which knows no key. The function's name is the service's and
-        the handler's: `inventory_list_books`.
+        has one. `takes` are the content types of a `RawBody` (any, when empty); `json_body`
+        describes the one in JSON, which the handler checks. `look` finds, for a path and a query,
+        what an async handler of a public read need not be asked for. With `durable_client`, an
+        async handler takes that client as its second argument. `open_to_all` is for what the
+        platform asks, which knows no key. The function's name is the service's and the handler's:
+        `inventory_list_books`.
         """
 
         refuse_open(query)
         refuse_open(body)
+        if json_body is not None:
+            refuse_open(json_body)
+        if look is not None and (method != "GET" or role is not None or sign_in != "ignored"):
+            raise TypeError(f"{path} is no public read, so nothing is at hand for all")
 
         def register(handler: H) -> H:
             operation = Operation(
@@ -114,6 +122,7 @@ class Api:
                 query_names=names_of(query),
                 body_model=body,
                 body_types=body_types(method, body, takes),
+                json_model=json_body,
                 body_required=needs_body(body),
                 answers=answers,
                 problems=problems,
@@ -124,6 +133,7 @@ class Api:
                 etag=etag,
                 largest_body=largest_body,
                 media_type=media_type,
+                look=look,
             )
             self._edge.operations.append(operation)
             function = _function(self._edge, operation, handler, takes_client=durable_client)
@@ -182,6 +192,8 @@ def _async_function(
 ) -> Callable[[func.HttpRequest, func.Context], Awaitable[func.HttpResponse]]:
     async def run(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
         exchange = Exchange(edge.verifier, operation, req)
+        if (answer := exchange.at_hand()) is not None:
+            return exchange.answered(answer)
         with exchange.observed(context):
             try:
                 principal = None

@@ -19,7 +19,7 @@ from shared.http.queries import check_raw_query, text_fault
 from shared.http.responses import Response
 from shared.kit.errors import AppError, BadInput, FieldError, Place, PreconditionRequired
 from shared.kit.provider import Provider
-from shared.telemetry import Span, bind_correlation_id, get_logger, is_measuring
+from shared.telemetry import Span, bind_correlation_id, get_logger, is_measuring, is_traced
 from shared.telemetry.metrics import HTTP_DURATION
 
 log = get_logger("http")
@@ -57,6 +57,15 @@ class Exchange:
         self.kind: str | None = None
         self.span: Span
         self.started = time.perf_counter() if is_measuring() else 0.0
+
+    def at_hand(self) -> Answer | None:
+        """What can be answered at once. None also where this URL was not found right before, and
+        where a span or a metric is to tell of the request."""
+        url = self.request.url
+        look = self.operation.looks.get(url)
+        if look is None or self.started or is_traced() or self._lacks_query(url):
+            return None
+        return look()
 
     def observed(self, context: func.Context) -> Span:
         bind_correlation_id(self.correlation_id)
@@ -99,24 +108,28 @@ class Exchange:
             self._check_if_match()
         url = self.request.url
         checked = operation.checked.get(url)
-        if checked is None or (self.request.params and "?" not in url):
+        if checked is None or self._lacks_query(url):
             checked = self._path_and_query(url)
         path, query = checked
         body = self._body() if operation.takes_body else _NOTHING
         return Call(path, query, body, self.headers, principal, key)
 
+    def _lacks_query(self, url: str) -> bool:
+        """Whether the host keeps the query out of the URL, which else can mean one thing only."""
+        return "?" not in url and bool(self.request.params)
+
     def _path_and_query(self, url: str) -> tuple[BaseModel, BaseModel]:
-        """What was right once is remembered: the same URL cannot mean anything else, but where a
-        host keeps the query out of it."""
         operation, request = self.operation, self.request
         path = _checked(operation.path_model, request.route_params, "path")
-        _, mark, raw = url.partition("?")
-        check_raw_query(raw, operation.query_names)
+        check_raw_query(url.partition("?")[2], operation.query_names)
         query = _checked(operation.query_model, request.params, "query")
-        if len(url) <= _LONGEST_REMEMBERED and (mark or not request.params):
+        if len(url) <= _LONGEST_REMEMBERED and not self._lacks_query(url):
             if len(operation.checked) >= _MOST_REMEMBERED:
                 operation.checked.clear()
+                operation.looks.clear()
             operation.checked[url] = path, query
+            if operation.look is not None:
+                operation.looks[url] = operation.look(path, query)
         return path, query
 
     def _idempotency_key(self) -> str:

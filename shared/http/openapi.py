@@ -68,6 +68,8 @@ def _models(operations: Iterable[Operation]) -> Iterable[tuple[type[BaseModel], 
         for model in (operation.path_model, operation.query_model, operation.body_model):
             if model not in (Nothing, RawBody):
                 yield model, "validation"
+        if operation.json_model is not None:
+            yield operation.json_model, "validation"
         for answer in operation.answers.values():
             if answer is not None:
                 yield answer, "serialization"
@@ -144,11 +146,13 @@ def _request_body(operation: Operation, schemas: Schemas) -> Part:
         schema: Part = {"type": "string", "format": "binary"}
     else:
         schema = schemas.of(operation.body_model, "validation")
-    types = operation.body_types or ("*/*",)
+    content = {name: {"schema": schema} for name in operation.body_types or ("*/*",)}
+    if operation.json_model is not None:
+        content[JSON_TYPE] = {"schema": schemas.of(operation.json_model, "validation")}
     return {
         "description": f"At most {operation.largest_body // 1024} KiB.",
         "required": operation.body_required,
-        "content": {media_type: {"schema": schema} for media_type in types},
+        "content": content,
     }
 
 

@@ -1,14 +1,14 @@
 """One route as registered: what the edge enforces and what the OpenAPI document says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, RootModel
 
 from shared.auth import IdentityProviderUnavailable, Unauthenticated
 from shared.http import problems
-from shared.http.calls import Nothing, RawBody
+from shared.http.calls import Look, Nothing, RawBody
 from shared.kit.errors import (
     AppError,
     BadInput,
@@ -37,6 +37,7 @@ class Operation:
     query_names: frozenset[str]
     body_model: type[BaseModel]
     body_types: tuple[str, ...]
+    json_model: type[BaseModel] | None
     body_required: bool
     answers: Mapping[int, type[BaseModel] | None]
     problems: tuple[type[AppError], ...]
@@ -47,12 +48,15 @@ class Operation:
     etag: bool
     largest_body: int
     media_type: str
+    look: Callable[[Any, Any], Look] | None
     route: str = field(init=False)
     span_name: str = field(init=False)
     is_read: bool = field(init=False)
     takes_body: bool = field(init=False)
     checked: dict[str, tuple[BaseModel, BaseModel]] = field(init=False, default_factory=dict)
     """Path and query that were found right lately, by their URL. The models are frozen."""
+    looks: dict[str, Look] = field(init=False, default_factory=dict)
+    """For the same URLs, where the operation can answer some requests at once."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "route", f"/api/{self.path}")

@@ -27,6 +27,11 @@ class Provider(Generic[T_co]):
                     self._built.append(self._build())
         return self._built[0]
 
+    @property
+    def built(self) -> T_co | None:
+        """None before the first call."""
+        return self._built[0] if self._built else None
+
     async def soon(self) -> T_co:
         """The same for an event loop, which goes on meanwhile: imports alone can take a second."""
         return self._built[0] if self._built else await asyncio.to_thread(self)

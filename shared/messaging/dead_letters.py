@@ -28,6 +28,7 @@ ENTITIES = (
     "payment-requests",
     "stripe-events",
     "carrier-events",
+    "cart-orders",
     "media-uploads",
     "mails",
     "inventory/notifications",

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`id` becomes the broker's message id, so that its duplicate detection saves work."""
+    """`id` becomes the broker's message id, so that its duplicate detection saves work. The broker
+    keeps it to itself until `not_before`, of the machine's time."""
 
     id: str
     type: str
@@ -15,6 +17,7 @@ class Message:
     body: bytes
     traceparent: str | None = None
     tracestate: str | None = None
+    not_before: datetime | None = None
 
 
 class PublishFailed(Exception):

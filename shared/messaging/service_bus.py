@@ -260,6 +260,7 @@ def _as_sent(message: Message) -> "ServiceBusMessage":
         session_id=message.session,
         subject=message.type,
         content_type=CONTENT_TYPE,
+        scheduled_enqueue_time_utc=message.not_before,
         application_properties=properties,
     )
 

@@ -23,6 +23,7 @@ from shared.telemetry.tracing import (
     current_traceparent,
     current_tracestate,
     is_recording,
+    is_traced,
     span,
 )
 
@@ -44,6 +45,7 @@ __all__ = [
     "http_call",
     "is_measuring",
     "is_recording",
+    "is_traced",
     "redact_text",
     "span",
 ]

@@ -79,6 +79,11 @@ def record_with(recorder: Recorder | None) -> None:
     _recorder = recorder
 
 
+def is_traced() -> bool:
+    """Whether spans go anywhere."""
+    return _recorder is not None
+
+
 def is_recording() -> bool:
     """Whether this is part of a trace that goes somewhere; for spans worth their cost only then."""
     return _recorder is not None and _current.get() is not None

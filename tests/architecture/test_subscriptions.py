@@ -53,7 +53,7 @@ def consumers() -> Mapping[tuple[str, str], Any]:
 
     none: Provider[Any] = Provider(nothing)
     blueprint = func.Blueprint()
-    cart.register_consumer(blueprint, none)
+    cart.register_consumer(blueprint, none, none)
     inventory.register_orders(blueprint, none)
     notifications.register(blueprint, none)
     shipping.register(blueprint, none, none, none)

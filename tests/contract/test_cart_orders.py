@@ -1,19 +1,24 @@
 """The cart's consumer of orders, from a message to a cart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import azure.functions as func
 import pytest
 
+from functions.cart.later import Later
 from functions.cart.model import guests_cart
 from functions.cart.service import Caller
-from functions.cart.triggers import register_consumer
+from functions.cart.triggers import DELIVERIES, register_consumer
 from shared.contracts.envelope import Envelope, Payload, UnreadableMessage
 from shared.contracts.orders import OrderPlaced, OrderRefunded
 from shared.documents.port import DocumentsUnavailable
+from shared.kit.clock import ManualClock
 from shared.kit.provider import Provider
+from shared.messaging.publisher import Message, PublishFailed
 from tests.support.cart import CartBench, cart_bench, placed
 from tests.support.inventory import START, isbn
 
@@ -26,12 +31,48 @@ def bench(tmp_path: Path) -> Iterator[CartBench]:
 
 @pytest.fixture
 def consumer(bench: CartBench) -> Any:
+    return consumers(bench.service)["cart_orders"]
+
+
+def consumers(carts: Any, later: Later | None = None, pause: Any = None) -> dict[str, Any]:
+    def aside() -> Later:
+        assert later is not None, "nothing is set aside here"
+        return later
+
     app = func.FunctionApp()
     blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
-    register_consumer(blueprint, Provider(lambda: bench.service))
+    register_consumer(blueprint, Provider(lambda: carts), Provider(aside), pause)
     app.register_functions(blueprint)
-    [consumer] = app.get_functions()
-    return consumer
+    return {str(one.get_function_name()): one for one in app.get_functions()}
+
+
+class Away:
+    """The carts' store does not answer."""
+
+    async def take_out_bought(self, event_id: str, order: OrderPlaced) -> None:
+        raise DocumentsUnavailable
+
+
+@dataclass
+class Kept:
+    """What was published, or why nothing can be."""
+
+    messages: list[Message] = field(default_factory=list)
+    fault: PublishFailed | None = None
+
+    def publish(self, destination: str, messages: Sequence[Message], patience: float) -> None:
+        assert destination == "cart-orders"
+        if self.fault is not None:
+            raise self.fault
+        self.messages += messages
+
+
+@dataclass
+class Pauses:
+    seconds: list[float] = field(default_factory=list)
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
 
 
 class Delivered(func.ServiceBusMessage):
@@ -99,26 +140,50 @@ async def test_other_news_of_orders_is_none_of_its_business(
     assert (await bench.service.show(Caller(shown.token))).cart.quantity == 3
 
 
-async def test_while_the_carts_are_away_deliveries_wait_longer_and_longer() -> None:
-    class Away:
-        async def take_out_bought(self, event_id: str, order: OrderPlaced) -> None:
-            raise DocumentsUnavailable
+@pytest.mark.parametrize("name", ["cart_orders", "cart_orders_later"])
+async def test_while_the_carts_are_away_an_order_waits_and_is_then_set_aside(name: str) -> None:
+    clock, kept, pauses = ManualClock(START), Kept(), Pauses()
+    take_in = consumers(Away(), Later(kept, clock), pauses)[name].get_user_function()
+    order = placed(guests_cart("t"), (1, 2))
+    for delivery in range(1, DELIVERIES):
+        with pytest.raises(DocumentsUnavailable):
+            await take_in(message(order, delivery=delivery))
+    assert pauses.seconds == [2, 4, 8, 16, 32]
+    await take_in(message(order, delivery=DELIVERIES))
+    [aside] = kept.messages
+    assert (aside.id, aside.type, aside.session) == ("event-1", "order.placed", None)
+    assert aside.not_before == START + timedelta(minutes=2)
 
-    pauses: list[float] = []
 
-    async def pause(seconds: float) -> None:
-        pauses.append(seconds)
+async def test_what_was_set_aside_leaves_the_cart_once_when_the_carts_are_back(
+    bench: CartBench,
+) -> None:
+    shown = await bench.service.add(Caller(), isbn(1), 3)
+    assert shown.token is not None
+    kept = Kept()
+    later = Later(kept, bench.clock)
+    event = message(placed(guests_cart(shown.token), (1, 2)), delivery=DELIVERIES)
+    await consumers(Away(), later)["cart_orders"].get_user_function()(event)
+    back = consumers(bench.service)
+    for name in ("cart_orders_later", "cart_orders", "cart_orders_later"):
+        await back[name].get_user_function()(Delivered(kept.messages[0].body))
+    cart = (await bench.service.show(Caller(shown.token))).cart
+    assert [item.quantity for item in cart.items] == [1]
 
-    app = func.FunctionApp()
-    blueprint = func.Blueprint()  # type: ignore[no-untyped-call]
-    register_consumer(blueprint, Provider(Away), pause)  # type: ignore[arg-type]
-    app.register_functions(blueprint)
-    [consumer] = app.get_functions()
-    take_in: Any = consumer.get_user_function()
+
+@pytest.mark.parametrize("why", ["too old", "not taken"])
+async def test_what_cannot_be_set_aside_is_a_dead_letter_in_the_end(why: str) -> None:
+    clock, kept, pauses = ManualClock(START), Kept(), Pauses()
+    if why == "too old":
+        clock.advance(timedelta(days=3, seconds=1))
+    else:
+        kept.fault = PublishFailed("the broker is away")
+    take_in = consumers(Away(), Later(kept, clock), pauses)["cart_orders"].get_user_function()
     for delivery in range(1, 11):
         with pytest.raises(DocumentsUnavailable):
             await take_in(message(placed(guests_cart("t"), (1, 2)), delivery=delivery))
-    assert pauses == [2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
+    assert kept.messages == []
+    assert pauses.seconds == [2, 4, 8, 16, 32, 60, 60, 60, 60, 60]
 
 
 async def test_what_cannot_be_read_is_left_to_the_dead_letters(consumer: Any) -> None:

@@ -149,6 +149,7 @@ def test_a_cover_of_an_unknown_book_is_not_even_looked_at(caller: Caller) -> Non
         (a_picture(), "image/gif", 415, "unsupported-media-type"),
         (a_picture(), "text/html", 415, "unsupported-media-type"),
         (b"<script>", "image/jpeg", 415, "media-mismatch"),
+        (b"<script>", "application/octet-stream", 415, "media-mismatch"),
         (a_picture()[:500], "image/jpeg", 422, "media-refused"),
         (b"\xff" * (10 * 1024 * 1024 + 1), "image/jpeg", 413, "body-too-large"),
         (b"", "image/jpeg", 400, "bad-input"),
@@ -329,7 +330,12 @@ def test_a_cover_outlives_a_change_of_the_book(media: Media, shelves: Shelves) -
 
 @pytest.mark.parametrize(
     ("content", "media_type", "ending"),
-    [(TEXT, "text/plain", "txt"), (PDF, "application/pdf", "pdf")],
+    [
+        (TEXT, "text/plain", "txt"),
+        (PDF, "application/pdf", "pdf"),
+        (TEXT, "application/octet-stream", "txt"),
+        (PDF, "application/octet-stream", "pdf"),
+    ],
 )
 def test_a_sample_is_shown_by_its_address(
     caller: Caller, public: FolderBlobs, content: bytes, media_type: str, ending: str
@@ -342,6 +348,7 @@ def test_a_sample_is_shown_by_its_address(
     blob = public.get(address.removeprefix("http://cdn.test/"))
     assert blob is not None
     assert blob.data == content
+    assert blob.content_type == {"txt": "text/plain", "pdf": "application/pdf"}[ending]
 
 
 def test_a_book_without_a_sample_says_so(media: Media) -> None:
@@ -375,6 +382,7 @@ def test_another_sample_replaces_the_first_beside_the_cover(caller: Caller, medi
         (b" \n", "text/plain", 422),
         (b"\xef\xbb\xbf", "text/plain", 422),
         (PDF[:-8], "application/pdf", 422),
+        (b"\x89PNG", "application/octet-stream", 415),
         (b"", "text/plain", 400),
     ],
 )

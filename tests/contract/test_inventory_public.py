@@ -1,15 +1,32 @@
 """The public routes, from request to answer."""
 
 import json
+from datetime import timedelta
 
 import azure.functions as func
 import pytest
 
+from functions.inventory.model import BookPatch
+from functions.inventory.store.change_log import AlwaysMoved, SqlChangeLog
 from functions.inventory.triggers import browse
+from shared.cache.answers import CachedAnswers
+from shared.cache.changes import Changes
+from shared.cache.memory import MemoryCache
+from shared.cache.port import Entry
 from shared.kit.provider import Provider
+from shared.kit.threads import Threads
 from tests.support.calls import Caller
 from tests.support.inventory import Shelves, a_book, isbn
 from tests.support.reading import browse_of
+
+
+class Counted(CachedAnswers):
+    at_hand_count = 0
+
+    def at_hand(self, key: str) -> Entry | None:
+        found = super().at_hand(key)
+        self.at_hand_count += found is not None
+        return found
 
 
 @pytest.fixture
@@ -33,6 +50,31 @@ def test_a_list_is_json_that_may_be_kept_for_five_seconds(caller: Caller) -> Non
     assert len(page["items"]) == 2
     following = listed(caller, limit="2", cursor=page["next_cursor"])
     assert json.loads(following.get_body())["items"][0] not in page["items"]
+
+
+def test_what_lies_at_hand_is_let_go_by_a_change_and_by_a_new_day(shelves: Shelves) -> None:
+    """As the shop is wired: own writes are seen at once, those of others by the next look."""
+    shelves.put(a_book(1, on_sale_on=shelves.clock.business.date() + timedelta(days=1)))
+    database = shelves.database
+    changes = Changes(
+        SqlChangeLog(database, AlwaysMoved()), 3600.0, lambda: 0.0, lambda: database.commits
+    )
+    answers = Counted(MemoryCache(), changes, Threads("shelves", 1))
+    caller = Caller("inventory")
+    browse.register(caller.api, Provider(lambda: browse_of(shelves, answers)))
+
+    def shown() -> tuple[int, str]:
+        book = json.loads(caller.send("inventory_get_book", path={"isbn": isbn(1)}).get_body())
+        return book["price"]["amount"], book["availability"]["status"]
+
+    assert [shown() for _ in range(3)] == [(899, "not_yet_on_sale")] * 3
+    assert answers.at_hand_count == 2
+    patch = BookPatch.model_validate({"price": {"amount": 5, "currency": "GBP"}})
+    shelves.catalogue.patch(isbn(1), patch, ["*"])
+    assert [shown() for _ in range(2)] == [(5, "not_yet_on_sale")] * 2
+    assert answers.at_hand_count == 3
+    shelves.clock.advance_business(timedelta(days=1))
+    assert [shown() for _ in range(2)] == [(5, "in_stock")] * 2
 
 
 def test_what_is_known_already_is_not_sent_again(caller: Caller) -> None:

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
@@ -186,6 +187,14 @@ async def test_the_same_id_is_taken_once(bus: Bus) -> None:
     taken = await bus.take(QUEUE, 2)
     assert [one.message_id for one in taken] == [once.id, last.id]
     assert await bus.is_empty(QUEUE)
+
+
+async def test_what_is_for_later_comes_behind_what_is_for_now(bus: Bus) -> None:
+    later = datetime.now(UTC) + timedelta(seconds=2)
+    await bus.publish(PLAIN, message("later", not_before=later), message("now"))
+    [now, then] = await bus.take(PLAIN, 2)
+    assert [now.body, then.body] == [b"now", b"later"]
+    assert then.enqueued_time >= later
 
 
 async def test_each_session_is_handed_over_in_its_order(bus: Bus) -> None:

@@ -89,6 +89,32 @@ def test_the_longest_prefix_of_the_category_decides(hosts):
     assert "Executed 'Functions.fail' (Failed" in host.log
 
 
+@pytest.mark.parametrize(
+    ("logging", "arguments", "named"),
+    [
+        ({"logLevel": {"Function": "Warnig"}}, (), "logging.logLevel.Function in host.json: 'Warnig'"),
+        ({"logLevel": {"default": 7}}, (), "logging.logLevel.default in host.json: '7'"),
+        ({"console": {"LogLevel": {"a": True}}}, (), "logging.console.logLevel.a in host.json: 'True'"),
+        ({}, ("--user-log-level", "Loud"), "--user-log-level: 'Loud'"),
+    ],
+)  # fmt: skip
+def test_a_level_that_is_none_ends_the_start_as_on_azure(hosts, logging, arguments, named):
+    folder = hosts.write(APP, host_json={"logging": logging})
+    host = hosts.launch(folder, *arguments)
+    assert host.process.wait(30) == 2
+    assert f"{named} is no level of logging. There are Trace, Debug, Information," in host.log
+
+
+def test_levels_may_be_numbers_and_an_empty_one_is_no_rule(hosts):
+    levels = {"default": "4", "Function.talk.User": " warning ", "Function.talk": None, "Host": ""}
+    host = hosts.start(APP, host_json={"logging": {"logLevel": levels}})
+    host.get("/api/talk")
+    host.stop()
+    assert "at warning" in host.log
+    assert "at information" not in host.log
+    assert "Executing 'Functions.talk'" not in host.log
+
+
 def test_a_level_in_the_environment_goes_before_host_json(hosts):
     host = hosts.start(
         APP,

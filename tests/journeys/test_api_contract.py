@@ -150,6 +150,8 @@ def _fuzz(
         ("GET", "/api/", 404),
         ("POST", "/api/health/live", 405),
         ("OPTIONS", "/api/openapi.json", 405),
+        ("GET", "/api/v1/orders/lookup", 405),
+        ("GET", "/api/v1/orders/1", 404),
         ("GET", "/api/docs?colour=red", 400),
         ("GET", "/api/docs?q=%ff", 400),
     ],

@@ -36,7 +36,7 @@ GOES_ON = {"redis", "stripe", "carrier", "mail"}
 TIMER_SECONDS = 30
 """How often payments are compared with Stripe, and at most `ready` asks others' services."""
 FIRST_MAIL_WAIT_SECONDS = 3.75
-LISTENERS, OUTBOXES = 13, 5
+LISTENERS, OUTBOXES = 15, 5
 SHOPPERS, FAULTS, SEED = 5, 16, 9
 LOCK_SECONDS = 60
 """`LockDuration` of every entity: a fault may cost a message a lock that nobody lets go of."""

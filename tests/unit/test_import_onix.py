@@ -182,6 +182,16 @@ def test_elements_may_have_a_prefix() -> None:
             ],
             900,
         ),
+        (
+            [
+                "<PriceType>02</PriceType><PriceAmount>30.00</PriceAmount><Territory>"
+                "<RegionsIncluded>WORLD</RegionsIncluded><CountriesExcluded>GB IE"
+                "</CountriesExcluded></Territory>",
+                "<PriceType>02</PriceType><PriceAmount>9.00</PriceAmount><Territory>"
+                "<CountriesIncluded>IE</CountriesIncluded></Territory>",
+            ],
+            None,
+        ),
         (["<PriceType>05</PriceType><PriceAmount>4.00</PriceAmount>"], None),
         (["<PriceType>02</PriceType><UnpricedItemType>01</UnpricedItemType>"], None),
     ],
@@ -190,6 +200,69 @@ def test_the_price_is_what_a_shopper_pays_today(inner: list[str], minor: int | N
     inner = [f"{price}<CurrencyCode>GBP</CurrencyCode>" for price in inner]
     price = said_by(onix.DESCRIPTION, prices(*inner)).fields.get("price")
     assert (price and price.amount) == minor
+
+
+def in_market(market: str, *, amount: str, stock: int) -> str:
+    return (
+        f"<ProductSupply>{market}<MarketPublishingDetail><MarketPublishingStatus>04"
+        "</MarketPublishingStatus></MarketPublishingDetail><SupplyDetail><Supplier><SupplierRole>01"
+        "</SupplierRole><SupplierName>S</SupplierName></Supplier><ProductAvailability>21"
+        f"</ProductAvailability><Stock><OnHand>{stock}</OnHand></Stock><Price><PriceType>02"
+        f"</PriceType><PriceAmount>{amount}</PriceAmount><CurrencyCode>EUR</CurrencyCode></Price>"
+        "</SupplyDetail></ProductSupply>"
+    )
+
+
+def market(**said: str) -> str:
+    parts = "".join(f"<{name}>{value}</{name}>" for name, value in said.items())
+    return f"<Market><Territory>{parts}</Territory></Market>"
+
+
+FRANCE = market(CountriesIncluded="FR")
+EVERYWHERE_ELSE = market(RegionsIncluded="WORLD", CountriesExcluded="FR BE")
+NO_EUROS = market(RegionsIncluded="WORLD", RegionsExcluded="ECZ")
+
+
+@pytest.mark.parametrize(
+    ("markets", "currency", "minor", "stock", "others"),
+    [
+        ((FRANCE, EVERYWHERE_ELSE), "EUR", 100, 3, 0),
+        ((EVERYWHERE_ELSE, FRANCE), "EUR", 200, 3, 0),
+        ((market(CountriesIncluded="US"), FRANCE), "EUR", 200, 2, 1),
+        ((market(CountriesIncluded="US") + FRANCE, ""), "EUR", 100, 3, 0),
+        ((NO_EUROS, ""), "EUR", 200, 2, 1),
+        ((NO_EUROS, market(CountriesIncluded="GB")), "EUR", None, None, 2),
+        ((FRANCE, EVERYWHERE_ELSE), "GBP", None, 2, 1),
+    ],
+)
+def test_what_is_said_of_other_markets_is_not_the_shops(
+    markets: tuple[str, str], currency: str, minor: int | None, stock: int | None, others: int
+) -> None:
+    supplies = [
+        in_market(one, amount=f"{number}.00", stock=number)
+        for number, one in enumerate(markets, start=1)
+    ]
+    text = onix.message(onix.product(ISBN, onix.DESCRIPTION, *supplies))
+    (record,) = read(text, currency=currency)
+    assert record.said is not None
+    price = record.said.fields.get("price")
+    assert ((price and price.amount), record.said.stock) == (minor, stock)
+    noted = [what for what in record.notes if what[0].startswith("ProductSupply/Market")]
+    assert noted == [("ProductSupply/Market", "is another than the shop's")] * others
+
+
+def test_a_book_that_is_withdrawn_elsewhere_or_embargoed_there_is_sold_here() -> None:
+    elsewhere = in_market(market(CountriesIncluded="US"), amount="1.00", stock=1)
+    elsewhere = elsewhere.replace(">21<", ">46<").replace(
+        "</MarketPublishingStatus>",
+        "</MarketPublishingStatus><MarketDate><MarketDateRole>02</MarketDateRole>"
+        "<Date>20990101</Date></MarketDate>",
+    )
+    here = in_market(FRANCE, amount="2.00", stock=2)
+    said = said_by(onix.DESCRIPTION, elsewhere, here, currency="EUR")
+    assert (said.withdraw, said.stock) == (False, 2)
+    assert "on_sale_on" not in said.fields
+    assert said_by(onix.DESCRIPTION, elsewhere, here, currency="USD").withdraw
 
 
 def test_a_price_that_cannot_be_charged_costs_the_record() -> None:
@@ -309,6 +382,7 @@ def test_the_declared_encoding_is_followed(encoding: str, declared: str) -> None
 
 ENTITIES = '<!DOCTYPE ONIXMessage [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;">]>'
 EXTERNAL = '<!DOCTYPE ONIXMessage SYSTEM "file:///etc/passwd">'
+EDITEURS = EXTERNAL.replace("file:///etc/passwd", "http://www.editeur.org/onix/3.0/reference.dtd")
 MANY = onix.product(ISBN) * 3
 
 
@@ -317,9 +391,10 @@ MANY = onix.product(ISBN) * 3
     [
         (onix.message(MANY).replace("<ONIXM", ENTITIES + "<ONIXM"), "DOCTYPE at line 2"),
         (onix.message(MANY).replace("<ONIXM", EXTERNAL + "<ONIXM"), "DOCTYPE"),
+        (onix.message(MANY).replace("<ONIXM", EDITEURS + "\n<ONIXM"), "at line 2.*: remove"),
         (onix.message(MANY)[:-900], "breaks off at line .*: (no element|unclosed)"),
         (onix.message(MANY).replace("</PersonName>", "</Name>"), "mismatched tag"),
-        (onix.message(MANY).replace("Abbey", "&nbsp;"), "undefined entity"),
+        (onix.message(MANY).replace("Abbey", "&nbsp;"), "line .*undefined entity; write"),
         (onix.message(MANY, release="2.1", namespace=False), "ONIX 2.1"),
         (onix.message("<x>" * 200 + "</x>" * 200), "nested too deeply"),
         (onix.message(f"<x y='{'z' * 3_000_000}'/>"), "longer than a mebibyte"),

@@ -283,6 +283,37 @@ def test_a_patch_takes_merge_patches_and_a_picture_is_binary(document: Any) -> N
     assert cover["requestBody"]["content"] == {"image/png": {"schema": schema}}
 
 
+def test_of_a_raw_body_the_json_is_described_by_its_model() -> None:
+    class Announced(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+
+        size: int
+
+    class Open(BaseModel):
+        size: int
+
+    edge = Edge(Provider(NobodyCalls))
+
+    def register(model: type[BaseModel]) -> None:
+        @edge.api("shop").route("POST", "feeds", summary="F", body=RawBody, json_body=model,
+                                takes=("text/csv", "application/json"),
+                                answers={204: None})  # fmt: skip
+        def take_in(call: Call[Nothing, Nothing, RawBody]) -> Answer:
+            return Answer()
+
+    with pytest.raises(TypeError, match="Open takes requests"):
+        register(Open)
+    register(Announced)
+    document = openapi.document(edge.operations)
+    OpenAPIV30SpecValidator(document).validate()
+    content = document["paths"]["/api/feeds"]["post"]["requestBody"]["content"]
+    assert content == {
+        "text/csv": {"schema": {"type": "string", "format": "binary"}},
+        "application/json": {"schema": {"$ref": "#/components/schemas/Announced"}},
+    }
+    assert "Announced" in document["components"]["schemas"]
+
+
 def test_models_that_are_read_and_written_unlike_keep_two_names() -> None:
     class Stamp(BaseModel):
         model_config = ConfigDict(extra="forbid")

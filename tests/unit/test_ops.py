@@ -172,6 +172,10 @@ class App:
         def put_book(call: Call[Nothing, Nothing, Nothing]) -> Answer:
             return Answer()
 
+        @shop.route("POST", "v1/books/find", summary="Find", answers={204: None})
+        def find_book(call: Call[Nothing, Nothing, Nothing]) -> Answer:
+            return Answer()
+
         @shop.route("POST", "v1/books", summary="Post", answers={204: None})
         def post_book(call: Call[Nothing, Nothing, Nothing]) -> Answer:
             return Answer()
@@ -268,6 +272,7 @@ def test_an_unknown_address_is_a_404_problem(app: App, path: str) -> None:
         ("OPTIONS", "v1/books/9780141439587", "GET, HEAD, PUT"),
         ("GET", "v1/books", "POST"),
         ("GET", "V1/Books/", "POST"),
+        ("GET", "v1/books/find", "POST"),
         ("POST", "health/live", "GET, HEAD"),
         ("PROPFIND", "docs", "GET, HEAD"),
     ],

@@ -17,6 +17,7 @@ from PIL.ExifTags import GPS, IFD, Base
 from functions.inventory.covers.draw import SIZES
 from functions.inventory.covers.uploaded import check, sized
 from functions.inventory.media_model import (
+    ANY_TYPE,
     PICTURE_TYPES,
     MediaMismatch,
     MediaRefused,
@@ -188,6 +189,13 @@ def test_the_content_type_must_be_true(said: str, true: str) -> None:
     else:
         with pytest.raises(MediaMismatch, match=true):
             check(content, said)
+
+
+@pytest.mark.parametrize("true", PICTURE_TYPES)
+def test_the_type_is_told_where_the_content_type_says_none(true: str) -> None:
+    assert check(encoded(a_picture(), true), ANY_TYPE) == true
+    with pytest.raises(MediaMismatch, match="is no JPEG"):
+        check(b"<svg/>", ANY_TYPE)
 
 
 @pytest.mark.parametrize(

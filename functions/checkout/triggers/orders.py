@@ -85,7 +85,7 @@ def register(api: Api, parts: "Parts") -> None:
 
     @api.route(
         "GET",
-        "v1/orders/{id}",
+        "v1/orders/{id:length(32)}",  # else it takes "lookup" as an id
         summary="One order with all that happened to it",
         path_model=OrderPath,
         query=LinkQuery,

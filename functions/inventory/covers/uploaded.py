@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from functions.inventory.covers.draw import SIZES
 from functions.inventory.covers.headers import end_of_jpeg, read_header
 from functions.inventory.media_model import (
+    ANY_TYPE,
     MOST_PIXELS,
     PICTURE_TYPES,
     SHORTEST_SIDE,
@@ -51,16 +52,18 @@ class Sized:
     colour: str
 
 
-def check(content: bytes, media_type: str) -> None:
-    """Decodes the whole picture once, so that nothing broken is kept.
+def check(content: bytes, media_type: str) -> str:
+    """Decodes the whole picture once, so that nothing broken is kept; its type, also where
+    `media_type` is any.
 
     Raises MediaMismatch, PictureTooLarge, MediaRefused. Takes some 16 bytes a pixel at most.
     """
     header = read_header(content)
     if header is None:
         raise MediaMismatch(f"The body is no {_listed(PICTURE_TYPES)} picture.")
-    if header.media_type != media_type:
+    if media_type not in (header.media_type, ANY_TYPE):
         raise MediaMismatch(f"The body is {header.media_type}, not {media_type}.")
+    media_type = header.media_type
     if header.size is None:
         raise MediaRefused("The picture is broken: its header does not tell its size.")
     if header.animated:
@@ -80,6 +83,7 @@ def check(content: bytes, media_type: str) -> None:
         image.load()
         if media_type == "image/jpeg" and _falls_short(image, content):
             raise MediaRefused(_BROKEN)
+    return media_type
 
 
 def sized(content: bytes, media_type: str) -> Sized:

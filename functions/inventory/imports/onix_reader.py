@@ -25,6 +25,9 @@ _HINTS = {
     errors.codes[errors.XML_ERROR_INVALID_TOKEN]: (
         "; perhaps it is not in the encoding that it declares, UTF-8 where it declares none"
     ),
+    errors.codes[errors.XML_ERROR_UNDEFINED_ENTITY]: (
+        "; write the character itself, or its number (&#233;)"
+    ),
 }
 
 
@@ -112,7 +115,8 @@ class OnixReader:
     def _refuse_doctype(self, *_declared: object) -> None:
         raise UnreadableFile(
             f"The file has a DOCTYPE at line {self._line}. DTDs and entities are refused, and ONIX "
-            "3 needs none."
+            "3 needs none: remove <!DOCTYPE ...>, and write the characters where the file uses "
+            "entities of its own."
         )
 
     def _watch(self) -> None:

@@ -50,16 +50,23 @@ class SupplyReader:
         self._currency_said = currency_said
 
     def read(self, supplies: list[Composite], notes: Notes) -> Supply:
-        """Raises ValueError for a price in the shop's currency that cannot be charged."""
+        """What is said of other markets and territories than the shop's is not of the shop
+        (EDItEUR, How to specify markets and suppliers in ONIX 3).
+
+        Raises ValueError for a price in the shop's currency that cannot be charged.
+        """
         found = Supply()
         prices: list[_Price] = []
         states: list[str] = []
         for supply in supplies:
             supply.skip(["MarketReference"])
+            distance = self._market_distance(supply, notes)
+            if distance is None:
+                continue
             for market in supply.all("MarketPublishingDetail"):
                 self._market(market, found, notes)
             for detail in supply.all("SupplyDetail"):
-                self._detail(detail, found, prices, states, notes)
+                self._detail(detail, distance, found, prices, states, notes)
             notes += supply.left_over()
         if states and all(state in codes.NOT_FOR_SALE for state in states):
             found.withdrawn = True
@@ -85,6 +92,7 @@ class SupplyReader:
     def _detail(
         self,
         detail: Composite,
+        distance: int,
         found: Supply,
         prices: list[_Price],
         states: list[str],
@@ -112,10 +120,13 @@ class SupplyReader:
         if kind := detail.text("UnpricedItemType"):
             notes.append(("UnpricedItemType", f"{kind}: no price is given"))
         for price in detail.all("Price"):
-            self._price(price, prices, notes)
+            self._price(price, distance, prices, notes)
         notes += detail.left_over()
 
-    def _price(self, price: Composite, prices: list[_Price], notes: Notes) -> None:
+    def _price(
+        self, price: Composite, distance: int | None, prices: list[_Price], notes: Notes
+    ) -> None:
+        """`distance` is the market's, which a price with a territory of its own narrows."""
         price.skip(["PrintedOnProduct", "PositionOnProduct"])
         price.skip(["PriceStatus", "PriceTypeDescription", "DiscountCoded", "Discount"])
         currency = price.text("CurrencyCode") or self._currency_said
@@ -135,9 +146,13 @@ class SupplyReader:
         else:
             major = _with_tax(price, kind, amount, currency, notes)
             begins, ends = _time(price, notes)
-            distance = self._distance(price, notes)
             rank = (*codes.INCLUDING_TAX, *codes.EXCLUDING_TAX).index(kind)
-            prices.append(_Price(distance, rank, begins, ends, _money(major, currency)))
+            if territory := price.one("Territory"):
+                distance = self._distance(territory)
+            if distance is None:
+                notes.append((f"{price.path}/Territory", "is another than the shop's"))
+            else:
+                prices.append(_Price(distance, rank, begins, ends, _money(major, currency)))
             notes += price.left_over()
 
     def _chosen(self, prices: list[_Price], notes: Notes) -> Money | None:
@@ -155,27 +170,43 @@ class SupplyReader:
             return min(coming, key=lambda price: (price.distance, price.begins, price.rank)).money
         return None
 
-    def _distance(self, price: Composite, notes: Notes) -> int:
-        """0 for a price that names the shop's country, 1 for one that holds everywhere, else 2.
+    def _market_distance(self, supply: Composite, notes: Notes) -> int | None:
+        """Of the nearest of its markets; a supply that names none is for everywhere."""
+        distances: list[int | None] = []
+        for market in supply.all("Market"):
+            territory = market.one("Territory")
+            distances.append(self._distance(territory) if territory else 1)
+            notes += market.left_over()
+        nearest = min((one for one in distances or [1] if one is not None), default=None)
+        if nearest is None:
+            notes.append((f"{supply.path}/Market", "is another than the shop's"))
+        return nearest
+
+    def _distance(self, territory: Composite) -> int | None:
+        """0 for a territory that names the shop's country, 1 for the world, None for another.
 
         The country is that of the shop's currency (ISO 4217 begins with it).
         """
-        territory = price.one("Territory")
-        if territory is None:
-            return 1
         here = codes.EURO_COUNTRIES if self._currency == "EUR" else {self._currency[:2]}
         named = {
             name: set((territory.text(name) or "").split())
-            for name in ("CountriesIncluded", "RegionsIncluded", "CountriesExcluded")
+            for name in (
+                "CountriesIncluded",
+                "RegionsIncluded",
+                "CountriesExcluded",
+                "RegionsExcluded",
+            )
         }
+        excluded = named["CountriesExcluded"]
+        if codes.EURO_ZONE in named["RegionsExcluded"]:
+            excluded |= codes.EURO_COUNTRIES
         if here & named["CountriesIncluded"] or (
             self._currency == "EUR" and codes.EURO_ZONE in named["RegionsIncluded"]
         ):
             return 0
-        if codes.EVERYWHERE & named["RegionsIncluded"] and not here <= named["CountriesExcluded"]:
+        if codes.EVERYWHERE & named["RegionsIncluded"] and not here <= excluded:
             return 1
-        notes.append((f"{price.path}/Territory", "is another than the shop's"))
-        return 2
+        return None
 
 
 def _with_tax(price: Composite, kind: str, amount: str, currency: str, notes: Notes) -> Decimal:

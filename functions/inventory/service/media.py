@@ -15,6 +15,7 @@ from datetime import timedelta
 from functions.inventory.covers import uploaded
 from functions.inventory.covers.draw import SIZES
 from functions.inventory.media_model import (
+    ANY_TYPE,
     KEPT_SHOWN,
     KEPT_UPLOADS,
     MEDIA_UPLOADS,
@@ -74,7 +75,7 @@ class Media:
         """
         self._transactions.run(lambda transaction: matched(transaction, isbn, if_match))
         with self._decoding:
-            uploaded.check(content, media_type)
+            media_type = uploaded.check(content, media_type)
         content_hash = content_name(content)
         name = f"covers/{isbn}/{content_hash}{PICTURE_TYPES[media_type]}"
         self._keep(StoredBlob(UPLOADS, name))
@@ -140,6 +141,8 @@ class Media:
     ) -> WrittenBook:
         """Raises UnknownBook, PreconditionFailed, MediaMismatch, MediaRefused, MediaLeaving."""
         self._transactions.run(lambda transaction: matched(transaction, isbn, if_match))
+        if media_type == ANY_TYPE:
+            media_type = "application/pdf" if content.startswith(_PDF) else "text/plain"
         kept = (
             content if media_type == "application/pdf" else content.removeprefix(_BYTE_ORDER_MARK)
         )

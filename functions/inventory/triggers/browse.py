@@ -1,6 +1,8 @@
 """The public routes: what a shopper looks at."""
 
-from typing import Annotated
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,9 +18,11 @@ from functions.inventory.read_model import (
     CategoryTree,
     UnknownAuthor,
 )
+from functions.inventory.service import readings
 from functions.inventory.service.browse import Browse
+from functions.inventory.service.readings import Reading
 from shared.cache.port import Entry
-from shared.http.calls import Answer, Call, Nothing
+from shared.http.calls import Answer, Call, Look, Nothing
 from shared.http.edge import Api
 from shared.http.values import WHOLE_NUMBER
 from shared.kit.isbn import Isbn
@@ -39,83 +43,80 @@ class AuthorPath(BaseModel):
     id: Annotated[int, WHOLE_NUMBER, Field(ge=1, le=2**31 - 1)]
 
 
-def register(api: Api, browse: Provider[Browse]) -> None:
-    @api.route(
-        "GET",
-        "v1/books",
-        summary="Browse and search",
-        query=BookQuery,
-        answers={200: BookPage},
-        etag=True,
-    )
-    async def list_books(call: Call[Nothing, BookQuery, Nothing]) -> Answer:
-        """Filters narrow together. An exact ISBN in `q` comes first."""
-        shelves = await browse.soon()
-        return _answer(await shelves.books(call.query))
+_Q = TypeVar("_Q", bound=BaseModel)
+_P = TypeVar("_P", bound=BaseModel)
+_Asks = Callable[[_P, _Q], Reading]
 
-    @api.route(
-        "GET",
+
+def register(api: Api, browse: Provider[Browse]) -> None:
+    def shows(path: str, **described: Any) -> Callable[[_Asks[_P, _Q]], _Asks[_P, _Q]]:
+        """Registers what is read, under the name and the docstring of the function that says it."""
+
+        def register_one(asks: _Asks[_P, _Q]) -> _Asks[_P, _Q]:
+            def look(path: _P, query: _Q) -> Look:
+                reading = asks(path, query)
+
+                def at_hand() -> Answer | None:
+                    shelves = browse.built
+                    entry = None if shelves is None else shelves.at_hand(reading)
+                    return None if entry is None else _answer(entry)
+
+                return at_hand
+
+            @functools.wraps(asks)
+            async def handler(call: Call[_P, _Q, Nothing]) -> Answer:
+                shelves = await browse.soon()
+                return _answer(await shelves.read(asks(call.path, call.query)))
+
+            api.route("GET", path, etag=True, look=look, **described)(handler)
+            return asks
+
+        return register_one
+
+    @shows("v1/books", summary="Browse and search", query=BookQuery, answers={200: BookPage})
+    def list_books(path: Nothing, query: BookQuery) -> Reading:
+        """Filters narrow together. An exact ISBN in `q` comes first."""
+        return readings.books(query)
+
+    @shows(
         "v1/books/{isbn}",
         summary="One book",
         path_model=BookPath,
         answers={200: Book},
-        etag=True,
         problems=(UnknownBook,),
     )
-    async def get_book(call: Call[BookPath, Nothing, Nothing]) -> Answer:
+    def get_book(path: BookPath, query: Nothing) -> Reading:
         """By ISBN-13 or ISBN-10, with or without hyphens."""
-        shelves = await browse.soon()
-        return _answer(await shelves.book(Isbn(call.path.isbn)))
+        return readings.book(Isbn(path.isbn))
 
-    @api.route(
-        "GET",
+    @shows(
         "v1/books/{isbn}/availability",
         summary="What can be sold now",
         path_model=BookPath,
         answers={200: AvailabilityAnswer},
-        etag=True,
         problems=(UnknownBook,),
     )
-    async def get_availability(call: Call[BookPath, Nothing, Nothing]) -> Answer:
-        shelves = await browse.soon()
-        return _answer(await shelves.availability(Isbn(call.path.isbn)))
+    def get_availability(path: BookPath, query: Nothing) -> Reading:
+        return readings.availability(Isbn(path.isbn))
 
-    @api.route(
-        "GET",
-        "v1/authors",
-        summary="Authors by name",
-        query=AuthorQuery,
-        answers={200: AuthorPage},
-        etag=True,
-    )
-    async def list_authors(call: Call[Nothing, AuthorQuery, Nothing]) -> Answer:
-        shelves = await browse.soon()
-        return _answer(await shelves.authors(call.query))
+    @shows("v1/authors", summary="Authors by name", query=AuthorQuery, answers={200: AuthorPage})
+    def list_authors(path: Nothing, query: AuthorQuery) -> Reading:
+        return readings.authors(query)
 
-    @api.route(
-        "GET",
+    @shows(
         "v1/authors/{id}",
         summary="One author",
         path_model=AuthorPath,
         answers={200: Author},
-        etag=True,
         problems=(UnknownAuthor,),
     )
-    async def get_author(call: Call[AuthorPath, Nothing, Nothing]) -> Answer:
-        shelves = await browse.soon()
-        return _answer(await shelves.author(call.path.id))
+    def get_author(path: AuthorPath, query: Nothing) -> Reading:
+        return readings.author(path.id)
 
-    @api.route(
-        "GET",
-        "v1/categories",
-        summary="The tree of categories",
-        answers={200: CategoryTree},
-        etag=True,
-    )
-    async def list_categories(call: Call[Nothing, Nothing, Nothing]) -> Answer:
+    @shows("v1/categories", summary="The tree of categories", answers={200: CategoryTree})
+    def list_categories(path: Nothing, query: Nothing) -> Reading:
         """Each with the number of books in it and below it."""
-        shelves = await browse.soon()
-        return _answer(await shelves.categories())
+        return readings.categories()
 
 
 def _answer(entry: Entry) -> Answer:

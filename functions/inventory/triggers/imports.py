@@ -18,6 +18,7 @@ from functions.inventory.import_model import (
     UnknownImport,
     UnknownUpload,
 )
+from functions.inventory.media_model import ANY_TYPE
 from functions.inventory.service.imports import Imports
 from shared.blobs.uploads import FolderUploads
 from shared.http import problems
@@ -61,7 +62,8 @@ def register(api: Api, imports: Provider[Imports]) -> None:
         summary="Import books from CSV or ONIX 3",
         query=ImportQuery,
         body=RawBody,
-        takes=(*_FEEDS, _JSON),
+        takes=(*_FEEDS, _JSON, ANY_TYPE),
+        json_body=AnnouncedImport,
         answers={201: ImportStatus, 202: ImportStatus},
         problems=(IdempotencyMismatch,),
         role=_ROLE,

@@ -1,6 +1,7 @@
 """The back office's routes for covers and samples."""
 
 from functions.inventory.media_model import (
+    ANY_TYPE,
     PICTURE_TYPES,
     SAMPLE_TYPES,
     MediaLeaving,
@@ -27,7 +28,7 @@ def register(api: Api, media: Provider[Media]) -> None:
         summary="Give a book its cover",
         path_model=BookPath,
         body=RawBody,
-        takes=tuple(PICTURE_TYPES),
+        takes=(*PICTURE_TYPES, ANY_TYPE),
         largest_body=_LARGEST,
         answers={200: Book},
         problems=(UnknownBook, MediaMismatch, PictureTooLarge, MediaRefused, MediaLeaving),
@@ -53,7 +54,7 @@ def register(api: Api, media: Provider[Media]) -> None:
         summary="Give a book a sample to read",
         path_model=BookPath,
         body=RawBody,
-        takes=tuple(SAMPLE_TYPES),
+        takes=(*SAMPLE_TYPES, ANY_TYPE),
         largest_body=_LARGEST,
         answers={200: Book},
         problems=(UnknownBook, MediaMismatch, MediaRefused, MediaLeaving),
