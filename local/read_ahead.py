@@ -8,14 +8,13 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import fields
 from datetime import date
-from functools import lru_cache, partial
-from operator import attrgetter
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, BinaryIO
 
 from functions.inventory.import_model import (
     CHUNK,
@@ -23,15 +22,18 @@ from functions.inventory.import_model import (
     FileShape,
     ImportOptions,
     Position,
+    Prepared,
     Said,
     UnreadableFile,
 )
+from functions.inventory.imports.csv_fields import settings_in
 from functions.inventory.imports.feeds import Feed, OpenFeed, open_feed
-from functions.inventory.model import Contributor, Role
-from functions.inventory.words import searchable
-from shared.kit.money import Money
+from functions.inventory.service.merging import book_if_new
+from functions.inventory.store.search_words import book_words
+from local.feed_pickle import pickled
 
-_REMEMBERED = 4_096
+_WORTHWHILE = 0.1
+"""Waiting for a tenth of the time that a chunk takes."""
 _WORTH_A_PROCESS = 512 * 1024
 """A smaller file is read before another interpreter has started."""
 _READER = (
@@ -107,50 +109,38 @@ def _received(stream: IO[bytes]) -> list[FeedRecord]:
     return chunk
 
 
-def _by_its_fields(kind: type[Any]) -> Callable[[Any], tuple[Any, tuple[Any, ...]]]:
-    values = attrgetter(*(field.name for field in fields(kind)))
-    return lambda record: (kind, values(record))
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _contributor(name: str, role: Role) -> Contributor:
-    """Checked by the reader."""
-    return Contributor.model_construct(name=name, role=role)
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _money(amount: int, currency: str) -> Money:
-    return Money.model_construct(amount=amount, currency=currency)
-
-
-_SENT_AS: dict[type, Callable[[Any], tuple[Any, tuple[Any, ...]]]] = {
-    **{kind: _by_its_fields(kind) for kind in (FeedRecord, Said, Position)},
-    Contributor: lambda one: (_contributor, (one.name, one.role)),
-    Money: lambda one: (_money, (one.amount, one.currency)),
-}
-"""What makes each anew takes less time, on both sides, than to fill in an empty one."""
-
-
-def _send(chunk: list[FeedRecord] | UnreadableFile, stream: IO[bytes]) -> None:
-    pickler = pickle.Pickler(stream, pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = _SENT_AS
-    pickler.dump(chunk)
-    stream.flush()
-
-
 def main() -> None:
     try:
         (path, *how), after = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
     except EOFError:  # the parent has ended, or found nothing to read
         return
+    _, options, currency, _ = how
+    filling = settings_in(options.set, currency)
     gc.freeze()
     gc.set_threshold(100_000, 10, 10)
     with path.open("rb") as file:
         try:
-            for chunk in _chunks(open_feed(file, *how).records(after)):
-                _send(chunk, sys.stdout.buffer)
+            _send(open_feed(file, *how).records(after), filling, sys.stdout.buffer)
         except BrokenPipeError:  # the parent needs no more
             os._exit(0)
+
+
+def _send(records: Iterator[FeedRecord], filling: Said, stream: IO[bytes]) -> None:
+    """Where the parent is waited for it has more to do than this process, which then takes some of
+    that over.
+    """
+    has_time = True
+    began = time.monotonic()
+    for chunk in _chunks(records):
+        if has_time and not isinstance(chunk, UnreadableFile):
+            prepare(chunk, filling)
+        content = pickled(chunk)
+        made = time.monotonic()
+        stream.write(content)
+        stream.flush()
+        sent = time.monotonic()
+        has_time = sent - made > _WORTHWHILE * (made - began)
+        began = sent
 
 
 def _chunks(records: Iterator[FeedRecord]) -> Iterator[list[FeedRecord] | UnreadableFile]:
@@ -158,8 +148,6 @@ def _chunks(records: Iterator[FeedRecord]) -> Iterator[list[FeedRecord] | Unread
     chunk: list[FeedRecord] = []
     try:
         for record in records:
-            if record.said is not None and (text := record.said.fields.get("description")):
-                record.folded = " ".join(searchable(text))
             chunk.append(record)
             if len(chunk) == CHUNK:
                 yield chunk
@@ -172,3 +160,26 @@ def _chunks(records: Iterator[FeedRecord]) -> Iterator[list[FeedRecord] | Unread
         if chunk:
             yield chunk
         yield []
+
+
+def prepare(records: Iterable[FeedRecord], filling: Said) -> None:
+    """`filling` is what the import says of books that do not say it."""
+    for record in records:
+        record.prepared = _prepared(record.said, filling)
+
+
+def _prepared(said: Said | None, filling: Said) -> Prepared | None:
+    made = None if said is None else book_if_new(said, filling)
+    if made is None:
+        return None
+    book, notes = made
+    series = book.series
+    texts = (
+        book.title,
+        book.subtitle,
+        book.description,
+        series.title if series else None,
+        series.volume if series else None,
+        tuple([one.name for one in book.contributors]),
+    )
+    return Prepared(book, tuple(notes), book_words(int(book.isbn), texts))

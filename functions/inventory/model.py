@@ -146,7 +146,7 @@ Text = Annotated[str, _TEXT]
 
 def _visible(text: str) -> str:
     # Spaces, combining marks, and controls such as U+200B show nothing by themselves.
-    if all(unicodedata.category(sign)[0] in "ZMC" for sign in text):
+    if not text[0].isalnum() and all(unicodedata.category(sign)[0] in "ZMC" for sign in text):
         raise ValueError("has no sign that can be seen")
     return text
 

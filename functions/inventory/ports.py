@@ -39,6 +39,7 @@ from functions.inventory.read_model import (
     Sort,
 )
 from functions.inventory.stock_model import LedgerEntry, LowStock
+from functions.inventory.words import BookWords
 from shared.contracts.envelope import Payload
 from shared.kit.idempotency import Deliveries
 from shared.kit.isbn import Isbn
@@ -52,9 +53,8 @@ class EditionRows(Protocol):
     Works, the other editions of a work and what readers see are kept in line with every change.
     """
 
-    def folded(self, descriptions: Mapping[str, str]) -> None:
-        """What `searchable` makes of descriptions that will be written, apart by spaces: worked out
-        elsewhere, it need not be here."""
+    def foretell(self, words: Mapping[Isbn, BookWords]) -> None:
+        """Words of editions that may be written: worked out elsewhere, they need not be here."""
         ...
 
     def stored(self, isbns: Collection[Isbn]) -> Mapping[Isbn, StoredEdition]:

@@ -7,6 +7,7 @@ what is stored and what is asked.
 import re
 import unicodedata
 from functools import lru_cache
+from typing import NamedTuple
 
 _LETTERS = {
     "ß": "ss",
@@ -33,6 +34,21 @@ _LONGEST_WORD = 60
 _LINE = 300
 _REMEMBERED = 4_096
 """Of titles and names: one that is written down is asked for several times."""
+
+
+BookTexts = tuple[str, str | None, str | None, str | None, str | None, tuple[str, ...]]
+"""The title, the subtitle, the description, the series, the volume in it, and the names of the
+contributors."""
+
+
+class BookWords(NamedTuple):
+    """What a book's own texts come to in the full-text index: its plain words and the marked ones,
+    each once and apart by spaces.
+    """
+
+    texts: BookTexts
+    plain: str
+    marks: str
 
 
 def fold(text: str) -> str:

@@ -1,6 +1,7 @@
 """International Standard Book Numbers (ISO 2108): parsing, check digits, from 10 digits to 13."""
 
 import re
+from functools import lru_cache
 from operator import mul
 from typing import NewType
 
@@ -13,6 +14,7 @@ _WEIGHTS = range(10, 1, -1)
 _THIRTEEN = re.compile(r"97[89][0-9]{10}")
 
 
+@lru_cache(maxsize=1_024)
 def parse_isbn(text: str) -> Isbn:
     """Reads an ISBN-13 or ISBN-10, with or without hyphens or spaces.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Dialect, Insert, Table, Update, insert
@@ -25,11 +26,16 @@ def execute_many(
     All rows have the names of the first, and say everything: defaults that Python would compute are
     refused. A statement that is a constant is put into words once.
     """
-    execute_columns(connection, statement, {name: [row[name] for row in rows] for name in rows[0]})
+    names = tuple(rows[0])
+    values = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
+    columns = zip(*map(values, rows), strict=True)
+    execute_columns(connection, statement, dict(zip(names, columns, strict=True)))
 
 
 def execute_columns(
-    connection: Connection, statement: Insert | Update | Delete, columns: Mapping[str, list[Any]]
+    connection: Connection,
+    statement: Insert | Update | Delete,
+    columns: Mapping[str, Sequence[Any]],
 ) -> None:
     """`execute_many` of rows that are given as the values of each column, in the same order."""
     names = tuple(columns)
@@ -55,8 +61,8 @@ def _compiled(
 
 
 def _column(
-    compiled: SQLCompiler, name: str, columns: Mapping[str, list[Any]], count: int
-) -> list[Any]:
+    compiled: SQLCompiler, name: str, columns: Mapping[str, Sequence[Any]], count: int
+) -> Sequence[Any]:
     """The values of one parameter as the driver takes them."""
     values = columns.get(name)
     if values is None:

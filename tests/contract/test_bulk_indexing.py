@@ -41,7 +41,14 @@ def test_many_new_editions_are_indexed_as_each_would_be(shelves: Shelves) -> Non
         a_book(3, stock=0, contributors=({"name": "A B"}, {"name": "C D", "role": "editor"})),
         a_book(4, series={"title": "Classics", "volume": "2"}, published_on=None),
     )
-    numbers = [int(isbn(number)) for number in (1, 2, 3, 4)]
+    shelves.put(
+        a_book(5, title="Emma", contributors=({"name": "JANE AUSTEN"},)),
+        a_book(6, series={"title": "CLASSICS"}, categories=("fiction", "crime", "fiction")),
+        a_book(7, title="Twins"),
+        a_book(8, title="Twins", series={"title": "Pairs"}, format="ebook"),
+        a_book(9, title="Ten", contributors=({"name": "C. D."}, {"name": "c d"})),
+    )
+    numbers = [int(isbn(number)) for number in range(1, 10)]
     today = shelves.clock.business_now().date()
     with shelves.database.write() as connection:
         in_bulk = shown(connection)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, event
 from functions.inventory.read_model import SORTS, Filters, Sort
 from functions.inventory.store import listing
 from functions.inventory.store.detail import details
+from functions.inventory.store.indexing import end_embargoes
 from functions.inventory.store.walk import After
 from tests.support.inventory import Shelves, a_book
 
@@ -104,6 +105,12 @@ def test_few_books_that_fit_are_looked_up_rather_than_all_others_passed_over(
     assert len(found) == 1
     assert "SEARCH listings USING INDEX ix_listings_language" in "".join(steps)
     assert not [step for step in steps if step.startswith("SCAN listings")]
+
+
+def test_embargoes_that_end_are_looked_up(shelves: Shelves) -> None:
+    with shelves.database.write() as connection, plans(connection) as steps:
+        end_embargoes(connection, date(2026, 1, 1))
+    assert "INDEX ix_listings_embargoed_until (embargoed_until<?)" in "".join(steps)
 
 
 def test_a_book_is_found_by_keys_alone(shelves: Shelves) -> None:

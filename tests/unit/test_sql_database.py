@@ -72,7 +72,7 @@ def test_a_careful_shop_waits_for_the_disk(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("in_bulk", "pages", "cache"), [(False, 1_000, -32_768), (True, 32_000, -98_304)]
+    ("in_bulk", "pages", "cache"), [(False, 1_000, -32_768), (True, 100_000, -131_072)]
 )
 def test_only_a_writer_in_bulk_lets_the_log_grow(
     tmp_path: Path, in_bulk: bool, pages: int, cache: int
@@ -82,6 +82,21 @@ def test_only_a_writer_in_bulk_lets_the_log_grow(
         assert connection.execute(text("PRAGMA wal_autocheckpoint")).scalar() == pages
         assert connection.execute(text("PRAGMA cache_size")).scalar() == cache
     database.dispose()
+
+
+@pytest.mark.parametrize("in_bulk", [False, True])
+def test_a_writer_in_bulk_brings_its_log_in_before_it_goes(
+    database: Database, tmp_path: Path, in_bulk: bool
+) -> None:
+    with database.read() as connection:  # whose connection stays open, so the log stays too
+        count(connection)
+    file = tmp_path / "some.db"
+    writer = Database(f"sqlite:///{file}", in_bulk=in_bulk)
+    with writer.write() as connection:
+        connection.execute(text("CREATE TABLE another (value INTEGER NOT NULL)"))
+    before = file.stat().st_size
+    writer.dispose()
+    assert (file.stat().st_size > before) == in_bulk
 
 
 def test_reads_of_one_block_see_one_state(database: Database) -> None:

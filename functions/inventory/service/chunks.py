@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from functions.inventory.import_model import (
@@ -61,11 +61,11 @@ class Chunks:
     def put(self, transaction: Transaction, records: Sequence[FeedRecord]) -> ChunkResult:
         """May be done again with the same records, after the transaction was given up."""
         work = _Work(transaction, records)
-        transaction.editions.folded(
+        transaction.editions.foretell(
             {
-                record.said.fields["description"]: record.folded
+                record.prepared.book.isbn: record.prepared.words
                 for record in records
-                if record.folded is not None and record.said is not None
+                if record.prepared is not None
             }
         )
         for place, record in enumerate(records):
@@ -133,7 +133,7 @@ class Chunks:
         draft = before or _Draft()
         try:
             if said.fields or not said.withdraw:
-                draft = replace(draft, book=self._book(work, place, said, former, stored))
+                draft = _Draft(self._book(work, place, said, former, stored), stock=draft.stock)
         except ValueError as error:
             work.refuse(place, str(error))
             return
@@ -153,7 +153,12 @@ class Chunks:
         stored: StoredEdition | None,
     ) -> NewBook:
         notes = work.notes[place]
-        book = merged(said, _details(former), self._filling, notes)
+        prepared = work.records[place].prepared
+        if former is None and prepared is not None:
+            book = prepared.book
+            notes += prepared.notes
+        else:
+            book = merged(said, _details(former), self._filling, notes)
         changes: dict[str, object] = {}
         categories = chosen_categories(said, self._filling, self._slugs, notes)
         if categories is not None and (said.categories or not book.categories):

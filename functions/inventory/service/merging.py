@@ -47,6 +47,19 @@ def merged(said: Said, former: BookDetails | None, filling: Said, notes: Notes) 
         raise ValueError("; ".join(_sentences(error))) from None
 
 
+def book_if_new(said: Said, filling: Said) -> tuple[NewBook, Notes] | None:
+    """What `merged` makes of a record whose book the catalogue does not have, and notes; None where
+    it would refuse it, or the record is of no use then.
+    """
+    if said.only_known or not said.fields:
+        return None
+    notes: Notes = []
+    try:
+        return merged(said, None, filling, notes), notes
+    except ValueError:
+        return None
+
+
 def _datable(fields: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
     """Without the days that lie too early to be one on which a book came out."""
     kept = dict(fields)

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -41,7 +42,8 @@ from functions.inventory.store.tables import (
     works,
 )
 from functions.inventory.store.word_counts import count_words
-from shared.sql.many import execute_many
+from functions.inventory.words import BookWords
+from shared.sql.many import execute_columns, execute_many
 
 _ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
 _READ = (
@@ -84,14 +86,14 @@ _LISTED = (
     .join_from(listings, search_documents, search_documents.c.isbn == listings.c.isbn)
     .where(listings.c.isbn.in_(_ISBNS))
 )
-_CATEGORY = (categories.c.id, categories.c.slug, categories.c.name, categories.c.parent_id)
+CATEGORY = (categories.c.id, categories.c.slug, categories.c.name, categories.c.parent_id)
 _CATEGORIES = (
-    select(edition_categories.c.isbn, *_CATEGORY)
+    select(edition_categories.c.isbn, *CATEGORY)
     .join_from(edition_categories, categories)
     .where(edition_categories.c.isbn.in_(_ISBNS))
     .order_by(categories.c.name, categories.c.id)
 )
-_PARENTS = select(*_CATEGORY).where(categories.c.id.in_(bindparam("ids", expanding=True)))
+_PARENTS = select(*CATEGORY).where(categories.c.id.in_(bindparam("ids", expanding=True)))
 _COUNTED = select(category_counts.c.category_id).where(
     category_counts.c.category_id.in_(bindparam("ids", expanding=True))
 )
@@ -123,23 +125,23 @@ def index_editions(
     connection: Connection,
     isbns: Sequence[int],
     today: date,
-    folded: Mapping[str, str] | None = None,
+    words: Mapping[int, BookWords] | None = None,
+    added: Sequence[BookRecord] = (),
 ) -> None:
     """After at most a thousand editions were added, changed, withdrawn or brought back.
 
-    For `folded` see `words_of`.
+    `added` are editions besides those, which are new and need not be read. For `words` see
+    `words_of`.
     """
-    known_words = _take_off(connection, isbns)
-    books = _read(connection, isbns)
+    known_words = _take_off(connection, isbns) if isbns else {}
+    books = [*added, *(_read(connection, isbns) if isbns else ())]
     offered = [book for book in books if not book.edition.withdrawn]
     if offered:
-        _put_on(connection, offered, known_words, today, folded or {})
-    touched = [
-        {"work_id": work_id, "catalogue": 1}
-        for work_id in sorted({book.edition.work_id for book in books})
-    ]
+        _put_on(connection, offered, known_words, today, words or {})
+    touched = sorted({book.edition.work_id for book in books})
     if touched:
-        execute_many(connection, _PUT[changes], touched)
+        columns = {"work_id": touched, "catalogue": [1] * len(touched)}
+        execute_columns(connection, _PUT[changes], columns)
 
 
 def _take_off(connection: Connection, isbns: Sequence[int]) -> dict[int, frozenset[str]]:
@@ -169,17 +171,19 @@ def _put_on(
     books: Sequence[BookRecord],
     known_words: Mapping[int, frozenset[str]],
     today: date,
-    folded: Mapping[str, str],
+    words: Mapping[int, BookWords],
 ) -> None:
-    rows = [listing_row(book, today) for book in books]
+    # In the order of the indexes that are scattered most, neighbours fall into the same pages.
+    rows = sorted((listing_row(book, today) for book in books), key=itemgetter("sort_title"))
     execute_many(connection, _PUT[listings], rows)
     for shelf, owner, owners in SHELVES:
         placed = [place for row in rows for place in shelf_rows(row, owner, owners)]
+        placed.sort(key=itemgetter(owner))
         if placed:
             execute_many(connection, _PUT[shelf], placed)
         if shelf is category_listings:
             _count_categories(connection, Counter(place[owner] for place in placed), +1)
-    found = [search_document(book, folded) for book in books]
+    found = [search_document(book, words) for book in books]
     execute_many(connection, _PUT[search_documents], [document for document, _ in found])
     full_text.put_in(connection, [document["isbn"] for document, _ in found])
     new_words: Counter[str] = Counter()
@@ -191,7 +195,7 @@ def _put_on(
 
 def _read(connection: Connection, isbns: Sequence[int]) -> list[BookRecord]:
     shelves = connection.execute(_CATEGORIES, {"isbns": isbns}).all()
-    known = _with_ancestors(connection, shelves)
+    known = with_ancestors(connection, shelves)
     own = defaultdict(list)
     for shelf in shelves:
         own[shelf.isbn].append(known[shelf.id])
@@ -199,12 +203,12 @@ def _read(connection: Connection, isbns: Sequence[int]) -> list[BookRecord]:
     for person in connection.execute(_CONTRIBUTORS, {"isbns": isbns}).all():
         people[person.isbn].append(person)
     return [
-        BookRecord(row, people[row.isbn], own[row.isbn], _ancestry(own[row.isbn], known))
+        BookRecord(row, people[row.isbn], own[row.isbn], ancestry(own[row.isbn], known))
         for row in connection.execute(_EDITIONS, {"isbns": isbns}).all()
     ]
 
 
-def _with_ancestors(connection: Connection, shelves: Iterable[Any]) -> dict[int, Any]:
+def with_ancestors(connection: Connection, shelves: Iterable[Any]) -> dict[int, Any]:
     """All categories by their ids, with those above them."""
     known: dict[int, Any] = {row.id: row for row in shelves}
     while missing := {row.parent_id for row in known.values()} - known.keys() - {None}:
@@ -212,7 +216,7 @@ def _with_ancestors(connection: Connection, shelves: Iterable[Any]) -> dict[int,
     return known
 
 
-def _ancestry(own: Sequence[Any], known: dict[int, Any]) -> list[Any]:
+def ancestry(own: Sequence[Any], known: dict[int, Any]) -> list[Any]:
     found: dict[int, Any] = {}
     for category in own:
         step = category

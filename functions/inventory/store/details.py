@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from functions.inventory.model import (
     BookDetails,
@@ -25,8 +25,8 @@ from functions.inventory.store.tables import (
 )
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
+from shared.sql.lists import is_listed
 
-_ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
 _EDITIONS = (
     select(
         editions,
@@ -39,18 +39,18 @@ _EDITIONS = (
     .join_from(editions, works)
     .join(stock, stock.c.isbn == editions.c.isbn)
     .outerjoin(series, series.c.id == works.c.series_id)
-    .where(editions.c.isbn.in_(_ISBNS))
+    .where(is_listed(editions.c.isbn, "isbns"))
 )
 _PEOPLE = (
     select(edition_contributors.c.isbn, contributors.c.name, edition_contributors.c.role)
     .join_from(edition_contributors, contributors)
-    .where(edition_contributors.c.isbn.in_(_ISBNS))
+    .where(is_listed(edition_contributors.c.isbn, "isbns"))
     .order_by(edition_contributors.c.isbn, edition_contributors.c.position)
 )
 _SHELVES = (
     select(edition_categories.c.isbn, categories.c.slug)
     .join_from(edition_categories, categories)
-    .where(edition_categories.c.isbn.in_(_ISBNS))
+    .where(is_listed(edition_categories.c.isbn, "isbns"))
     .order_by(categories.c.slug)
 )
 

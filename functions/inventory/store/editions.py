@@ -5,17 +5,21 @@ A batch takes a fixed number of statements, whatever its size. Readers' tables f
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from functions.inventory.model import BookDetails, Cover, NewBook, NewCategory, StoredEdition
 from functions.inventory.read_model import Detail
 from functions.inventory.store import references
+from functions.inventory.store.added import Links, added_records
 from functions.inventory.store.bulk_indexing import index_editions
+from functions.inventory.store.cards import BookRecord
 from functions.inventory.store.detail import details
 from functions.inventory.store.details import read_details
+from functions.inventory.store.references import Named
 from functions.inventory.store.stock import touch
 from functions.inventory.store.tables import (
     edition_categories,
@@ -24,27 +28,25 @@ from functions.inventory.store.tables import (
     stock,
     stock_ledger,
 )
-from functions.inventory.words import name_key, title_key
+from functions.inventory.words import BookWords, name_key, title_key
 from shared.kit.isbn import Isbn
-from shared.sql.many import execute_many
+from shared.sql.lists import is_listed
+from shared.sql.many import execute_columns, execute_many
 
 _COPIED = (
-    "title",
-    "subtitle",
-    "description",
-    "format",
-    "language",
-    "publisher",
-    "imprint",
-    "published_on",
-    "on_sale_on",
-    "pages",
+    "title subtitle description format language publisher imprint published_on on_sale_on pages"
 )
-_ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
-_WORKS_OF = select(editions.c.isbn, editions.c.work_id).where(editions.c.isbn.in_(_ISBNS))
-_EDITIONS_OF = select(editions.c.isbn).where(
-    editions.c.work_id.in_(bindparam("works", expanding=True))
+_SIZES = "height_mm width_mm thickness_mm weight_g"
+_COLUMNS = (*_COPIED.split(), *_SIZES.split(), "price_amount", "price_currency")
+_said_of = attrgetter(
+    *_COPIED.split(),
+    *(f"dimensions.{size}" for size in _SIZES.split()),
+    "price.amount",
+    "price.currency",
 )
+"""What an edition says of itself, in the order of `_COLUMNS`."""
+_WORKS_OF = select(editions.c.isbn, editions.c.work_id).where(is_listed(editions.c.isbn, "isbns"))
+_EDITIONS_OF = select(editions.c.isbn).where(is_listed(editions.c.work_id, "works"))
 _PUT = {
     table: insert(table)
     for table in (editions, stock, stock_ledger, edition_contributors, edition_categories)
@@ -55,10 +57,10 @@ class SqlEditions:
     def __init__(self, connection: Connection, now: datetime) -> None:
         self._connection = connection
         self._now = now
-        self._folded: dict[str, str] = {}
+        self._words: dict[int, BookWords] = {}
 
-    def folded(self, descriptions: Mapping[str, str]) -> None:
-        self._folded.update(descriptions)
+    def foretell(self, words: Mapping[Isbn, BookWords]) -> None:
+        self._words.update({int(isbn): known for isbn, known in words.items()})
 
     def stored(self, isbns: Collection[Isbn]) -> Mapping[Isbn, StoredEdition]:
         return read_details(self._connection, isbns)
@@ -76,20 +78,37 @@ class SqlEditions:
         references.put_categories(self._connection, tree)
 
     def add(self, books: Sequence[NewBook], reason: str, actor: str | None) -> bool:
-        in_work, founders = self._works_of_new(books)
+        placed = references.series_named(
+            self._connection, [book.series.title for book in books if book.series]
+        )
+        in_work, founders = self._works_of_new(books, placed)
         shared = {"withdrawn": 0, "version": 1, "created_at": self._now, "updated_at": self._now}
-        rows = [
-            {"isbn": int(book.isbn), "work_id": in_work[book.isbn], **_values(book), **shared}
-            for book in books
-        ]
+        columns: dict[str, Sequence[Any]] = {
+            "isbn": [int(book.isbn) for book in books],
+            "work_id": [in_work[book.isbn] for book in books],
+            "sort_title": [title_key(book.title) for book in books],
+            **dict(zip(_COLUMNS, zip(*map(_said_of, books), strict=True), strict=True)),
+            **_same(shared, len(books)),
+        }
         try:
-            execute_many(self._connection, _PUT[editions], rows)
+            execute_columns(self._connection, _PUT[editions], columns)
         except IntegrityError:
             return False
         self._receive(books, reason, actor)
         said = {book.isbn: book for book in books}
-        self._link(said)
-        self._follow(said, in_work, only_fill=True, founders=founders)
+        people, shelves = self._link(said)
+        joined = [isbn for isbn in said if isbn not in founders]
+        changed = references.update_works(
+            self._connection, [(in_work[isbn], said[isbn]) for isbn in joined], only_fill=True
+        )
+        as_said = [
+            (said[isbn], in_work[isbn])
+            for isbn in said
+            if isbn in founders and in_work[isbn] not in changed
+        ]
+        records = added_records(self._connection, as_said, Links(people, shelves, placed))
+        known = {book.isbn for book, _ in as_said}
+        self._tell([isbn for isbn in said if isbn not in known], changed, records)
         return True
 
     def claim(self, isbn: Isbn, version: int, *, withdrawn: bool) -> bool:
@@ -119,7 +138,12 @@ class SqlEditions:
         references.retitle_works(
             self._connection, [(in_work[isbn], isbn, details) for isbn, details in said.items()]
         )
-        self._follow(said, in_work, only_fill=only_fill)
+        changed = references.update_works(
+            self._connection,
+            [(in_work[isbn], details) for isbn, details in said.items()],
+            only_fill=only_fill,
+        )
+        self._tell(said, changed)
 
     def put_covers(self, covers: Mapping[Isbn, Cover]) -> None:
         self._connection.execute(
@@ -152,7 +176,9 @@ class SqlEditions:
         rows = self._connection.execute(_WORKS_OF, {"isbns": _numbers(isbns)})
         return {Isbn(f"{isbn:013d}"): work_id for isbn, work_id in rows.all()}
 
-    def _works_of_new(self, books: Sequence[NewBook]) -> tuple[dict[Isbn, int], set[Isbn]]:
+    def _works_of_new(
+        self, books: Sequence[NewBook], placed: Mapping[str, Named]
+    ) -> tuple[dict[Isbn, int], set[Isbn]]:
         """The work of each, and the books whose words are those of a work that was made here."""
         named = self._works_of([book.work_of for book in books if book.work_of])
         keys = {book.isbn: references.match_key(book) for book in books if not book.work_of}
@@ -162,7 +188,7 @@ class SqlEditions:
             for book in reversed(books)
             if book.isbn in keys and keys[book.isbn] not in known
         }
-        known |= references.make_works(self._connection, new)
+        known |= references.make_works(self._connection, new, placed)
         in_work = {isbn: known[key] for isbn, key in keys.items()}
         for book in books:
             if book.work_of:
@@ -170,21 +196,28 @@ class SqlEditions:
         return in_work, {book.isbn for book in new.values()}
 
     def _receive(self, books: Sequence[NewBook], reason: str, actor: str | None) -> None:
+        said = {
+            "isbn": [int(book.isbn) for book in books],
+            "on_hand": [book.stock for book in books],
+        }
         shelf = {"reserved": 0, "sold": 0, "version": 1}
-        execute_many(
-            self._connection,
-            _PUT[stock],
-            [{"isbn": int(book.isbn), "on_hand": book.stock, **shelf} for book in books],
-        )
-        entry = {"kind": "received", "reason": reason, "actor": actor, "at": self._now}
-        received = [
-            {"isbn": int(book.isbn), "delta": book.stock, **entry} for book in books if book.stock
-        ]
-        if received:
-            execute_many(self._connection, _PUT[stock_ledger], received)
+        execute_columns(self._connection, _PUT[stock], {**said, **_same(shelf, len(books))})
+        came = [book for book in books if book.stock]
+        if came:
+            said = {
+                "isbn": [int(book.isbn) for book in came],
+                "delta": [book.stock for book in came],
+            }
+            entry = {"kind": "received", "reason": reason, "actor": actor, "at": self._now}
+            execute_columns(
+                self._connection, _PUT[stock_ledger], {**said, **_same(entry, len(came))}
+            )
 
-    def _link(self, said: Mapping[Isbn, BookDetails]) -> None:
-        people = references.contributor_ids(
+    def _link(
+        self, said: Mapping[Isbn, BookDetails]
+    ) -> tuple[Mapping[str, Named], Mapping[str, int]]:
+        """The people by `name_key`, and the categories by the names that are used."""
+        people = references.contributors_named(
             self._connection,
             [person.name for details in said.values() for person in details.contributors],
         )
@@ -195,7 +228,7 @@ class SqlEditions:
                 {
                     "isbn": int(isbn),
                     "position": position,
-                    "contributor_id": people[name_key(person.name)],
+                    "contributor_id": people[name_key(person.name)].id,
                     "role": person.role,
                 }
                 for isbn, details in said.items()
@@ -212,32 +245,30 @@ class SqlEditions:
         ]
         if placed:
             execute_many(self._connection, _PUT[edition_categories], placed)
+        return people, shelves
 
-    def _follow(
+    def _tell(
         self,
-        said: Mapping[Isbn, BookDetails],
-        in_work: Mapping[Isbn, int],
-        *,
-        only_fill: bool,
-        founders: Collection[Isbn] = (),
+        isbns: Collection[Isbn],
+        changed_works: Collection[int],
+        added: Sequence[BookRecord] = (),
     ) -> None:
-        """Brings the works, the other editions of each, and what readers see up to date.
-
-        Where the work itself changed, so did what admins edit of the other editions.
+        """Readers, of these editions and of the other ones of works that changed; what admins edit
+        of those has changed with their work.
         """
-        changed = references.update_works(
-            self._connection,
-            [(in_work[isbn], said[isbn]) for isbn in said if isbn not in founders],
-            only_fill=only_fill,
-        )
-        siblings = [isbn for isbn in self._editions_of(changed) if isbn not in said]
-        self.show(said)
+        told = set(isbns)
+        siblings = [isbn for isbn in self._editions_of(changed_works) if isbn not in told]
+        self._show(isbns, added)
         for some in references.batches(siblings):
             self.claim_all(some)
             self.show(some)
 
     def show(self, isbns: Iterable[Isbn]) -> None:
-        index_editions(self._connection, _numbers(isbns), self._now.date(), self._folded)
+        self._show(isbns)
+
+    def _show(self, isbns: Iterable[Isbn], added: Sequence[BookRecord] = ()) -> None:
+        today = self._now.date()
+        index_editions(self._connection, _numbers(isbns), today, self._words, added)
 
     def _editions_of(self, work_ids: Collection[int]) -> list[Isbn]:
         if not work_ids:
@@ -250,11 +281,11 @@ def _numbers(isbns: Iterable[Isbn]) -> list[int]:
     return [int(isbn) for isbn in isbns]
 
 
+def _same(values: Mapping[str, Any], count: int) -> dict[str, list[Any]]:
+    """Columns that say the same in every row."""
+    return {name: [value] * count for name, value in values.items()}
+
+
 def _values(details: BookDetails) -> dict[str, Any]:
-    return {
-        **{name: getattr(details, name) for name in _COPIED},
-        **dict(details.dimensions),
-        "sort_title": title_key(details.title),
-        "price_amount": details.price.amount,
-        "price_currency": details.price.currency,
-    }
+    values = dict(zip(_COLUMNS, _said_of(details), strict=True))
+    return {**values, "sort_title": title_key(details.title)}

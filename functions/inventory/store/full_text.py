@@ -7,13 +7,10 @@ Server's follows by itself.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    BindParameter,
     Connection,
-    bindparam,
     column,
     insert,
     literal,
@@ -22,6 +19,7 @@ from sqlalchemy import (
 )
 
 from functions.inventory.store.tables import search_documents
+from shared.sql.lists import is_listed
 
 _ADD = "INSERT INTO book_search(rowid, words) VALUES (new.id, new.words);"
 _DROP = "INSERT INTO book_search(book_search, rowid, words) VALUES ('delete', old.id, old.words);"
@@ -54,8 +52,7 @@ BOOK_SEARCH = table(
 )
 """SQLite's index; its column of its own name takes commands, and expressions to match."""
 
-_ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
-_OF_THESE = search_documents.c.isbn.in_(_ISBNS)
+_OF_THESE = is_listed(search_documents.c.isbn, "isbns")
 # It empties its buffer whenever a document comes before the one just added: hence the order.
 _PUT_IN = (
     insert(BOOK_SEARCH)

@@ -27,12 +27,13 @@ from functions.inventory.import_model import (
 )
 from functions.inventory.store.tables import import_isbns, import_refusals, imports
 from shared.kit.isbn import Isbn
-from shared.sql.many import execute_many
+from shared.sql.lists import is_listed
+from shared.sql.many import execute_columns
 
 _FORGOTTEN_AT_ONCE = 10_000
 _MET = select(import_isbns.c.isbn, import_isbns.c.line).where(
     import_isbns.c.import_id == bindparam("id"),
-    import_isbns.c.isbn.in_(bindparam("isbns", expanding=True)),
+    is_listed(import_isbns.c.isbn, "isbns"),
 )
 _MEET = insert(import_isbns)
 
@@ -171,12 +172,13 @@ class SqlImports:
         return {Isbn(f"{isbn:013d}"): line for isbn, line in rows}
 
     def met(self, import_id: str, lines: Mapping[Isbn, int]) -> None:
-        rows: list[dict[str, Any]] = [
-            {"import_id": import_id, "isbn": int(isbn), "line": line}
-            for isbn, line in lines.items()
-        ]
-        if rows:
-            execute_many(self._connection, _MEET, rows)
+        if lines:
+            columns: dict[str, list[Any]] = {
+                "import_id": [import_id] * len(lines),
+                "isbn": [int(isbn) for isbn in lines],
+                "line": [*lines.values()],
+            }
+            execute_columns(self._connection, _MEET, columns)
 
     def forget_met(self, import_id: str) -> bool:
         mine = import_isbns.c.import_id == import_id

@@ -22,7 +22,7 @@ from functions.inventory.store.tables import (
     search_documents,
     stock,
 )
-from functions.inventory.words import title_key
+from functions.inventory.words import BookWords, title_key
 
 _CHANGES_KEPT = 100_000
 _PRUNED_EVERY = 1_000
@@ -121,7 +121,7 @@ def listing_row(book: BookRecord, today: date) -> dict[str, Any]:
         "format": edition.format,
         "language": edition.language,
         "embargoed_until": edition.on_sale_on if embargoed else None,
-        "category_ids": " ".join(str(one.id) for one in book.ancestry),
+        "category_ids": " ".join([str(one.id) for one in book.ancestry]),
         "contributor_ids": " ".join(map(str, people)),
         "cover": edition.cover,
         "cover_colour": edition.cover_colour,
@@ -147,15 +147,15 @@ def shelf_rows(listing: dict[str, Any], owner: str, owners: str) -> list[dict[st
 
 
 def search_document(
-    book: BookRecord, folded: Mapping[str, str] | None = None
+    book: BookRecord, words: Mapping[int, BookWords] | None = None
 ) -> tuple[dict[str, Any], list[str]]:
-    """A row of `search_documents`, and the plain words in it; for `folded` see `words_of`."""
+    """A row of `search_documents`, and the plain words in it; for `words` see `words_of`."""
     edition = book.edition
-    plain, marks = words_of(book, folded or {})
+    plain, marks = words_of(book, words or {})
     row = {
         "id": document_id(edition.isbn, edition.sold),
         "isbn": edition.isbn,
-        "words": " ".join([*plain, *marks]),
+        "words": " ".join([*plain, marks]),
     }
     return row, plain
 

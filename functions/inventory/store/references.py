@@ -3,15 +3,13 @@
 Every function takes a whole batch and asks once for each kind.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
-    BindParameter,
     Column,
     Connection,
-    Table,
     bindparam,
     func,
     insert,
@@ -24,6 +22,7 @@ from functions.inventory.model import BookDetails, NewCategory
 from functions.inventory.store.tables import categories, contributors, editions, series, works
 from functions.inventory.words import name_key, sort_name, title_key
 from shared.kit.isbn import Isbn
+from shared.sql.lists import is_listed
 from shared.sql.many import execute_many
 
 T = TypeVar("T")
@@ -31,30 +30,39 @@ T = TypeVar("T")
 _BATCH = 1_000
 """SQL Server takes at most 2,100 parameters in a statement."""
 _RACES = 5
-_NAMES: BindParameter[Any] = bindparam("names", expanding=True)
 _SAID_OF_WORKS = select(
     works.c.id,
     works.c.original_language,
     works.c.first_published,
     works.c.series_id,
     works.c.series_volume,
-).where(works.c.id.in_(bindparam("ids", expanding=True)))
+).where(is_listed(works.c.id, "ids"))
 _MATCHING = (
     select(works.c.match_key, func.min(works.c.id))
-    .where(works.c.match_key.in_(_NAMES))
+    .where(is_listed(works.c.match_key, "names"))
     .group_by(works.c.match_key)
 )
 _BY_CODE = tuple(
     select(categories.c.id, categories.c.slug, code.label("reference"))
-    .where(code.in_(_NAMES))
+    .where(is_listed(code, "names"))
     .order_by(categories.c.id.desc())
     for code in (categories.c.bisac, categories.c.thema, categories.c.slug)
 )
-_BY_NAME = {
-    key: select(key, key.table.c.id).where(key.in_(_NAMES))
-    for key in (contributors.c.name_key, series.c.title_key)
+_BY_KEY = {
+    key: select(key, key.table.c.id, name).where(is_listed(key, "names"))
+    for key, name in (
+        (contributors.c.name_key, contributors.c.name),
+        (series.c.title_key, series.c.title),
+    )
 }
 _NEW = {table: insert(table) for table in (contributors, series, works)}
+
+
+class Named(NamedTuple):
+    """A contributor or a series; the first spelling of its name stays."""
+
+    id: int
+    name: str
 
 
 def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -62,19 +70,24 @@ def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
         yield items[start : start + _BATCH]
 
 
-def contributor_ids(connection: Connection, names: Iterable[str]) -> dict[str, int]:
-    """The ids by `name_key`. The first spelling of a name stays."""
-    rows = {
-        (key := name_key(name)): {"name": name, "name_key": key, "sort_name": sort_name(name)}
-        for name in dict.fromkeys(names)
-    }
-    return _found_or_made(connection, contributors, contributors.c.name_key, rows)
+def contributors_named(connection: Connection, names: Iterable[str]) -> dict[str, Named]:
+    """By `name_key`; those that are new are made."""
+    return _found_or_made(
+        connection,
+        contributors.c.name_key,
+        {name_key(name): name for name in names},
+        lambda key, name: {"name": name, "name_key": key, "sort_name": sort_name(name)},
+    )
 
 
-def series_ids(connection: Connection, titles: Iterable[str]) -> dict[str, int]:
-    """The ids by `name_key` of the title."""
-    rows = {name_key(title): {"title": title, "title_key": name_key(title)} for title in titles}
-    return _found_or_made(connection, series, series.c.title_key, rows)
+def series_named(connection: Connection, titles: Iterable[str]) -> dict[str, Named]:
+    """By `name_key` of the title; those that are new are made."""
+    return _found_or_made(
+        connection,
+        series.c.title_key,
+        {name_key(title): title for title in titles},
+        lambda key, title: {"title": title, "title_key": key},
+    )
 
 
 def category_slugs(connection: Connection, references: Iterable[str]) -> dict[str, str]:
@@ -116,11 +129,12 @@ def matching_works(connection: Connection, keys: Iterable[str]) -> dict[str, int
     return found
 
 
-def make_works(connection: Connection, books: Mapping[str, BookDetails]) -> dict[str, int]:
-    """One work for each match key, none of which has one yet."""
+def make_works(
+    connection: Connection, books: Mapping[str, BookDetails], placed: Mapping[str, Named]
+) -> dict[str, int]:
+    """One work for each match key, none of which has one yet; `placed` as for `work_values`."""
     if not books:
         return {}
-    placed = series_ids(connection, [book.series.title for book in books.values() if book.series])
     rows = [
         {"title": book.title, "match_key": key, **work_values(book, placed)}
         for key, book in books.items()
@@ -129,13 +143,13 @@ def make_works(connection: Connection, books: Mapping[str, BookDetails]) -> dict
     return matching_works(connection, books)
 
 
-def work_values(details: BookDetails, placed: Mapping[str, int]) -> dict[str, Any]:
-    """What an edition says of its work; `placed` has the id of its series."""
+def work_values(details: BookDetails, placed: Mapping[str, Named]) -> dict[str, Any]:
+    """What an edition says of its work; `placed` has its series, by `name_key`."""
     place = details.series
     return {
         "original_language": details.original_language,
         "first_published": details.first_published,
-        "series_id": None if place is None else placed[name_key(place.title)],
+        "series_id": None if place is None else placed[name_key(place.title)].id,
         "series_volume": None if place is None else place.volume,
     }
 
@@ -147,7 +161,7 @@ def update_works(
 
     With `only_fill`, what a work knows already stays.
     """
-    placed = series_ids(connection, [one.series.title for _, one in said if one.series])
+    placed = series_named(connection, [one.series.title for _, one in said if one.series])
     known: dict[int, dict[str, Any]] = {}
     for some in batches(sorted({work_id for work_id, _ in said})):
         rows = connection.execute(_SAID_OF_WORKS, {"ids": some})
@@ -202,21 +216,26 @@ def _categories(connection: Connection, references: Iterable[str]) -> dict[str, 
 
 
 def _found_or_made(
-    connection: Connection, table: Table, key: Column[Any], rows: Mapping[str, dict[str, Any]]
-) -> dict[str, int]:
-    found = _ids(connection, key, rows)
+    connection: Connection,
+    key: Column[Any],
+    names: Mapping[str, str],
+    row: Callable[[str, str], dict[str, Any]],
+) -> dict[str, Named]:
+    found = _by_key(connection, key, names)
     for _ in range(_RACES):
-        missing = [row for name, row in rows.items() if name not in found]
+        missing = {one: name for one, name in names.items() if one not in found}
         if not missing:
             break
         with suppress(IntegrityError):  # another writer made one meanwhile: it is found now
-            execute_many(connection, _NEW[table], missing)
-        found |= _ids(connection, key, [row[key.name] for row in missing])
+            rows = [row(one, name) for one, name in missing.items()]
+            execute_many(connection, _NEW[key.table], rows)
+        found |= _by_key(connection, key, missing)
     return found
 
 
-def _ids(connection: Connection, key: Column[Any], names: Iterable[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for some in batches(sorted(set(names))):
-        found.update(map(tuple, connection.execute(_BY_NAME[key], {"names": some}).all()))
+def _by_key(connection: Connection, column: Column[Any], keys: Iterable[str]) -> dict[str, Named]:
+    found: dict[str, Named] = {}
+    for some in batches(sorted(set(keys))):
+        rows = connection.execute(_BY_KEY[column], {"names": some}).all()
+        found.update((key, Named(number, name)) for key, number, name in rows)
     return found

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Literal
 
 from functions.inventory.store.cards import BookRecord
-from functions.inventory.words import searchable, title_key, words
+from functions.inventory.words import BookTexts, BookWords, searchable, title_key, words
 from shared.kit.isbn import to_ten
 
 _MARK = "0q"
@@ -39,40 +39,52 @@ _IN_WHOLE = _MARK + _PLACES["whole"]
 _IN_DIGITS = _MARK + _PLACES["digits"]
 
 
-def words_of(book: BookRecord, folded: Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """The plain words, each once, and the marked ones.
+def words_of(book: BookRecord, known: Mapping[int, BookWords]) -> tuple[list[str], str]:
+    """The plain words, each once, and the marked ones, apart by spaces.
 
-    `folded` has the words of some descriptions, as `searchable` gives them, apart by spaces.
+    `known` has what `book_words` says of some books; of others, and of other texts, it is asked.
     """
     edition = book.edition
-    names = [person.name for person in book.contributors]
-    series = edition.series_title
-    title = edition.title if not edition.subtitle else f"{edition.title} {edition.subtitle}"
-    plain = searchable(title)
+    texts = (
+        edition.title,
+        edition.subtitle,
+        edition.description,
+        edition.series_title,
+        edition.series_volume,
+        tuple([person.name for person in book.contributors]),
+    )
+    own = known.get(edition.isbn)
+    if own is None or own.texts != texts:
+        own = book_words(edition.isbn, texts)
+    plain, marks = _shelved(tuple([(one.id, one.name) for one in book.ancestry]))
+    filters = _filters(edition.language, edition.format)
+    people = " ".join(dict.fromkeys([tag("contributor_id", one.id) for one in book.contributors]))
+    return (
+        list(dict.fromkeys([*own.plain.split(), *plain])),
+        f"{own.marks} {marks} {filters} {people}",
+    )
+
+
+def book_words(isbn: int, texts: BookTexts) -> BookWords:
+    title, subtitle, description, series, volume, names = texts
+    plain = searchable(f"{title} {subtitle}" if subtitle else title)
     marks = [_IN_TITLE + word for word in plain]
-    texts: list[tuple[Place, str]] = [
-        ("author", " ".join(names)),
-        ("category", " ".join([one.name for one in book.ancestry])),
-    ]
+    placed: list[tuple[Place, str]] = [("author", " ".join(names))]
     if series:
-        texts.append(("series", f"{series} {edition.series_volume or ''}"))
-    for place, text in texts:
+        placed.append(("series", f"{series} {volume or ''}"))
+    for place, text in placed:
         own, marked_own = _placed(place, text)
         plain += own
         marks += marked_own
-    if edition.description:
-        known = folded.get(edition.description)
-        plain += searchable(edition.description) if known is None else known.split()
-    marks += [_IN_WHOLE + whole(text) for text in (edition.title, *names)]
+    if description:
+        plain += searchable(description)
+    marks += [_IN_WHOLE + whole(text) for text in (title, *names)]
     if series:
         marks.append(_IN_WHOLE + whole(series))
     # Of a title its key has the words; without spaces between they are one.
-    marks.append(_IN_WHOLE + title_key(edition.title).replace(" ", "")[:_LONGEST_WHOLE])
-    marks += _isbn_marks(edition.isbn)
-    marks += [tag("language", edition.language), tag("format", edition.format)]
-    marks += [tag("category_id", one.id) for one in book.ancestry]
-    marks += [tag("contributor_id", one.id) for one in book.contributors]
-    return list(dict.fromkeys(plain)), list(dict.fromkeys(marks))
+    marks.append(_IN_WHOLE + title_key(title).replace(" ", "")[:_LONGEST_WHOLE])
+    marks += _isbn_marks(isbn)
+    return BookWords(texts, " ".join(dict.fromkeys(plain)), " ".join(dict.fromkeys(marks)))
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -80,6 +92,18 @@ def _placed(place: Place, text: str) -> tuple[list[str], list[str]]:
     """The words of a text, plain and marked."""
     own = searchable(text)
     return own, [marked(place, word) for word in own]
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _shelved(categories: tuple[tuple[int, str], ...]) -> tuple[list[str], str]:
+    """The words of categories, plain and marked, with their tags."""
+    plain, marks = _placed("category", " ".join([name for _, name in categories]))
+    return plain, " ".join([*marks, *(tag("category_id", number) for number, _ in categories)])
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _filters(language: str, form: str) -> str:
+    return f"{tag('language', language)} {tag('format', form)}"
 
 
 def plain_words(document: str) -> list[str]:

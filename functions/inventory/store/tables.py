@@ -47,7 +47,7 @@ works = Table(
     Column("title", Unicode(500), nullable=False),
     Column("original_language", String(8)),
     Column("first_published", SmallInteger),
-    Column("series_id", ForeignKey("series.id"), index=True),
+    Column("series_id", ForeignKey("series.id")),
     Column("series_volume", Unicode(30)),
     Column("match_key", exact(400), nullable=False, index=True),
 )
@@ -122,7 +122,6 @@ edition_contributors = Table(
     Column("position", SmallInteger, primary_key=True, autoincrement=False),
     Column("contributor_id", ForeignKey("contributors.id"), nullable=False),
     Column("role", String(20), nullable=False),
-    Index("ix_edition_contributors_contributor_id_isbn", "contributor_id", "isbn"),
 )
 
 edition_categories = Table(
@@ -130,7 +129,6 @@ edition_categories = Table(
     metadata,
     Column("isbn", ForeignKey("editions.isbn"), primary_key=True, autoincrement=False),
     Column("category_id", ForeignKey("categories.id"), primary_key=True, autoincrement=False),
-    Index("ix_edition_categories_category_id_isbn", "category_id", "isbn"),
 )
 
 edition_media = Table(
@@ -182,7 +180,7 @@ listings = Table(
     Column("in_stock", SmallInteger, nullable=False),
     Column("format", String(20), nullable=False),
     Column("language", String(8), nullable=False),
-    Column("embargoed_until", Date, index=True),
+    Column("embargoed_until", Date),
     Column("cover", String(80)),
     Column("cover_colour", String(7)),
     Column("category_ids", String(400), nullable=False),
@@ -202,6 +200,14 @@ listings = Table(
 edition stands. `card`: the book as lists show it, as JSON, but for images and availability. On both
 databases an index ends in the primary key by itself.
 """
+
+_is_embargoed = listings.c.embargoed_until.is_not(None)
+Index(
+    "ix_listings_embargoed_until",
+    listings.c.embargoed_until,
+    sqlite_where=_is_embargoed,
+    mssql_where=_is_embargoed,
+)
 
 
 def _shelf(name: str, owner: str, owners: str) -> Table:
