@@ -7,8 +7,10 @@ namespace takes a connection and then says nothing, since it negotiates on a blo
 
 import asyncio
 import contextlib
+import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from shared.contracts.envelope import CONTENT_TYPE
@@ -27,7 +29,8 @@ _CLOSE_SECONDS = 2.0
 
 
 class ServiceBusPublisher:
-    """Keeps a sender open for each destination; a sender sends one batch at a time."""
+    """Keeps a link open for each destination, which sends one batch at a time. What fails on a link
+    that was kept is sent once more on a new one: the old one may have died since it was used."""
 
     def __init__(
         self, connect: "Callable[[], ServiceBusClient]", *, open_seconds: float = OPEN_SECONDS
@@ -43,7 +46,7 @@ class ServiceBusPublisher:
         self._closing: set[asyncio.Task[None]] = set()
 
     def publish(self, destination: str, messages: Sequence[Message], patience: float) -> None:
-        """`patience` is for each batch; opening a link has its own."""
+        """`patience` is for each batch on each link; opening a link has its own."""
         self._call(self._publish(destination, messages, patience))
 
     def check(self, destination: str) -> None:
@@ -74,30 +77,45 @@ class ServiceBusPublisher:
     async def _publish(
         self, destination: str, messages: Sequence[Message], patience: float
     ) -> None:
+        sender = self._senders.setdefault(destination, _Sender(destination))
         with _failures(destination):
-            sender = self._senders.get(destination)
-            if sender is None:
-                sender = self._senders[destination] = _Sender(self._link(destination))
             async with sender.lock:
-                try:
-                    with _observed(destination, messages):
+                is_kept = sender.link is not None
+                with _observed(destination, messages):
+                    try:
                         await self._send(sender, messages, patience)
-                except BaseException:
-                    self._drop(destination, sender)
-                    raise
+                    except _errors():
+                        if not is_kept:
+                            raise
+                        await self._send(sender, messages, patience)
 
     async def _send(self, sender: "_Sender", messages: Sequence[Message], patience: float) -> None:
+        is_open = sender.link is not None
+        link = sender.link = sender.link or self._link(sender.destination)
+        try:
+            await self._send_on(link, messages, patience, is_open=is_open)
+        except BaseException:
+            sender.link = None  # one that failed is not trusted again
+            self._let_go(link)
+            raise
+
+    async def _send_on(
+        self,
+        link: "ServiceBusSender",
+        messages: Sequence[Message],
+        patience: float,
+        *,
+        is_open: bool,
+    ) -> None:
         from azure.servicebus.exceptions import MessageSizeExceededError
 
-        link = sender.link
         waiting = [_as_sent(message) for message in messages]
         # One alone the SDK need not encode once more to see whether it fits.
-        if len(waiting) == 1 and sender.is_open:
+        if len(waiting) == 1 and is_open:
             await asyncio.wait_for(link.send_messages(waiting[0]), patience)
             return
         while waiting:
             batch = await asyncio.wait_for(link.create_message_batch(), self._open_seconds)
-            sender.is_open = True
             taken = 0
             for message in waiting:
                 try:
@@ -123,12 +141,6 @@ class ServiceBusPublisher:
             self._client = self._connect()
         return self._client.get_queue_sender(destination)  # a topic's is the same
 
-    def _drop(self, destination: str, sender: "_Sender") -> None:
-        """A link that failed once is not trusted again."""
-        if self._senders.get(destination) is sender:
-            del self._senders[destination]
-        self._let_go(sender.link)
-
     def _let_go(self, link: Any) -> None:
         """Nobody waits for its good-bye."""
         task = asyncio.get_running_loop().create_task(_closed(link))
@@ -138,7 +150,8 @@ class ServiceBusPublisher:
     async def _close(self) -> None:
         for sender in self._senders.values():
             async with sender.lock:
-                self._let_go(sender.link)
+                if sender.link is not None:
+                    self._let_go(sender.link)
         self._senders.clear()
         await asyncio.gather(*self._closing)
         if self._client is not None:
@@ -166,10 +179,12 @@ def _observed(destination: str, messages: Sequence[Message]) -> Span:
 
 
 class _Sender:
-    def __init__(self, link: "ServiceBusSender") -> None:
-        self.link = link
+    """`link` is the one that was used last, unless it failed."""
+
+    def __init__(self, destination: str) -> None:
+        self.destination = destination
+        self.link: ServiceBusSender | None = None
         self.lock = asyncio.Lock()
-        self.is_open = False
 
 
 def service_bus_client(
@@ -191,6 +206,7 @@ def service_bus_client(
         "retry_total": RETRIES,
         "retry_backoff_factor": BACKOFF_SECONDS,
         "transport_type": transport,
+        "ssl_context": _authorities(),
         **more,
     }
     if connection_string:
@@ -201,14 +217,30 @@ def service_bus_client(
     return ServiceBusClient(namespace, DefaultAzureCredential(), **options)
 
 
-@contextlib.contextmanager
-def _failures(destination: str) -> Iterator[None]:
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whom the SDK would trust. Left to itself it reads all their certificates anew for each
+    connection, also where it uses no TLS: 25 ms of CPU, during which its event loop stands still.
+    """
+    import certifi
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """The SDK also lets errors of the socket and of its own state through."""
     from azure.core.exceptions import AzureError
 
+    return AzureError, OSError, ValueError, RuntimeError
+
+
+@contextlib.contextmanager
+def _failures(destination: str) -> Iterator[None]:
     try:
         yield
-    # The SDK also lets errors of the socket and of its own state through.
-    except (AzureError, OSError, ValueError, RuntimeError) as error:
+    except _errors() as error:
         said = str(error) or type(error).__name__
         raise PublishFailed(f"{destination}: {said}") from error
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 log = get_logger("messaging")
 
+RELAY_SECONDS = 10
 SENT_KEPT = timedelta(days=7)
 RECEIVED_KEPT = timedelta(days=30)
 
@@ -28,7 +29,7 @@ def register_outbox(
     """`forget` deletes from the service's inbox what is older, and says how many."""
 
     @blueprint.function_name(f"{service}_relay_outbox")
-    @blueprint.timer_trigger(schedule="*/10 * * * * *", arg_name="timer")
+    @blueprint.timer_trigger(schedule=f"*/{RELAY_SECONDS} * * * * *", arg_name="timer")
     def relay_outbox(timer: func.TimerRequest) -> None:
         """What a commit announced is sent, however often sending failed before."""
         try:

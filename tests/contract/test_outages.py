@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 
+from funchost.servicebus.broker.namespace_file import read_namespace
+from funchost.servicebus.options import RetryOptions
+from funchost.servicebus.sources import client as bus_client
+from funchost.servicebus.triggers import listener
 from functions.notifications.mail import azure as azure_mail
 from functions.notifications.mail import smtp
 from functions.notifications.mail.azure import AzureMail, email_client
@@ -32,7 +36,7 @@ from shared.cache import redis
 from shared.documents import cosmos
 from shared.documents.port import DocumentsUnavailable
 from shared.kit.clock import MachineClock
-from shared.messaging import relay, service_bus
+from shared.messaging import relay, service_bus, timers
 from shared.messaging.publisher import Message, PublishFailed
 from shared.sql import engines, sqlite_file
 from shared.sql.database import DEADLOCK_TRIES
@@ -201,12 +205,37 @@ BESIDES = {
 """The numbers in the last column."""
 
 
-def test_the_table_in_the_documentation_says_what_the_clients_do() -> None:
+RETRY = RetryOptions()
+ENTITIES = read_namespace(Path(__file__).parents[2] / "infra" / "servicebus.json")
+LOCK_SECONDS = ENTITIES.queues["stripe-events"].settings.lock_duration / 1000
+BACK = {
+    "what an outbox holds": timers.RELAY_SECONDS,
+    "a listener": listener.LONGEST_PAUSE_SECONDS,
+    "a listener without sessions": RETRY.delay * 2**RETRY.max_retries,
+    "a destination that was sent to before": relay.PATIENCE_AFTER_COMMIT_SECONDS,
+    "a message without a session whose handing over or settlement went lost": LOCK_SECONDS,
+    "a listener whose namespace neither answers nor ends its connection": (
+        RETRY.try_timeout + bus_client.OPEN_SECONDS
+    ),
+}
+
+
+def table(heading: str) -> dict[str, list[str]]:
+    """The cells behind the first one, by that."""
     text = (Path(__file__).parents[2] / "docs" / "resilience.md").read_text("utf-8")
-    _, _, table = text.partition("## How long a call waits")
-    table, _, _ = table.partition("\n## ")
-    rows = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")]
-    said = {name.strip(): cells for name, *cells in rows if name.strip() not in ("client", "---")}
+    _, _, section = text.partition(f"## {heading}\n")
+    section, _, _ = section.partition("\n## ")
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")]
+    return {name.strip(): cells for name, *cells in rows[2:]}
+
+
+def test_the_documentation_says_how_soon_a_bus_that_came_back_is_used() -> None:
+    said = table("How soon a bus that came back is used")
+    assert {name: float(cells[0]) for name, cells in said.items()} == pytest.approx(BACK)
+
+
+def test_the_table_in_the_documentation_says_what_the_clients_do() -> None:
+    said = table("How long a call waits")
     assert {name: tuple(map(float, cells[:3])) for name, cells in said.items()} == {
         name: tuple(map(float, each)) for name, each in SAID.items()
     }

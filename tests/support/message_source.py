@@ -24,6 +24,7 @@ class MemorySource:
         self.failure: SourceError | None = None
         self.lost: set[str] = set()
         self.asked: list[int] = []
+        self.waiting_for_sessions = 0
         self.changed = asyncio.Condition()
         self._ready: deque[ReceivedMessage] = deque()
         self._count = 0
@@ -64,7 +65,12 @@ class MemorySource:
 
     async def next_session(self, wait: float) -> "MemoryReceiver | None":
         async with self.changed:
-            await self.changed.wait_for(lambda: self._free_session() is not None)
+            self.waiting_for_sessions += 1
+            self.changed.notify_all()
+            try:
+                await self.changed.wait_for(lambda: self._free_session() is not None)
+            finally:
+                self.waiting_for_sessions -= 1
             session = self._free_session()
             assert session is not None
             self.held.add(session)

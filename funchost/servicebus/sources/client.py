@@ -3,10 +3,13 @@ broker of another process."""
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
+import certifi
 from azure.servicebus import NEXT_AVAILABLE_SESSION, ServiceBusMessage, TransportType
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.amqp import AmqpMessageBodyType
@@ -31,56 +34,95 @@ T = TypeVar("T")
 
 _SLICE_SECONDS = 1.0
 """The SDK's calls must not be cut off halfway, so a cancelled receive lasts at most so long."""
+OPEN_SECONDS = 10.0
+"""To connect and sign in, before a wait for a session begins."""
 _NEVER_YEAR = 9999
 
 
 class ClientProvider:
-    def __init__(self, connection: Connection, options: ServiceBusOptions) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        options: ServiceBusOptions,
+        *,
+        open_seconds: float = OPEN_SECONDS,
+    ) -> None:
         """Within a running loop. Raises SourceError for a connection that the SDK refuses."""
         # The SDK tells every step of its protocol; an app may still ask for that.
-        logger = logging.getLogger("azure.servicebus")
-        if logger.level == logging.NOTSET:
-            logger.setLevel(logging.WARNING)
+        _quieten("azure.servicebus", logging.WARNING)
+        # And that it could not close what it has given up, with a page for each.
+        _quieten("azure.servicebus.aio._async_utils", logging.ERROR)
         retry = options.retry
         settings: dict[str, Any] = {
             "retry_total": retry.max_retries,
             "retry_backoff_factor": retry.delay,
             "retry_backoff_max": retry.max_delay,
             "retry_mode": retry.mode,
+            # Without it the SDK waits for ever where a namespace takes a connection and then says
+            # nothing.
+            "try_timeout": retry.try_timeout,
             "transport_type": (
                 TransportType.AmqpOverWebsocket if options.web_sockets else TransportType.Amqp
             ),
+            "ssl_context": _authorities(),
+        }
+        # That no session had messages the SDK takes for a failure, after which it pauses: a session
+        # that gets one meanwhile would wait for it. Whoever listens asks again at once.
+        for_sessions = {
+            **settings,
+            "retry_total": 0,
+            "try_timeout": retry.try_timeout + open_seconds,
         }
         self._credential: Any = None
         try:
-            if connection.connection_string is not None:
-                self._client = ServiceBusClient.from_connection_string(
-                    connection.connection_string, **settings
-                )
-                return
-            from azure.identity.aio import DefaultAzureCredential
+            if connection.connection_string is None:
+                from azure.identity.aio import DefaultAzureCredential
 
-            self._credential = DefaultAzureCredential(
-                managed_identity_client_id=connection.client_id,
-                workload_identity_client_id=connection.client_id,
-                interactive_browser_tenant_id=connection.tenant_id,
-            )
-            self._client = ServiceBusClient(connection.namespace, self._credential, **settings)
+                self._credential = DefaultAzureCredential(
+                    managed_identity_client_id=connection.client_id,
+                    workload_identity_client_id=connection.client_id,
+                    interactive_browser_tenant_id=connection.tenant_id,
+                )
+            self._client = _client(connection, self._credential, settings)
+            self._sessions = _client(connection, self._credential, for_sessions)
         except ValueError as error:
             raise SourceError(f"The connection '{connection.setting}' is wrong: {error}") from error
 
     def source(self, entity: str) -> "ClientSource":
-        return ClientSource(self._client, entity)
+        return ClientSource(self._client, self._sessions, entity)
 
     async def close(self) -> None:
         await self._client.close()
+        await self._sessions.close()
         if self._credential is not None:
             await self._credential.close()
 
 
+def _client(connection: Connection, credential: Any, settings: dict[str, Any]) -> ServiceBusClient:
+    if connection.connection_string is None:
+        return ServiceBusClient(connection.namespace, credential, **settings)
+    return ServiceBusClient.from_connection_string(connection.connection_string, **settings)
+
+
+def _quieten(name: str, level: int) -> None:
+    logger = logging.getLogger(name)
+    if logger.level == logging.NOTSET:
+        logger.setLevel(level)
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Whom the SDK would trust. Left to itself it reads all their certificates anew for each
+    connection, also where it uses no TLS: 25 ms of CPU, during which the host stands still."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(certifi.where())
+    return context
+
+
 class ClientSource:
-    def __init__(self, client: ServiceBusClient, entity: str) -> None:
+    def __init__(self, client: ServiceBusClient, sessions: ServiceBusClient, entity: str) -> None:
         self._client = client
+        self._sessions = sessions
         self._entity = entity
         self._sender: Any = None
         self._sending = asyncio.Lock()
@@ -91,7 +133,7 @@ class ClientSource:
         return ClientReceiver(receiver)
 
     async def next_session(self, wait: float) -> "ClientSessionReceiver | None":
-        receiver = self._client.get_queue_receiver(
+        receiver = self._sessions.get_queue_receiver(
             self._entity, session_id=NEXT_AVAILABLE_SESSION, max_wait_time=wait
         )
         try:
@@ -195,10 +237,16 @@ class _NoSession(SourceError):
 
 
 async def _opened(receiver: Any) -> None:
+    opening = asyncio.ensure_future(_translated(receiver.__aenter__()))
     try:
-        await _translated(receiver.__aenter__())
+        await asyncio.shield(opening)
     except BaseException:
-        # Also when cancelled: with its connection goes a session that it may just have been given.
+        # On Python 3.11 the SDK forgets that it was cancelled where a frame, or the end of its
+        # connection, comes at the same moment (asyncio.wait_for, bpo-37658).
+        while not opening.done():
+            opening.cancel()
+            await asyncio.wait([opening], timeout=_SLICE_SECONDS)
+        # With its connection goes a session that it may just have been given.
         await receiver.close()
         raise
 

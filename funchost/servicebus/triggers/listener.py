@@ -24,7 +24,7 @@ from funchost.servicebus.triggers.singles import SingleDispatcher
 __all__ = ["ServiceBusTrigger", "manual_event"]
 
 _FIRST_PAUSE_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_PAUSE_SECONDS = 10.0
 _SOUND_SECONDS = 10.0
 """After a run of so many seconds the next failure counts as the first one again."""
 
@@ -84,7 +84,7 @@ class ServiceBusTrigger:
                 if loop.time() - started > _SOUND_SECONDS:
                     pause = _FIRST_PAUSE_SECONDS
                 await _wait(moved, pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
             else:
                 pause = _FIRST_PAUSE_SECONDS
 

@@ -17,6 +17,25 @@ _ASKED_FOR_AT_ONCE = 4
 """To wait for a session takes a client of the SDK a connection, which is dear."""
 
 
+class _Asking:
+    """For sessions of one source: by one alone until that has answered, so that a namespace which
+    is away, or has just come back, is not run down."""
+
+    def __init__(self, source: MessageSource) -> None:
+        self._source = source
+        self._places = asyncio.Semaphore(1)
+        self._has_answered = False
+
+    async def next_session(self, wait: float) -> SessionReceiver | None:
+        async with self._places:
+            session = await self._source.next_session(wait)
+        if not self._has_answered:
+            self._has_answered = True
+            for _ in range(_ASKED_FOR_AT_ONCE - 1):
+                self._places.release()
+        return session
+
+
 class SessionDispatcher:
     """A session is held until it had no message for `sessionIdleTimeout`. A message that fails
     comes again before those that follow it."""
@@ -28,8 +47,8 @@ class SessionDispatcher:
 
     async def run(self, source: MessageSource) -> None:
         count = self._handling.options.max_concurrent_sessions
-        asking = asyncio.Semaphore(_ASKED_FOR_AT_ONCE)
-        loops = [asyncio.create_task(self._serve_sessions(source, asking)) for _ in range(count)]
+        asking = _Asking(source)
+        loops = [asyncio.create_task(self._serve_sessions(asking)) for _ in range(count)]
         try:
             await asyncio.gather(*loops)
         finally:
@@ -40,10 +59,9 @@ class SessionDispatcher:
     async def finish(self) -> None:
         await self._begun.finish()
 
-    async def _serve_sessions(self, source: MessageSource, asking: asyncio.Semaphore) -> None:
+    async def _serve_sessions(self, asking: _Asking) -> None:
         while True:
-            async with asking:
-                session = await source.next_session(self._handling.options.retry.try_timeout)
+            session = await asking.next_session(self._handling.options.retry.try_timeout)
             if session is None:
                 continue
             serving = _Serving(session, self._handling, self._begun, self._is_batched)

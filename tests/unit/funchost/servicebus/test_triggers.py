@@ -299,6 +299,24 @@ async def test_no_more_sessions_are_held_than_allowed():
     assert source.held == set()
 
 
+async def test_one_alone_asks_for_sessions_until_the_source_has_answered():
+    app = App(waits=True)
+    source = MemorySource(sessions=True)
+
+    async def until_waiting(count: int) -> None:
+        async with source.changed:
+            await source.changed.wait_for(lambda: source.waiting_for_sessions >= count)
+
+    async with running(SessionDispatcher(app.handling(), is_batched=False), source):
+        await until_waiting(1)
+        await asyncio.sleep(0)
+        assert source.waiting_for_sessions == 1
+        await source.put("x:1")
+        await until_waiting(4)
+        app.may_end.set()
+        await source.until_settled(1)
+
+
 async def test_a_failing_message_holds_up_its_session_and_no_other():
     app = App(fails={"x:1"})
     source = MemorySource("x:1", "x:2", "y:1", sessions=True)
