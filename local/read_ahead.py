@@ -72,38 +72,50 @@ def _open(
     currency: str,
     today: date,
 ) -> Feed:
-    remarks = open_feed(file, shape, options, currency, today).remarks
-    return _FeedAhead(reader, remarks, (Path(file.name).resolve(), shape, options, currency, today))
+    feed = open_feed(file, shape, options, currency, today)
+    return _FeedAhead(reader, feed, (Path(file.name).resolve(), shape, options, currency, today))
 
 
 class _FeedAhead:
     def __init__(
         self,
         reader: "subprocess.Popen[bytes]",
-        remarks: tuple[str, ...],
+        feed: Feed,
         how: tuple[Path, FileShape, ImportOptions, str, date],
     ) -> None:
-        self.remarks = remarks
+        self.remarks = feed.remarks
         self._reader = reader
+        self._feed = feed
         self._how = how
 
     def records(self, after: Position | None = None) -> Iterator[FeedRecord]:
-        """Once only."""
+        """Once only. The first chunk is read here, while the other process starts."""
+        source = _chunks(self._feed.records(after))
+        chunk = _sound(next(source))
+        if len(chunk) == CHUNK:
+            source = self._read_on(chunk[-1].after)
+        while chunk:
+            yield from chunk
+            chunk = _sound(next(source))
+
+    def _read_on(self, after: Position) -> Iterator[list[FeedRecord] | UnreadableFile]:
         assert self._reader.stdin is not None
         assert self._reader.stdout is not None
         with suppress(BrokenPipeError):  # then there is nothing to receive either
             pickle.dump((self._how, after), self._reader.stdin)
             self._reader.stdin.close()
-        while chunk := _received(self._reader.stdout):
-            yield from chunk
+        return _received(self._reader.stdout)
 
 
-def _received(stream: IO[bytes]) -> list[FeedRecord]:
-    """Empty at the end of the file."""
-    try:
-        chunk: list[FeedRecord] | UnreadableFile = pickle.load(stream)  # noqa: S301 - from our own
-    except EOFError:
-        raise UnreadableFile("The process that reads the file has ended too early.") from None
+def _received(stream: IO[bytes]) -> Iterator[list[FeedRecord] | UnreadableFile]:
+    while True:
+        try:
+            yield pickle.load(stream)  # noqa: S301 - from our own
+        except EOFError:
+            yield UnreadableFile("The process that reads the file has ended too early.")
+
+
+def _sound(chunk: list[FeedRecord] | UnreadableFile) -> list[FeedRecord]:
     if isinstance(chunk, UnreadableFile):
         raise chunk
     return chunk

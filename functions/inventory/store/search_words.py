@@ -7,11 +7,13 @@ Filters and parts of ISBNs are marked words too. Marks begin with a sign pair th
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from functions.inventory.store.cards import BookRecord
 from functions.inventory.words import BookTexts, BookWords, searchable, title_key, words
 from shared.kit.isbn import to_ten
+
+if TYPE_CHECKING:  # a reader of feeds needs these words, and would load all of SQLAlchemy
+    from functions.inventory.store.cards import BookRecord
 
 _MARK = "0q"
 _LONGEST_WHOLE = 100
@@ -39,7 +41,7 @@ _IN_WHOLE = _MARK + _PLACES["whole"]
 _IN_DIGITS = _MARK + _PLACES["digits"]
 
 
-def words_of(book: BookRecord, known: Mapping[int, BookWords]) -> tuple[list[str], str]:
+def words_of(book: "BookRecord", known: Mapping[int, BookWords]) -> tuple[list[str], str]:
     """The plain words, each once, and the marked ones, apart by spaces.
 
     `known` has what `book_words` says of some books; of others, and of other texts, it is asked.
