@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -258,7 +259,7 @@ def _http_rows(file: Path, questions: Questions, scale: Scale) -> Iterator[dict[
     for cache in ("on", "off"):
         with _servers(file, cache) as (empty, shop, process):
             for name, paths in requests.items():
-                measure(shop, paths, connections=1, seconds=min(1.0, scale.seconds))
+                _ask_each(shop, paths)
                 for connections in (1, 16):
                     yield {
                         "bench": "http",
@@ -269,6 +270,15 @@ def _http_rows(file: Path, questions: Questions, scale: Scale) -> Iterator[dict[
                         **_compared(empty, shop, paths, connections, scale, process.pid),
                         "host_mib": _resident_mebibytes(process.pid),
                     }
+
+
+def _ask_each(port: int, paths: list[str]) -> None:
+    """So that what can be kept is."""
+    connection = HTTPConnection("127.0.0.1", port)
+    for path in paths:
+        connection.request("GET", path)
+        connection.getresponse().read()
+    connection.close()
 
 
 def _compared(
