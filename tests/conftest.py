@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -17,6 +18,11 @@ from tests.support.ports import free_ports
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")  # how long an example takes depends on what else runs
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and all that they start
+# too; some of that is to be interrupted.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPECTED_SKIPS = {"the real worker library needs Python 3.13"}

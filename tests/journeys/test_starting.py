@@ -78,6 +78,9 @@ def test_an_interrupt_while_it_starts_ends_it_with_a_sentence(tmp_path: Path) ->
         assert process.stdout is not None
         process.stdout.readline()  # the schema is there, the books are being put in
         process.send_signal(signal.SIGINT)
-        _, complaints = process.communicate()
+        try:
+            _, complaints = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert complaints == "Stopped; run it again to go on.\n"
