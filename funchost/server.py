@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import re
 import time
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
@@ -31,6 +32,7 @@ from funchost.settings import SettingsError
 
 __all__ = ["FunctionServer", "HttpOptions"]
 
+_NO_HOST = re.compile(r"[,/?#\\\s]")
 _REMEMBERED_PATHS = 1024
 _LONGEST_REMEMBERED = 256
 _RESERVED_INITIALS = frozenset("aArR")
@@ -113,8 +115,8 @@ class FunctionServer:
         try:
             headers = read_headers(scope["headers"])
             host = headers.get("host")
-            if "," in host if host is not None else scope["http_version"] == "1.1":
-                # Two of them, or none where HTTP/1.1 wants one.
+            if _NO_HOST.search(host) if host is not None else scope["http_version"] == "1.1":
+                # Two of them, one that would reach into the path, or none where HTTP/1.1 wants one.
                 raise BadRequestError(400)
             path: str = scope["raw_path"].decode("ascii")
             if "%" in path or "/." in path:

@@ -111,7 +111,7 @@ def _received(stream: IO[bytes]) -> Iterator[list[FeedRecord] | UnreadableFile]:
     while True:
         try:
             yield pickle.load(stream)  # noqa: S301 - from our own
-        except EOFError:
+        except (EOFError, pickle.UnpicklingError):  # also in the middle of a chunk
             yield UnreadableFile("The process that reads the file has ended too early.")
 
 

@@ -144,7 +144,7 @@ def register_consumer(
     )
     async def take_in_orders(message: func.ServiceBusMessage) -> None:
         """What was bought leaves the cart that it was ordered from."""
-        await take_in(message)
+        await take_in(message, DELIVERIES)
 
     @blueprint.function_name("cart_orders_later")
     @blueprint.service_bus_queue_trigger(
@@ -152,15 +152,15 @@ def register_consumer(
     )
     async def take_in_orders_later(message: func.ServiceBusMessage) -> None:
         """What was set aside while the carts were away."""
-        await take_in(message)
+        await take_in(message, 1)
 
-    async def take_in(message: func.ServiceBusMessage) -> None:
+    async def take_in(message: func.ServiceBusMessage, deliveries: int) -> None:
         async def placed(envelope: Envelope, order: OrderPlaced) -> None:
             try:
                 await carts().take_out_bought(envelope.id, order)
             except DocumentsUnavailable:
                 delivery = message.delivery_count or 1
-                if delivery >= DELIVERIES and await asyncio.to_thread(later().set_aside, envelope):
+                if delivery >= deliveries and await asyncio.to_thread(later().set_aside, envelope):
                     return
                 # The next delivery follows at once, and the last one would within a minute.
                 await pause(min(2.0**delivery, LONGEST_PAUSE_SECONDS))

@@ -1,5 +1,6 @@
 """One route as registered: what the edge enforces and what the OpenAPI document says."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from shared.kit.errors import (
     PreconditionRequired,
 )
 
+_CONSTRAINT = re.compile(r":[^{}]*(?=\})")
 SignIn = Literal["ignored", "optional", "required"]
 JSON_TYPE = "application/json"
 MERGE_PATCH_TYPE = "application/merge-patch+json"
@@ -59,7 +61,7 @@ class Operation:
     """For the same URLs, where the operation can answer some requests at once."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "route", f"/api/{self.path}")
+        object.__setattr__(self, "route", f"/api/{_CONSTRAINT.sub('', self.path)}")
         object.__setattr__(self, "span_name", f"{self.method} {self.route}")
         object.__setattr__(self, "is_read", self.method == "GET")
         object.__setattr__(self, "takes_body", self.body_model is not Nothing)

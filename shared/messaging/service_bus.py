@@ -148,7 +148,7 @@ class ServiceBusPublisher:
         task.add_done_callback(self._closing.discard)
 
     async def _close(self) -> None:
-        for sender in self._senders.values():
+        for sender in list(self._senders.values()):
             async with sender.lock:
                 if sender.link is not None:
                     self._let_go(sender.link)

@@ -3,6 +3,7 @@ process prepares comes to the same catalogue."""
 
 import gc
 import io
+import subprocess
 from collections.abc import Iterator
 from datetime import date
 from itertools import islice
@@ -117,6 +118,28 @@ def test_whoever_needs_no_more_leaves_no_process_behind(file: Path) -> None:
         with reading_ahead(content) as feeds:
             assert len(list(islice(opened(feeds, content).records(), 3))) == 3
     gc.collect()  # a process that still ran would be a ResourceWarning, and that an error
+
+
+def test_a_reader_that_is_killed_in_the_middle_of_a_chunk_is_told_in_a_sentence(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Begun(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            begun.append(self)
+
+    monkeypatch.setattr(subprocess, "Popen", Begun)
+    with file.open("rb") as content, reading_ahead(content) as feeds:
+        records = opened(feeds, content).records()
+        assert len(list(islice(records, CHUNK))) == CHUNK
+        [reader] = begun
+        assert reader.stdout is not None
+        reader.stdout.peek(1)  # its next chunk is under way, and larger than a pipe
+        reader.kill()
+        with pytest.raises(UnreadableFile, match="ended too early"):
+            list(records)
 
 
 def test_a_file_that_breaks_off_gives_what_came_before_it(file: Path, tmp_path: Path) -> None:

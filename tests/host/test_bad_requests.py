@@ -45,6 +45,8 @@ def status(host, sent):
         (head(b"/api/x/", b"Bad Name: 1"), 400),
         (head(b"/api/x/", host=False), 400),
         (head(b"/api/x/", b"Host: other"), 400),
+        (head(b"/api/x/", b"Host: h/api/x/?a=", host=False), 400),
+        (head(b"/api/x/", b"Host: h#", host=False), 400),
         (head(b"/api/x/", version=b"1.0", host=False), 200),
         (head(b"/api/x/", version=b"9.9"), 400),
         (head(b"/api/x/", b"X-A: " + b"a" * 40_000), 431),

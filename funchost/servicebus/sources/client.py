@@ -5,6 +5,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar
@@ -92,10 +93,11 @@ class ClientProvider:
         return ClientSource(self._client, self._sessions, entity)
 
     async def close(self) -> None:
-        await self._client.close()
-        await self._sessions.close()
-        if self._credential is not None:
-            await self._credential.close()
+        async with AsyncExitStack() as stack:
+            if self._credential is not None:
+                stack.push_async_callback(self._credential.close)
+            stack.push_async_callback(self._sessions.close)
+            stack.push_async_callback(self._client.close)
 
 
 def _client(connection: Connection, credential: Any, settings: dict[str, Any]) -> ServiceBusClient:
@@ -228,6 +230,14 @@ class ClientSessionReceiver(ClientReceiver):
         return until
 
     async def renew(self) -> datetime:  # type: ignore[override]  # the session's lock, not a message's
+        try:
+            return await self._renewed()
+        except LockLostError:
+            raise
+        except SourceError:  # the client for sessions does not try again by itself
+            return await self._renewed()
+
+    async def _renewed(self) -> datetime:
         until: datetime = await _translated(self._receiver.session.renew_lock())
         return until
 
@@ -246,6 +256,8 @@ async def _opened(receiver: Any) -> None:
         while not opening.done():
             opening.cancel()
             await asyncio.wait([opening], timeout=_SLICE_SECONDS)
+        if not opening.cancelled():
+            opening.exception()  # read, or it would be told as never retrieved
         # With its connection goes a session that it may just have been given.
         await receiver.close()
         raise

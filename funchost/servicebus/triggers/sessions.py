@@ -18,19 +18,19 @@ _ASKED_FOR_AT_ONCE = 4
 
 
 class _Asking:
-    """For sessions of one source: by one alone until that has answered, so that a namespace which
+    """For sessions of one source: by one alone until that has given one, so that a namespace which
     is away, or has just come back, is not run down."""
 
     def __init__(self, source: MessageSource) -> None:
         self._source = source
         self._places = asyncio.Semaphore(1)
-        self._has_answered = False
+        self._has_given = False
 
     async def next_session(self, wait: float) -> SessionReceiver | None:
         async with self._places:
             session = await self._source.next_session(wait)
-        if not self._has_answered:
-            self._has_answered = True
+        if session is not None and not self._has_given:
+            self._has_given = True
             for _ in range(_ASKED_FOR_AT_ONCE - 1):
                 self._places.release()
         return session
@@ -50,8 +50,11 @@ class SessionDispatcher:
         asking = _Asking(source)
         loops = [asyncio.create_task(self._serve_sessions(asking)) for _ in range(count)]
         try:
-            await asyncio.gather(*loops)
+            done, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_EXCEPTION)
+            for loop in done:
+                loop.result()
         finally:
+            # Once only, which `gather` does not: a second time would break off what they let go.
             for loop in loops:
                 loop.cancel()
             await asyncio.wait(loops)
