@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from shared.auth import Principal, TokenVerifier, Unauthenticated
 from shared.http import entity_tags, problems
 from shared.http.bodies import check_json
-from shared.http.calls import Answer, Call, Nothing, RawBody
+from shared.http.calls import Answer, Call, Look, Nothing, RawBody
 from shared.http.operations import Operation
 from shared.http.queries import check_raw_query, text_fault
 from shared.http.responses import Response
@@ -62,7 +62,8 @@ class Exchange:
         """What can be answered at once. None also where this URL was not found right before, and
         where a span or a metric is to tell of the request."""
         url = self.request.url
-        look = self.operation.looks.get(url)
+        checked = self.operation.checked.get(url)
+        look = None if checked is None else checked[2]
         if look is None or self.started or is_traced() or self._lacks_query(url):
             return None
         return look()
@@ -109,8 +110,8 @@ class Exchange:
         url = self.request.url
         checked = operation.checked.get(url)
         if checked is None or self._lacks_query(url):
-            checked = self._path_and_query(url)
-        path, query = checked
+            checked = self._check_url(url)
+        path, query, _ = checked
         body = self._body() if operation.takes_body else _NOTHING
         return Call(path, query, body, self.headers, principal, key)
 
@@ -118,19 +119,17 @@ class Exchange:
         """Whether the host keeps the query out of the URL, which else can mean one thing only."""
         return "?" not in url and bool(self.request.params)
 
-    def _path_and_query(self, url: str) -> tuple[BaseModel, BaseModel]:
+    def _check_url(self, url: str) -> tuple[BaseModel, BaseModel, Look | None]:
         operation, request = self.operation, self.request
         path = _checked(operation.path_model, request.route_params, "path")
         check_raw_query(url.partition("?")[2], operation.query_names)
         query = _checked(operation.query_model, request.params, "query")
+        look = None if operation.look is None else operation.look(path, query)
         if len(url) <= _LONGEST_REMEMBERED and not self._lacks_query(url):
             if len(operation.checked) >= _MOST_REMEMBERED:
                 operation.checked.clear()
-                operation.looks.clear()
-            operation.checked[url] = path, query
-            if operation.look is not None:
-                operation.looks[url] = operation.look(path, query)
-        return path, query
+            operation.checked[url] = path, query, look
+        return path, query, look
 
     def _idempotency_key(self) -> str:
         key = self.headers.get("idempotency-key")

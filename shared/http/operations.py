@@ -55,10 +55,11 @@ class Operation:
     span_name: str = field(init=False)
     is_read: bool = field(init=False)
     takes_body: bool = field(init=False)
-    checked: dict[str, tuple[BaseModel, BaseModel]] = field(init=False, default_factory=dict)
-    """Path and query that were found right lately, by their URL. The models are frozen."""
-    looks: dict[str, Look] = field(init=False, default_factory=dict)
-    """For the same URLs, where the operation can answer some requests at once."""
+    checked: dict[str, tuple[BaseModel, BaseModel, Look | None]] = field(
+        init=False, default_factory=dict
+    )
+    """Path and query that were found right lately, by their URL, and where an answer to that may be
+    at hand. The models are frozen."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "route", f"/api/{_CONSTRAINT.sub('', self.path)}")

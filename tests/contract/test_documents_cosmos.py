@@ -1,7 +1,7 @@
 """How the SDK of Cosmos DB is used: what it sends, what its errors become."""
 
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -13,13 +13,14 @@ from shared.documents.port import (
     DocumentsUnavailable,
 )
 from shared.kit.clock import ManualClock
-from shared.telemetry.tracing import Kind, TraceContext, record_with
+from shared.telemetry.tracing import record_with
 from tests.support.cosmos_server import (
     CONTAINER,
     DATABASE,
     CosmosServer,
     cosmos_server,
 )
+from tests.support.exporters import Spans
 
 
 @pytest.fixture
@@ -34,35 +35,6 @@ async def store(server: CosmosServer) -> AsyncIterator[CosmosDocuments]:
     store = CosmosDocuments(account, CONTAINER)
     yield store
     await store.close()
-
-
-class Spans:
-    """Keeps what every span was told."""
-
-    def __init__(self) -> None:
-        self.attributes: dict[str, dict[str, object]] = {}
-
-    def begin(
-        self,
-        name: str,
-        kind: Kind,
-        remote_parent: TraceContext | None,
-        attributes: Mapping[str, object],
-        links: Sequence[TraceContext] = (),
-    ) -> "SpanOf":
-        return SpanOf(self.attributes.setdefault(name, dict(attributes)))
-
-
-class SpanOf:
-    def __init__(self, attributes: dict[str, object]) -> None:
-        self.context = TraceContext("1" * 32, "2" * 16, 1)
-        self._attributes = attributes
-
-    def set_attribute(self, name: str, value: object) -> None:
-        self._attributes[name] = value
-
-    def end(self, error: BaseException | None) -> None:
-        self._attributes["error"] = type(error).__name__
 
 
 @pytest.fixture

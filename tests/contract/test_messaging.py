@@ -22,9 +22,10 @@ from shared.messaging.publisher import Message, PublishFailed
 from shared.messaging.relay import Relay
 from shared.messaging.tables import inbox_table, outbox_table
 from shared.sql.database import Database
-from shared.telemetry import Instrument, current_trace_id, span
-from shared.telemetry.metrics import Attributes, measure_with
+from shared.telemetry import current_trace_id, span
+from shared.telemetry.metrics import measure_with
 from tests.support.databases import database_url
+from tests.support.exporters import Meter
 
 metadata = MetaData()
 outbox = outbox_table(metadata)
@@ -281,13 +282,3 @@ def test_a_relay_says_how_far_behind_it_is(mail: Mail) -> None:
         ("bookstore.outbox.waiting", 0, {"service": "tests"}),
         ("bookstore.outbox.lag", 0, {"service": "tests"}),
     ]
-
-
-class Meter:
-    """Values that are kept."""
-
-    def __init__(self) -> None:
-        self.taken: list[tuple[str, float, Attributes]] = []
-
-    def record(self, instrument: Instrument, value: float, attributes: Attributes) -> None:
-        self.taken.append((instrument.name, value, attributes))

@@ -1,16 +1,17 @@
 """Answers that lie at hand: the handler is not asked, and nobody can tell."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import azure.functions as func
 import pytest
 
 from shared.http.calls import Answer, Call, Look, Nothing
-from shared.telemetry.metrics import Attributes, Instrument, measure_with
-from shared.telemetry.tracing import Kind, Recording, TraceContext, record_with
+from shared.telemetry.metrics import measure_with
+from shared.telemetry.tracing import record_with
 from tests.support.edge_app import App, Listing
+from tests.support.exporters import Meter, Spans
 
 
 class Shop:
@@ -93,55 +94,30 @@ def test_where_the_host_keeps_the_query_out_of_the_url_only_the_bare_url_is_know
     assert shop.calls == 4  # and one of the second calls for the bare URL was at hand
 
 
-class Watching:
-    """An exporter of spans and of metrics: what it saw."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.context = TraceContext("1" * 32, "2" * 16, 1)
-
-    def begin(
-        self,
-        name: str,
-        kind: Kind,
-        remote_parent: TraceContext | None,
-        attributes: Mapping[str, object],
-        links: Sequence[TraceContext] = (),
-    ) -> Recording:
-        self.seen.append(name)
-        return self
-
-    def set_attribute(self, name: str, value: object) -> None: ...
-
-    def set_failed(self, reason: str) -> None: ...
-
-    def end(self, error: BaseException | None) -> None: ...
-
-    def record(self, instrument: Instrument, value: float, attributes: Attributes) -> None:
-        self.seen.append(instrument.name)
-
-
 @contextmanager
-def watched(*, spans: bool) -> Iterator[Watching]:
-    watching = Watching()
-    if spans:
-        record_with(watching)
-    else:
-        measure_with(watching)
+def exported_to(spans: Spans | None, meter: Meter | None) -> Iterator[None]:
+    record_with(spans)
+    measure_with(meter)
     try:
-        yield watching
+        yield
     finally:
         record_with(None)
         measure_with(None)
 
 
-@pytest.mark.parametrize(
-    ("spans", "seen"), [(True, "GET /api/books"), (False, "http.server.request.duration")]
-)
-def test_a_span_or_a_metric_tells_of_each_request(shop: Shop, spans: bool, seen: str) -> None:
-    with watched(spans=spans) as watching:
+def test_a_span_tells_of_each_request(shop: Shop) -> None:
+    spans = Spans()
+    with exported_to(spans, None):
         shop.get(limit="7")
-    assert watching.seen == [seen]
+    assert list(spans.attributes) == ["GET /api/books"]
+    assert shop.calls == 2
+
+
+def test_a_metric_tells_of_each_request(shop: Shop) -> None:
+    meter = Meter()
+    with exported_to(None, meter):
+        shop.get(limit="7")
+    assert [name for name, _, _ in meter.taken] == ["http.server.request.duration"]
     assert shop.calls == 2
 
 

@@ -11,6 +11,7 @@ from functions.inventory.read_model import (
     AuthorQuery,
     BookQuery,
     CategoryTree,
+    Detail,
     UnknownAuthor,
 )
 from functions.inventory.service.book_list import BookList
@@ -50,9 +51,7 @@ def book(isbn: Isbn) -> Reading:
     """Raises UnknownBook. A withdrawn edition is shown, as withdrawn."""
 
     def build(view: ShelfView, renderer: Renderer) -> tuple[bytes, str, str]:
-        found = view.details([int(isbn)]).get(int(isbn))
-        if found is None:
-            raise UnknownBook(isbn)
+        found = _found(view, isbn)
         return renderer.detail(found).encode(), renderer.etag(found), str(found.book.work_id)
 
     return _reading(f"book:{isbn}", _BOOK_LIFETIME, build)
@@ -62,9 +61,7 @@ def availability(isbn: Isbn) -> Reading:
     """Raises UnknownBook."""
 
     def build(view: ShelfView, renderer: Renderer) -> tuple[bytes, str, str]:
-        found = view.details([int(isbn)]).get(int(isbn))
-        if found is None:
-            raise UnknownBook(isbn)
+        found = _found(view, isbn)
         level = renderer.availability(found.book, withdrawn=found.withdrawn)
         body = compact({"isbn": isbn, **level}).encode()
         return body, renderer.etag(found), str(found.book.work_id)
@@ -114,6 +111,13 @@ def categories() -> Reading:
         return _list_of(CategoryTree(items=roots).model_dump_json().encode())
 
     return _reading("categories", _LIST_LIFETIME, build)
+
+
+def _found(view: ShelfView, isbn: Isbn) -> Detail:
+    found = view.details([int(isbn)]).get(int(isbn))
+    if found is None:
+        raise UnknownBook(isbn)
+    return found
 
 
 def _reading(name: str, lifetime: float, build: Build) -> Reading:

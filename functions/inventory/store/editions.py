@@ -78,9 +78,7 @@ class SqlEditions:
         references.put_categories(self._connection, tree)
 
     def add(self, books: Sequence[NewBook], reason: str, actor: str | None) -> bool:
-        placed = references.series_named(
-            self._connection, [book.series.title for book in books if book.series]
-        )
+        placed = references.series_of(self._connection, books)
         in_work, founders = self._works_of_new(books, placed)
         shared = {"withdrawn": 0, "version": 1, "created_at": self._now, "updated_at": self._now}
         columns: dict[str, Sequence[Any]] = {
@@ -99,7 +97,10 @@ class SqlEditions:
         people, shelves = self._link(said)
         joined = [isbn for isbn in said if isbn not in founders]
         changed = references.update_works(
-            self._connection, [(in_work[isbn], said[isbn]) for isbn in joined], only_fill=True
+            self._connection,
+            [(in_work[isbn], said[isbn]) for isbn in joined],
+            placed,
+            only_fill=True,
         )
         as_said = [
             (said[isbn], in_work[isbn])
@@ -141,6 +142,7 @@ class SqlEditions:
         changed = references.update_works(
             self._connection,
             [(in_work[isbn], details) for isbn, details in said.items()],
+            references.series_of(self._connection, said.values()),
             only_fill=only_fill,
         )
         self._tell(said, changed)

@@ -59,7 +59,7 @@ _NEW = {table: insert(table) for table in (contributors, series, works)}
 
 
 class Named(NamedTuple):
-    """A contributor or a series; the first spelling of its name stays."""
+    """A contributor or a series; once it is stored, the spelling of its name stays."""
 
     id: int
     name: str
@@ -80,12 +80,12 @@ def contributors_named(connection: Connection, names: Iterable[str]) -> dict[str
     )
 
 
-def series_named(connection: Connection, titles: Iterable[str]) -> dict[str, Named]:
+def series_of(connection: Connection, books: Iterable[BookDetails]) -> dict[str, Named]:
     """By `name_key` of the title; those that are new are made."""
     return _found_or_made(
         connection,
         series.c.title_key,
-        {name_key(title): title for title in titles},
+        {name_key(book.series.title): book.series.title for book in books if book.series},
         lambda key, title: {"title": title, "title_key": key},
     )
 
@@ -155,13 +155,16 @@ def work_values(details: BookDetails, placed: Mapping[str, Named]) -> dict[str, 
 
 
 def update_works(
-    connection: Connection, said: Sequence[tuple[int, BookDetails]], *, only_fill: bool
+    connection: Connection,
+    said: Sequence[tuple[int, BookDetails]],
+    placed: Mapping[str, Named],
+    *,
+    only_fill: bool,
 ) -> set[int]:
     """Brings works in line with what was said of them, and returns those that changed.
 
-    With `only_fill`, what a work knows already stays.
+    `placed` as for `work_values`. With `only_fill`, what a work knows already stays.
     """
-    placed = series_named(connection, [one.series.title for _, one in said if one.series])
     known: dict[int, dict[str, Any]] = {}
     for some in batches(sorted({work_id for work_id, _ in said})):
         rows = connection.execute(_SAID_OF_WORKS, {"ids": some})
