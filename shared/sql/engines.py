@@ -156,6 +156,7 @@ def _let_the_log_grow(connection: sqlite3.Connection, _record: Any) -> None:
     editions a chunk fills 17,000; of so many chunks as fit in here, two of five are different ones.
     """
     connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_OF_LOG_IN_BULK}")
+    connection.execute("PRAGMA journal_size_limit=-1")
 
 
 def _bring_the_log_in(connection: sqlite3.Connection, _record: Any) -> None:

@@ -1,14 +1,14 @@
 """Pages of books, each a short walk along an index that is already in the page's order.
 
-A filter with one value per edition (`language`, `format`, `in_stock`) has an index per sort on
-`listings`; one with many (`category`, `author`) has a shelf of its own. What else narrows is
-checked on the way. Where that could mean passing over a whole catalogue, because a filter fits few
-books, those few are looked up and sorted instead.
+A filter with one value per edition (`language`, or `format` and `in_stock`) begins an index per
+sort on `listings`; one with many (`category`, `author`) has a shelf of its own. What else narrows
+is checked on the way. Where that could mean passing over a whole catalogue, because a filter fits
+few books, those few are looked up and sorted instead.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
@@ -20,8 +20,10 @@ from functions.inventory.store.walk import (
     Order,
     Part,
     Walk,
+    any_of,
     conditions_of,
     last_of,
+    leads_to,
     residue_of,
     values_of,
 )
@@ -29,7 +31,7 @@ from functions.inventory.store.walk import (
 FEW = 2_000
 """So many books are sorted rather than walked past."""
 
-_ORDERS: dict[Sort, tuple[str, bool]] = {
+ORDERS: dict[Sort, tuple[str, bool]] = {
     "title": ("sort_title", False),
     "-title": ("sort_title", True),
     "price": ("price_amount", False),
@@ -61,7 +63,7 @@ def page(
     connection: Connection, filters: Filters, sort: Sort, after: After | None, limit: int
 ) -> list[Listed]:
     """At most `limit` books in order, those behind `after`; words are not looked at."""
-    walk = _plan(connection, filters, Order(*_ORDERS[sort]))
+    walk = _plan(connection, filters, Order(*ORDERS[sort]))
     values = {**values_of(filters), **last_of(after)}
     if after is None or walk.sorts:
         part: Part = "first" if after is None else "behind"
@@ -83,7 +85,7 @@ def sorted_page(
     limit: int,
 ) -> list[Listed]:
     """`page` of what a search found: `found` gives ISBNs, `filters` what it did not look at."""
-    order = Order(*_ORDERS[sort])
+    order = Order(*ORDERS[sort])
     hits = found.subquery("hits")
     statement = (
         _shown(listings.c[order.key])
@@ -107,7 +109,7 @@ def cards(connection: Connection, isbns: Sequence[int]) -> list[Listed]:
 
 def facts(connection: Connection, filters: Filters, limit: int) -> list[Any]:
     """What facets count, of the best-selling books that the filters let through, words aside."""
-    walk = _plan(connection, filters, Order(*_ORDERS["bestselling"]))
+    walk = _plan(connection, filters, Order(*ORDERS["bestselling"]))
     return list(connection.execute(_facts(walk), {**values_of(filters), "limit": limit}))
 
 
@@ -125,25 +127,19 @@ def facts_found(connection: Connection, found: Select[Any], filters: Filters) ->
 
 @lru_cache(maxsize=1024)
 def _page(walk: Walk, part: Part) -> Select[Any]:
-    source = walk.source
-    shown = _shown(source.c[walk.order.key])
-    if source is listings:
-        joined = shown.join_from(listings, stock, stock.c.isbn == listings.c.isbn)
-    else:
-        joined = shown.join_from(source, listings, listings.c.isbn == source.c.isbn).join(
-            stock, stock.c.isbn == source.c.isbn
-        )
-    statement = walk.narrowed(joined)
-    return statement if part == "first" else statement.where(walk.order.past(source, part))
+    hits = walk.hits(part).subquery("hits")
+    return (
+        _shown(hits.c[walk.order.key])
+        .join_from(hits, listings, listings.c.isbn == hits.c.isbn)
+        .join(stock, stock.c.isbn == hits.c.isbn)
+        .order_by(*walk.order.by(hits))
+    )
 
 
 @lru_cache(maxsize=256)
 def _facts(walk: Walk) -> Select[Any]:
-    source = walk.source
-    if source is listings:
-        return _grouped(walk.narrowed(select(*FACTS)))
-    joined = select(*FACTS).join_from(source, listings, listings.c.isbn == source.c.isbn)
-    return _grouped(walk.narrowed(joined))
+    hits = walk.hits("first").subquery("hits")
+    return _grouped(select(*FACTS).join_from(hits, listings, listings.c.isbn == hits.c.isbn))
 
 
 def _grouped(statement: Select[Any]) -> Select[Any]:
@@ -154,34 +150,34 @@ def _grouped(statement: Select[Any]) -> Select[Any]:
 @lru_cache(maxsize=32)
 def _fitting(condition: Condition) -> Select[Any]:
     """How many books a condition fits, counted as far as `FEW` and one."""
-    fitting = select(listings.c.isbn).where(condition.on(listings, chooses=True)).limit(FEW + 1)
+    others = [column for column in leads_to(condition.column) if column != condition.column]
+    fitting = (
+        select(listings.c.isbn)
+        .where(condition.on(listings, chooses=True), *any_of(others))
+        .limit(FEW + 1)
+    )
     return select(func.count()).select_from(fitting.subquery("fitting"))
 
 
 def _plan(connection: Connection, filters: Filters, order: Order) -> Walk:
     conditions = conditions_of(filters)
-    owner: Literal["category_id", "contributor_id"] | None = None
     if filters.contributor_id is not None:
-        owner = "contributor_id"
-    elif filters.category_id is not None:
-        owner = "category_id"
-    narrow = None
-    if owner is None and _may_pass_over_many(conditions, order.key):
+        return Walk("contributor_id", filters.category_id is not None, conditions, order)
+    if filters.category_id is not None:
+        return Walk("category_id", False, conditions, order)
+    first = "language" if filters.language is not None else "format"
+    leads = leads_to(first)
+    if _passes_over_some(conditions, leads, order.key):
         narrow = _fewest(connection, conditions, values_of(filters))
-    return Walk(
-        owner,
-        filters.category_id is not None and owner == "contributor_id",
-        conditions,
-        order,
-        chooser=narrow or next((one for one in conditions if not one.is_range), None),
-        sorts=narrow is not None,
-    )
+        if narrow is not None:
+            return Walk(None, False, conditions, order, leads_to(narrow.column), sorts=True)
+    return Walk(None, False, conditions, order, leads)
 
 
-def _may_pass_over_many(conditions: Sequence[Condition], key: str) -> bool:
-    """One equal value, or a range of the sort key itself, is walked without passing over any."""
-    others = [one for one in conditions if one.column != key]
-    return len(others) > 1 or any(one.is_range for one in others)
+def _passes_over_some(conditions: Sequence[Condition], leads: Sequence[str], key: str) -> bool:
+    """What an index begins with, and a range of its sort key, is walked without passing over any
+    book that does not fit."""
+    return any(one.column != key and one.column not in leads for one in conditions)
 
 
 def _fewest(

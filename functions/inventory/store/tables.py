@@ -186,14 +186,13 @@ listings = Table(
     Column("category_ids", String(400), nullable=False),
     Column("contributor_ids", String(1200), nullable=False),
     Column("card", UnicodeText, nullable=False),
-    *(Index(f"ix_listings_{key}", key) for key in SORT_KEYS),
-    *(
-        Index(f"ix_listings_{narrowed}_{key}", narrowed, key)
-        for narrowed in ("format", "language", "in_stock")
-        for key in SORT_KEYS
-    ),
+    *(Index(f"ix_listings_format_in_stock_{key}", "format", "in_stock", key) for key in SORT_KEYS),
+    *(Index(f"ix_listings_language_{key}", "language", key) for key in SORT_KEYS),
 )
 """Every edition that is not withdrawn.
+
+A list that is not narrowed to a format, or to what is in stock, merges the walks of all four
+formats, or of both (`walk`).
 
 `in_stock`: a copy can be sold now; an embargo that ends turns it (`indexing.end_embargoes`).
 `category_ids` (with all ancestors) and `contributor_ids`, apart by spaces, say on which shelves the

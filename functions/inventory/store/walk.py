@@ -3,9 +3,11 @@
 Making a statement takes longer than running it.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Literal
+from itertools import product
+from typing import Any, Literal, get_args
 
 from sqlalchemy import (
     ColumnElement,
@@ -17,10 +19,13 @@ from sqlalchemy import (
     bindparam,
     exists,
     or_,
+    select,
+    union_all,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from functions.inventory.model import Format
 from functions.inventory.read_model import Filters
 from functions.inventory.store.tables import (
     NO_DATE,
@@ -31,6 +36,7 @@ from functions.inventory.store.tables import (
 
 End = Literal["is", "from", "to"]
 _ENDS: tuple[End, ...] = ("from", "to")
+_ALL: dict[str, Sequence[Any]] = {"format": get_args(Format), "in_stock": (0, 1)}
 _FIRST_DATE = NO_DATE + timedelta(days=1)
 Part = Literal["first", "tied", "beyond", "behind"]
 
@@ -113,38 +119,74 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """The shape of a question: which rows, in which order, and which condition picks the index."""
+    """The shape of a question: which rows, in which order, and with what its index begins.
+
+    Of listings an index begins with the language, or with the format and `in_stock`: where one of
+    these two is not asked for, the walks of all its values are merged. `sorts`: the books that fit
+    are few, and are looked up by an index that begins with `leads`, whatever its order.
+    """
 
     owner: Literal["category_id", "contributor_id"] | None
     in_category: bool
     conditions: tuple[Condition, ...]
     order: Order
-    chooser: Condition | None = None
+    leads: tuple[str, ...] = ()
     sorts: bool = False
 
-    @property
-    def source(self) -> Table:
-        if self.owner is None:
-            return listings
-        return category_listings if self.owner == "category_id" else contributor_listings
-
-    def narrowed(self, statement: Select[Any]) -> Select[Any]:
-        source = self.source
+    def hits(self, part: Part) -> Select[Any]:
+        """The ISBN and the sort key of at most `limit` books, in order."""
+        source = self._source
+        key, given = self.order.key, {one.column for one in self.conditions}
+        walked = select(source.c.isbn, source.c[key])
+        # Ties have one value of the key, which finds them better than the range it lies in.
+        choosers = self.leads if self.sorts or part == "tied" else (*self.leads, key)
         for one in self.conditions:
-            chooses = one is self.chooser or (one.column == self.order.key and not self.sorts)
-            statement = statement.where(one.on(source, chooses=chooses))
+            walked = walked.where(one.on(source, chooses=one.column in choosers))
         if self.owner is not None:
-            statement = statement.where(source.c[self.owner] == bindparam(self.owner))
+            walked = walked.where(source.c[self.owner] == bindparam(self.owner))
         if self.in_category:
-            statement = statement.where(
+            walked = walked.where(
                 exists().where(
                     category_listings.c.category_id == bindparam("category_id"),
                     category_listings.c.isbn == source.c.isbn,
                 )
             )
-        return statement.order_by(*self.order.by(source, chooses=not self.sorts)).limit(
-            bindparam("limit", type_=Integer)
-        )
+        if part != "first":
+            walked = walked.where(self.order.past(source, part))
+        free = [column for column in self.leads if column in _ALL and column not in given]
+        if self.sorts:
+            return self._first(walked.where(*any_of(free)), source)
+        if not free:
+            return self._first(walked, source)
+        ways = product(*(_each_of(column) for column in free))
+        merged = union_all(*(walked.where(*way) for way in ways)).subquery("merged")
+        return self._first(select(*merged.c), merged)
+
+    @property
+    def _source(self) -> Table:
+        if self.owner is None:
+            return listings
+        return category_listings if self.owner == "category_id" else contributor_listings
+
+    def _first(self, statement: Select[Any], source: FromClause) -> Select[Any]:
+        ordered = statement.order_by(*self.order.by(source, chooses=not self.sorts))
+        return ordered.limit(bindparam("limit", type_=Integer))
+
+
+def leads_to(column: str) -> tuple[str, ...]:
+    """With what the index begins that has a listing's column, up to that column."""
+    if column == "language":
+        return ("language",)
+    return tuple(dict.fromkeys((*_ALL, column)))
+
+
+def any_of(columns: Iterable[str]) -> list[ColumnElement[bool]]:
+    """True of every listing, so that an index that begins with these columns is of use."""
+    return [listings.c[column].in_(_ALL[column]) for column in columns]
+
+
+def _each_of(column: str) -> list[ColumnElement[bool]]:
+    return [listings.c[column] == value for value in _ALL[column]]
 
 
 def conditions_of(filters: Filters) -> tuple[Condition, ...]:
