@@ -263,7 +263,10 @@ class Generator:
         listing = indexing.listing_row(book, TODAY)
         rows["listings"].append(listing)
         for shelf, owner, owners in indexing.SHELVES:
-            rows[shelf.name] += indexing.shelf_rows(listing, owner, owners)
+            repeated = {one.name: listing[one.name] for one in shelf.c if one.name != owner}
+            rows[shelf.name] += [
+                {owner: int(number), **repeated} for number in listing[owners].split()
+            ]
         document, words = indexing.search_document(book)
         rows["search_documents"].append(document)
         self.documents.update(words)

@@ -42,11 +42,12 @@ contributors."""
 
 
 class BookWords(NamedTuple):
-    """What a book's own texts come to in the full-text index: its plain words and the marked ones,
-    each once and apart by spaces.
+    """What a book's own texts come to: the `title_key`, and in the full-text index its plain words
+    and the marked ones, each once and apart by spaces.
     """
 
     texts: BookTexts
+    title_key: str
     plain: str
     marks: str
 

@@ -154,6 +154,7 @@ def _let_the_log_grow(connection: sqlite3.Connection, _record: Any) -> None:
     """A chunk of an import fills more than the usual thousand pages: each commit would write them
     once more and wait for the disk, while most are changed again by the next. Among 200,000
     editions a chunk fills 17,000; of so many chunks as fit in here, two of five are different ones.
+    The file is not shortened in between: to lengthen it again costs more than to write over it.
     """
     connection.execute(f"PRAGMA wal_autocheckpoint={_PAGES_OF_LOG_IN_BULK}")
     connection.execute("PRAGMA journal_size_limit=-1")

@@ -7,7 +7,17 @@ import json
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, String, TypeDecorator, UnicodeText, bindparam
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Dialect,
+    String,
+    TableValuedAlias,
+    TypeDecorator,
+    UnicodeText,
+    bindparam,
+    column,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -32,6 +42,16 @@ def is_listed(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     return column.bool_op("IN")(listed)
 
 
+class _Pairs(FunctionElement[Any]):
+    inherit_cache = True
+
+
+def pairs(name: str) -> TableValuedAlias:
+    """The rows of the parameter of this name, a list of pairs of numbers: `one` and `other`."""
+    listed = _Pairs(bindparam(name, type_=_Json))
+    return listed.table_valued(column("one", BigInteger), column("other", BigInteger))
+
+
 @compiles(_Listed)
 def _in_sqlite(element: _Listed, compiler: SQLCompiler, **how: Any) -> str:
     """https://www.sqlite.org/json1.html#jeach"""
@@ -52,3 +72,21 @@ def _in_sql_server(element: _Listed, compiler: SQLCompiler, **how: Any) -> str:
         value = f"value COLLATE {kind.collation}" if kind.collation else value
     values = compiler.process(element.clauses, **how)
     return f"(SELECT {value} FROM OPENJSON({values}) WITH (value {name} '$'))"  # noqa: S608
+
+
+@compiles(_Pairs)
+def _pairs_in_sqlite(element: _Pairs, compiler: SQLCompiler, **how: Any) -> str:
+    values = compiler.process(element.clauses, **how)
+    return (
+        "(SELECT json_extract(value, '$[0]') AS one, json_extract(value, '$[1]') AS other"  # noqa: S608
+        f" FROM json_each({values}))"
+    )
+
+
+@compiles(_Pairs, "mssql")
+def _pairs_in_sql_server(element: _Pairs, compiler: SQLCompiler, **how: Any) -> str:
+    values = compiler.process(element.clauses, **how)
+    return (
+        "(SELECT one, other FROM"  # noqa: S608
+        f" OPENJSON({values}) WITH (one BIGINT '$[0]', other BIGINT '$[1]'))"
+    )

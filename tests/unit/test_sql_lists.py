@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, String, Table, create_engine, insert, select
 
-from shared.sql.lists import is_listed
+from shared.sql.lists import is_listed, pairs
 from shared.sql.types import exact
 from tests.support.tsql import azure_sql, parse
 
@@ -61,3 +61,21 @@ def test_sql_server_reads_texts_in_the_columns_collation(column: Column[Any], re
     sql = str(compiled).replace(":those", "?")
     assert sql.endswith(f"IN (SELECT {read})")
     parse(sql)
+
+
+def test_pairs_are_rows_in_their_order(tmp_path: Path) -> None:
+    given = pairs("given").alias("given")
+    statement = select(given.c.one, given.c.other)
+    asked = [(7, 9_780_000_000_002), (1, -1), (7, 9_780_000_000_002)]
+    engine = create_engine(f"sqlite:///{tmp_path / 'any.db'}")
+    with engine.connect() as connection:
+        assert connection.execute(statement, {"given": asked}).all() == asked
+        assert connection.execute(statement, {"given": []}).all() == []
+    engine.dispose()
+
+
+def test_sql_server_reads_pairs_as_numbers_of_64_bits() -> None:
+    given = pairs("given").alias("given")
+    compiled = select(given.c.one).compile(dialect=azure_sql())
+    assert "OPENJSON(:given) WITH (one BIGINT '$[0]', other BIGINT '$[1]')" in str(compiled)
+    parse(str(compiled).replace(":given", "?"))

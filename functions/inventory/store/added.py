@@ -25,6 +25,7 @@ class _Edition(NamedTuple):
     isbn: int
     work_id: int
     title: str
+    sort_title: str
     subtitle: str | None
     description: str | None
     format: str
@@ -60,32 +61,36 @@ class Links(NamedTuple):
 
 
 def added_records(
-    connection: Connection, books: Iterable[tuple[NewBook, int]], links: Links
+    connection: Connection, books: Iterable[tuple[NewBook, int, str]], links: Links
 ) -> list[BookRecord]:
-    """Of books, each with its work, which says of its series what the book says."""
+    """Of books, each with its work, which says of its series what the book says, and with the key
+    of its title.
+    """
     ids = sorted(set(links.shelves.values()))
     ordered = {row.id: row for row in connection.execute(_IN_ORDER, {"ids": ids}).all()}
     known = with_ancestors(connection, ordered.values())
     places = {number: place for place, number in enumerate(ordered)}
     shelved: dict[tuple[str, ...], tuple[list[Any], list[Any]]] = {}
     found = []
-    for book, work_id in books:
+    for book, work_id, title in books:
         if book.categories not in shelved:
             numbers = {links.shelves[name] for name in book.categories}
             own = [ordered[number] for number in sorted(numbers, key=places.__getitem__)]
             shelved[book.categories] = own, ancestry(own, known)
         people = [_Person(*links.people[name_key(one.name)], one.role) for one in book.contributors]
-        found.append(BookRecord(_edition(book, work_id, links), people, *shelved[book.categories]))
+        edition = _edition(book, work_id, title, links)
+        found.append(BookRecord(edition, people, *shelved[book.categories]))
     return found
 
 
-def _edition(book: NewBook, work_id: int, links: Links) -> _Edition:
+def _edition(book: NewBook, work_id: int, title: str, links: Links) -> _Edition:
     place = book.series
     series = None if place is None else links.series[name_key(place.title)]
     return _Edition(
         int(book.isbn),
         work_id,
         book.title,
+        title,
         book.subtitle,
         book.description,
         book.format,

@@ -23,7 +23,6 @@ from functions.inventory.store.indexing import (
     SHELVES,
     listing_row,
     search_document,
-    shelf_rows,
 )
 from functions.inventory.store.search_words import plain_words
 from functions.inventory.store.tables import (
@@ -43,12 +42,13 @@ from functions.inventory.store.tables import (
 )
 from functions.inventory.store.word_counts import count_words
 from functions.inventory.words import BookWords
+from shared.sql.lists import pairs
 from shared.sql.many import execute_columns, execute_many
 
 _ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
 _READ = (
-    "isbn work_id title subtitle description format language published_on on_sale_on price_amount"
-    " price_currency cover cover_colour withdrawn"
+    "isbn work_id title sort_title subtitle description format language published_on on_sale_on"
+    " price_amount price_currency cover cover_colour withdrawn"
 )
 _EDITIONS = (
     select(
@@ -102,23 +102,25 @@ _MORE_BOOKS = (
     .where(category_counts.c.category_id == bindparam("key"))
     .values(books=category_counts.c.books + bindparam("more"))
 )
+_REPEATED = [column.name for column in category_listings.c if column.name != "category_id"]
 _OFF_SHELF = {
     shelf: delete(shelf).where(
         shelf.c[owner] == bindparam("owner"), shelf.c.isbn == bindparam("edition")
     )
     for shelf, owner, _ in SHELVES
 }
-_OFF = [delete(table).where(table.c.isbn.in_(_ISBNS)) for table in (search_documents, listings)]
-_PUT = {
-    table: insert(table)
-    for table in (
-        listings,
-        search_documents,
-        category_counts,
-        changes,
-        *(shelf for shelf, _, _ in SHELVES),
+_PLACES = pairs("places").alias("places")
+_ON_SHELF = {
+    shelf: insert(shelf).from_select(
+        [owner, *_REPEATED],
+        select(_PLACES.c.one, *(listings.c[name] for name in _REPEATED)).join_from(
+            _PLACES, listings, listings.c.isbn == _PLACES.c.other
+        ),
     )
+    for shelf, owner, _ in SHELVES
 }
+_OFF = [delete(table).where(table.c.isbn.in_(_ISBNS)) for table in (search_documents, listings)]
+_PUT = {table: insert(table) for table in (listings, search_documents, category_counts, changes)}
 
 
 def index_editions(
@@ -176,13 +178,12 @@ def _put_on(
     # In the order of the indexes that are scattered most, neighbours fall into the same pages.
     rows = sorted((listing_row(book, today) for book in books), key=itemgetter("sort_title"))
     execute_many(connection, _PUT[listings], rows)
-    for shelf, owner, owners in SHELVES:
-        placed = [place for row in rows for place in shelf_rows(row, owner, owners)]
-        placed.sort(key=itemgetter(owner))
-        if placed:
-            execute_many(connection, _PUT[shelf], placed)
+    for shelf, _, owners in SHELVES:
+        places = sorted((int(owner), row["isbn"]) for row in rows for owner in row[owners].split())
+        if places:
+            connection.execute(_ON_SHELF[shelf], {"places": places})
         if shelf is category_listings:
-            _count_categories(connection, Counter(place[owner] for place in placed), +1)
+            _count_categories(connection, Counter(owner for owner, _ in places), +1)
     found = [search_document(book, words) for book in books]
     execute_many(connection, _PUT[search_documents], [document for document, _ in found])
     full_text.put_in(connection, [document["isbn"] for document, _ in found])

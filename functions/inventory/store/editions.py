@@ -79,12 +79,13 @@ class SqlEditions:
 
     def add(self, books: Sequence[NewBook], reason: str, actor: str | None) -> bool:
         placed = references.series_of(self._connection, books)
-        in_work, founders = self._works_of_new(books, placed)
+        titles = {book.isbn: self._title_key(book) for book in books}
+        in_work, founders = self._works_of_new(books, titles, placed)
         shared = {"withdrawn": 0, "version": 1, "created_at": self._now, "updated_at": self._now}
         columns: dict[str, Sequence[Any]] = {
             "isbn": [int(book.isbn) for book in books],
             "work_id": [in_work[book.isbn] for book in books],
-            "sort_title": [title_key(book.title) for book in books],
+            "sort_title": [*titles.values()],
             **dict(zip(_COLUMNS, zip(*map(_said_of, books), strict=True), strict=True)),
             **_same(shared, len(books)),
         }
@@ -103,12 +104,12 @@ class SqlEditions:
             only_fill=True,
         )
         as_said = [
-            (said[isbn], in_work[isbn])
+            (said[isbn], in_work[isbn], titles[isbn])
             for isbn in said
             if isbn in founders and in_work[isbn] not in changed
         ]
         records = added_records(self._connection, as_said, Links(people, shelves, placed))
-        known = {book.isbn for book, _ in as_said}
+        known = {book.isbn for book, *_ in as_said}
         self._tell([isbn for isbn in said if isbn not in known], changed, records)
         return True
 
@@ -178,12 +179,22 @@ class SqlEditions:
         rows = self._connection.execute(_WORKS_OF, {"isbns": _numbers(isbns)})
         return {Isbn(f"{isbn:013d}"): work_id for isbn, work_id in rows.all()}
 
+    def _title_key(self, book: NewBook) -> str:
+        foretold = self._words.get(int(book.isbn))
+        if foretold is not None and foretold.texts[0] == book.title:
+            return foretold.title_key
+        return title_key(book.title)
+
     def _works_of_new(
-        self, books: Sequence[NewBook], placed: Mapping[str, Named]
+        self, books: Sequence[NewBook], titles: Mapping[Isbn, str], placed: Mapping[str, Named]
     ) -> tuple[dict[Isbn, int], set[Isbn]]:
         """The work of each, and the books whose words are those of a work that was made here."""
         named = self._works_of([book.work_of for book in books if book.work_of])
-        keys = {book.isbn: references.match_key(book) for book in books if not book.work_of}
+        keys = {
+            book.isbn: references.match_key(book, titles[book.isbn])
+            for book in books
+            if not book.work_of
+        }
         known = references.matching_works(self._connection, keys.values())
         new = {
             keys[book.isbn]: book

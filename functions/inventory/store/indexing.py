@@ -22,7 +22,7 @@ from functions.inventory.store.tables import (
     search_documents,
     stock,
 )
-from functions.inventory.words import BookWords, title_key
+from functions.inventory.words import BookWords
 
 _CHANGES_KEPT = 100_000
 _PRUNED_EVERY = 1_000
@@ -113,7 +113,7 @@ def listing_row(book: BookRecord, today: date) -> dict[str, Any]:
     return {
         "isbn": edition.isbn,
         "work_id": edition.work_id,
-        "sort_title": title_key(edition.title),
+        "sort_title": edition.sort_title,
         "price_amount": edition.price_amount,
         "published": edition.published_on or NO_DATE,
         "sold": sold_key(edition.sold),
@@ -127,23 +127,6 @@ def listing_row(book: BookRecord, today: date) -> dict[str, Any]:
         "cover_colour": edition.cover_colour,
         "card": card(edition, book.contributors, book.categories),
     }
-
-
-def shelf_rows(listing: dict[str, Any], owner: str, owners: str) -> list[dict[str, Any]]:
-    shared = {
-        key: listing[key]
-        for key in (
-            "isbn",
-            "sort_title",
-            "price_amount",
-            "published",
-            "sold",
-            "in_stock",
-            "format",
-            "language",
-        )
-    }
-    return [{owner: owner_id, **shared} for owner_id in _ids(listing[owners])]
 
 
 def search_document(

@@ -116,9 +116,9 @@ def put_categories(connection: Connection, tree: Sequence[NewCategory]) -> None:
             known[one.slug] = result.inserted_primary_key[0]
 
 
-def match_key(details: BookDetails) -> str:
-    """Editions with the same key are taken for the same work."""
-    return f"{name_key(details.contributors[0].name)}|{title_key(details.title)}"[:400]
+def match_key(details: BookDetails, title: str) -> str:
+    """Editions with the same key are taken for the same work; `title` is the `title_key`."""
+    return f"{name_key(details.contributors[0].name)}|{title}"[:400]
 
 
 def matching_works(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
@@ -195,7 +195,7 @@ def retitle_works(connection: Connection, said: Sequence[tuple[int, Isbn, BookDe
                 "work": work_id,
                 "only": int(isbn),
                 "title": details.title,
-                "match_key": match_key(details),
+                "match_key": match_key(details, title_key(details.title)),
             }
             for work_id, isbn, details in said
         ],

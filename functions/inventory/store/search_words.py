@@ -84,9 +84,10 @@ def book_words(isbn: int, texts: BookTexts) -> BookWords:
     if series:
         marks.append(_IN_WHOLE + whole(series))
     # Of a title its key has the words; without spaces between they are one.
-    marks.append(_IN_WHOLE + title_key(title).replace(" ", "")[:_LONGEST_WHOLE])
+    key = title_key(title)
+    marks.append(_IN_WHOLE + key.replace(" ", "")[:_LONGEST_WHOLE])
     marks += _isbn_marks(isbn)
-    return BookWords(texts, " ".join(dict.fromkeys(plain)), " ".join(dict.fromkeys(marks)))
+    return BookWords(texts, key, " ".join(dict.fromkeys(plain)), " ".join(dict.fromkeys(marks)))
 
 
 @lru_cache(maxsize=_REMEMBERED)
