@@ -21,6 +21,7 @@ from functions.inventory.store.walk import (
     Part,
     Walk,
     any_of,
+    aside,
     conditions_of,
     last_of,
     leads_to,
@@ -92,7 +93,7 @@ def sorted_page(
         .join_from(hits, listings, listings.c.isbn == hits.c.isbn)
         .join(stock, stock.c.isbn == listings.c.isbn)
         .where(*(one.on(listings, chooses=False) for one in residue_of(filters)))
-        .order_by(*order.by(listings, chooses=False))
+        .order_by(*order.of([aside(listings.c[order.key]), listings.c.isbn]))
         .limit(limit)
         .execution_options(**found.get_execution_options())
     )
@@ -127,18 +128,22 @@ def facts_found(connection: Connection, found: Select[Any], filters: Filters) ->
 
 @lru_cache(maxsize=1024)
 def _page(walk: Walk, part: Part) -> Select[Any]:
-    hits = walk.hits(part).subquery("hits")
-    return (
-        _shown(hits.c[walk.order.key])
-        .join_from(hits, listings, listings.c.isbn == hits.c.isbn)
-        .join(stock, stock.c.isbn == hits.c.isbn)
-        .order_by(*walk.order.by(hits))
-    )
+    source = walk.source
+    shown = _shown(source.c[walk.order.key])
+    if source is listings:
+        joined = shown.join_from(listings, stock, stock.c.isbn == listings.c.isbn)
+    else:
+        joined = shown.join_from(source, listings, listings.c.isbn == source.c.isbn).join(
+            stock, stock.c.isbn == source.c.isbn
+        )
+    return walk.narrowed(joined, part)
 
 
 @lru_cache(maxsize=256)
 def _facts(walk: Walk) -> Select[Any]:
-    hits = walk.hits("first").subquery("hits")
+    source = walk.source
+    placed = select(source.c.isbn, source.c[walk.order.key].label("key"))
+    hits = walk.narrowed(placed, "first").subquery("hits")
     return _grouped(select(*FACTS).join_from(hits, listings, listings.c.isbn == hits.c.isbn))
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    literal,
     or_,
     select,
     union_all,
@@ -100,10 +101,9 @@ class Order:
     key: str
     descending: bool
 
-    def by(self, source: FromClause, *, chooses: bool = True) -> list[ColumnElement[Any]]:
-        key: ColumnElement[Any] = source.c[self.key] if chooses else aside(source.c[self.key])
-        columns = (key, source.c.isbn)
-        return [column.desc() if self.descending else column.asc() for column in columns]
+    def of(self, places: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+        """Sorted by these: a key and an ISBN."""
+        return [place.desc() if self.descending else place.asc() for place in places]
 
     def past(self, source: FromClause, part: Part) -> ColumnElement[bool]:
         """The rows behind the last one shown: with the same key, with another, or both."""
@@ -133,43 +133,44 @@ class Walk:
     leads: tuple[str, ...] = ()
     sorts: bool = False
 
-    def hits(self, part: Part) -> Select[Any]:
-        """The ISBN and the sort key of at most `limit` books, in order."""
-        source = self._source
-        key, given = self.order.key, {one.column for one in self.conditions}
-        walked = select(source.c.isbn, source.c[key])
+    @property
+    def source(self) -> Table:
+        if self.owner is None:
+            return listings
+        return category_listings if self.owner == "category_id" else contributor_listings
+
+    def narrowed(self, statement: Select[Any], part: Part) -> Select[Any]:
+        """At most `limit` rows of a statement of books, in order. It has the source, and among its
+        columns the ISBN and the sort key, as `key`.
+        """
+        source, key = self.source, self.order.key
         # Ties have one value of the key, which finds them better than the range it lies in.
         choosers = self.leads if self.sorts or part == "tied" else (*self.leads, key)
         for one in self.conditions:
-            walked = walked.where(one.on(source, chooses=one.column in choosers))
+            statement = statement.where(one.on(source, chooses=one.column in choosers))
         if self.owner is not None:
-            walked = walked.where(source.c[self.owner] == bindparam(self.owner))
+            statement = statement.where(source.c[self.owner] == bindparam(self.owner))
         if self.in_category:
-            walked = walked.where(
+            statement = statement.where(
                 exists().where(
                     category_listings.c.category_id == bindparam("category_id"),
                     category_listings.c.isbn == source.c.isbn,
                 )
             )
         if part != "first":
-            walked = walked.where(self.order.past(source, part))
+            statement = statement.where(self.order.past(source, part))
+        given = {one.column for one in self.conditions}
         free = [column for column in self.leads if column in _ALL and column not in given]
+        places: list[ColumnElement[Any]] = [source.c[key], source.c.isbn]
         if self.sorts:
-            return self._first(walked.where(*any_of(free)), source)
-        if not free:
-            return self._first(walked, source)
-        ways = product(*(_each_of(column) for column in free))
-        merged = union_all(*(walked.where(*way) for way in ways)).subquery("merged")
-        return self._first(select(*merged.c), merged)
-
-    @property
-    def _source(self) -> Table:
-        if self.owner is None:
-            return listings
-        return category_listings if self.owner == "category_id" else contributor_listings
-
-    def _first(self, statement: Select[Any], source: FromClause) -> Select[Any]:
-        ordered = statement.order_by(*self.order.by(source, chooses=not self.sorts))
+            statement = statement.where(*any_of(free))
+            places[0] = aside(places[0])
+        elif free:
+            ways = product(*(_each_of(column) for column in free))
+            merged = union_all(*(statement.where(*way) for way in ways)).subquery("merged")
+            statement = select(*merged.c)
+            places = [merged.c.key, merged.c.isbn]
+        ordered = statement.order_by(*self.order.of(places))
         return ordered.limit(bindparam("limit", type_=Integer))
 
 
@@ -182,7 +183,9 @@ def leads_to(column: str) -> tuple[str, ...]:
 
 def any_of(columns: Iterable[str]) -> list[ColumnElement[bool]]:
     """True of every listing, so that an index that begins with these columns is of use."""
-    return [listings.c[column].in_(_ALL[column]) for column in columns]
+    return [
+        listings.c[column].in_([literal(value) for value in _ALL[column]]) for column in columns
+    ]
 
 
 def _each_of(column: str) -> list[ColumnElement[bool]]:
