@@ -7,7 +7,6 @@ from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
-    BindParameter,
     Connection,
     Update,
     bindparam,
@@ -42,10 +41,9 @@ from functions.inventory.store.tables import (
 )
 from functions.inventory.store.word_counts import count_words
 from functions.inventory.words import BookWords
-from shared.sql.lists import pairs
+from shared.sql.lists import is_listed, pairs
 from shared.sql.many import execute_columns, execute_many
 
-_ISBNS: BindParameter[Any] = bindparam("isbns", expanding=True)
 _READ = (
     "isbn work_id title sort_title subtitle description format language published_on on_sale_on"
     " price_amount price_currency cover cover_colour withdrawn"
@@ -63,7 +61,7 @@ _EDITIONS = (
     .join_from(editions, works)
     .join(stock, stock.c.isbn == editions.c.isbn)
     .outerjoin(series, series.c.id == works.c.series_id)
-    .where(editions.c.isbn.in_(_ISBNS))
+    .where(is_listed(editions.c.isbn, "isbns"))
 )
 _CONTRIBUTORS = (
     select(
@@ -73,7 +71,7 @@ _CONTRIBUTORS = (
         edition_contributors.c.role,
     )
     .join_from(edition_contributors, contributors)
-    .where(edition_contributors.c.isbn.in_(_ISBNS))
+    .where(is_listed(edition_contributors.c.isbn, "isbns"))
     .order_by(edition_contributors.c.isbn, edition_contributors.c.position)
 )
 _LISTED = (
@@ -84,18 +82,18 @@ _LISTED = (
         search_documents.c.words,
     )
     .join_from(listings, search_documents, search_documents.c.isbn == listings.c.isbn)
-    .where(listings.c.isbn.in_(_ISBNS))
+    .where(is_listed(listings.c.isbn, "isbns"))
 )
 CATEGORY = (categories.c.id, categories.c.slug, categories.c.name, categories.c.parent_id)
 _CATEGORIES = (
     select(edition_categories.c.isbn, *CATEGORY)
     .join_from(edition_categories, categories)
-    .where(edition_categories.c.isbn.in_(_ISBNS))
+    .where(is_listed(edition_categories.c.isbn, "isbns"))
     .order_by(categories.c.name, categories.c.id)
 )
-_PARENTS = select(*CATEGORY).where(categories.c.id.in_(bindparam("ids", expanding=True)))
+_PARENTS = select(*CATEGORY).where(is_listed(categories.c.id, "ids"))
 _COUNTED = select(category_counts.c.category_id).where(
-    category_counts.c.category_id.in_(bindparam("ids", expanding=True))
+    is_listed(category_counts.c.category_id, "ids")
 )
 _MORE_BOOKS = (
     update(category_counts)
@@ -119,7 +117,9 @@ _ON_SHELF = {
     )
     for shelf, owner, _ in SHELVES
 }
-_OFF = [delete(table).where(table.c.isbn.in_(_ISBNS)) for table in (search_documents, listings)]
+_OFF = [
+    delete(table).where(is_listed(table.c.isbn, "isbns")) for table in (search_documents, listings)
+]
 _PUT = {table: insert(table) for table in (listings, search_documents, category_counts, changes)}
 
 

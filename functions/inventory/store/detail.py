@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
 from functions.inventory.read_model import Detail, Listed
 from functions.inventory.store.cards import card, read_book
 from functions.inventory.store.listing import SHOWN
 from functions.inventory.store.tables import edition_media, editions, listings, stock, works
+from shared.sql.lists import is_listed
 
 _MOST_OTHERS = 100
 
@@ -48,12 +49,12 @@ _BOOKS = (
         .outerjoin(listings, listings.c.isbn == editions.c.isbn)
         .outerjoin(edition_media, edition_media.c.isbn == editions.c.isbn)
     )
-    .where(editions.c.isbn.in_(bindparam("isbns", expanding=True)))
+    .where(is_listed(editions.c.isbn, "isbns"))
 )
 _OTHERS = (
     select(*SHOWN, listings.c.isbn.label("key"))
     .join_from(listings, stock, stock.c.isbn == listings.c.isbn)
-    .where(listings.c.work_id.in_(bindparam("work_ids", expanding=True)))
+    .where(is_listed(listings.c.work_id, "work_ids"))
     .order_by(listings.c.isbn)
     .limit(_MOST_OTHERS)
 )

@@ -33,6 +33,7 @@ from shared.kit.isbn import Isbn
 from shared.sql.lists import is_listed
 from shared.sql.many import execute_columns, execute_many
 
+_AT_ONCE = 1_000
 _COPIED = (
     "title subtitle description format language publisher imprint published_on on_sale_on pages"
 )
@@ -272,7 +273,8 @@ class SqlEditions:
         told = set(isbns)
         siblings = [isbn for isbn in self._editions_of(changed_works) if isbn not in told]
         self._show(isbns, added)
-        for some in references.batches(siblings):
+        for start in range(0, len(siblings), _AT_ONCE):
+            some = siblings[start : start + _AT_ONCE]
             self.claim_all(some)
             self.show(some)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from functions.inventory.read_model import Filters, Listed, Sort
 from functions.inventory.store.tables import listings, stock
@@ -28,6 +28,7 @@ from functions.inventory.store.walk import (
     residue_of,
     values_of,
 )
+from shared.sql.lists import is_listed
 
 FEW = 2_000
 """So many books are sorted rather than walked past."""
@@ -205,5 +206,5 @@ def _rows(connection: Connection, statement: Select[Any], values: dict[str, Any]
 _CARDS = (
     _shown(listings.c.isbn)
     .join_from(listings, stock, stock.c.isbn == listings.c.isbn)
-    .where(listings.c.isbn.in_(bindparam("isbns", expanding=True)))
+    .where(is_listed(listings.c.isbn, "isbns"))
 )

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 
 from functions.inventory.model import availability
 from functions.inventory.store.tables import editions, stock
@@ -13,6 +13,7 @@ from shared.kit.clock import Clock
 from shared.kit.isbn import Isbn
 from shared.kit.money import Money
 from shared.sql.database import Database
+from shared.sql.lists import is_listed
 
 _MOST = 100
 
@@ -31,7 +32,7 @@ _QUOTES = (
         stock.c.reserved,
     )
     .join_from(editions, stock, stock.c.isbn == editions.c.isbn)
-    .where(editions.c.isbn.in_(bindparam("isbns", expanding=True)))
+    .where(is_listed(editions.c.isbn, "isbns"))
 )
 
 

@@ -3,9 +3,9 @@
 Every function takes a whole batch and asks once for each kind.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -25,10 +25,6 @@ from shared.kit.isbn import Isbn
 from shared.sql.lists import is_listed
 from shared.sql.many import execute_many
 
-T = TypeVar("T")
-
-_BATCH = 1_000
-"""SQL Server takes at most 2,100 parameters in a statement."""
 _RACES = 5
 _SAID_OF_WORKS = select(
     works.c.id,
@@ -63,11 +59,6 @@ class Named(NamedTuple):
 
     id: int
     name: str
-
-
-def batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), _BATCH):
-        yield items[start : start + _BATCH]
 
 
 def contributors_named(connection: Connection, names: Iterable[str]) -> dict[str, Named]:
@@ -123,10 +114,7 @@ def match_key(details: BookDetails, title: str) -> str:
 
 def matching_works(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
     """The oldest work for each match key that has one."""
-    found: dict[str, int] = {}
-    for some in batches(sorted(set(keys))):
-        found.update(map(tuple, connection.execute(_MATCHING, {"names": some}).all()))
-    return found
+    return dict(map(tuple, connection.execute(_MATCHING, {"names": sorted(set(keys))})))
 
 
 def make_works(
@@ -165,10 +153,10 @@ def update_works(
 
     `placed` as for `work_values`. With `only_fill`, what a work knows already stays.
     """
-    known: dict[int, dict[str, Any]] = {}
-    for some in batches(sorted({work_id for work_id, _ in said})):
-        rows = connection.execute(_SAID_OF_WORKS, {"ids": some})
-        known |= {row["id"]: dict(row) for row in rows.mappings().all()}
+    if not said:
+        return set()
+    rows = connection.execute(_SAID_OF_WORKS, {"ids": sorted({work_id for work_id, _ in said})})
+    known = {row["id"]: dict(row) for row in rows.mappings()}
     changed = {}
     for work_id, details in said:
         work = known[work_id]
@@ -210,11 +198,12 @@ def _unknown(work: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, An
 
 
 def _categories(connection: Connection, references: Iterable[str]) -> dict[str, Any]:
+    names = sorted(set(references))
     found: dict[str, Any] = {}
-    for some in batches(sorted(set(references))):
-        for statement in _BY_CODE:
-            rows = connection.execute(statement, {"names": some})
-            found.update({row.reference: row for row in rows})
+    for statement in _BY_CODE if names else ():
+        found.update(
+            {row.reference: row for row in connection.execute(statement, {"names": names})}
+        )
     return found
 
 
@@ -237,8 +226,6 @@ def _found_or_made(
 
 
 def _by_key(connection: Connection, column: Column[Any], keys: Iterable[str]) -> dict[str, Named]:
-    found: dict[str, Named] = {}
-    for some in batches(sorted(set(keys))):
-        rows = connection.execute(_BY_KEY[column], {"names": some}).all()
-        found.update((key, Named(number, name)) for key, number, name in rows)
-    return found
+    names = sorted(set(keys))
+    rows = connection.execute(_BY_KEY[column], {"names": names}) if names else ()
+    return {key: Named(number, name) for key, number, name in rows}

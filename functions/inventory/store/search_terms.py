@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select
 from functions.inventory.read_model import RANKED_HITS
 from functions.inventory.store.tables import search_terms
 from functions.inventory.words import distance
+from shared.sql.lists import is_listed
 
 _SHORTEST_PREFIX = 2
 _MOST_ENDINGS = 64
@@ -17,7 +18,7 @@ _MOST_CORRECTIONS = 8
 _LAST = "\U0010ffff"
 
 _KNOWN = select(search_terms.c.term, search_terms.c.documents).where(
-    search_terms.c.term.in_(bindparam("terms", expanding=True))
+    is_listed(search_terms.c.term, "terms")
 )
 _BEGINNING = (
     select(search_terms.c.term, search_terms.c.documents)

@@ -7,13 +7,10 @@ from sqlalchemy.dialects import sqlite
 
 from functions.inventory.store.search_terms import term_columns
 from functions.inventory.store.tables import search_terms
+from shared.sql.lists import is_listed
 from shared.sql.many import execute_columns, execute_many
 
-_BATCH = 1_000
-"""SQL Server takes at most 2,100 parameters in a statement."""
-_KNOWN = select(search_terms.c.term).where(
-    search_terms.c.term.in_(bindparam("words", expanding=True))
-)
+_KNOWN = select(search_terms.c.term).where(is_listed(search_terms.c.term, "words"))
 _MORE = (
     update(search_terms)
     .where(search_terms.c.term == bindparam("key"))
@@ -39,10 +36,7 @@ def count_words(connection: Connection, added: Mapping[str, int]) -> None:
 def count_words_one_way_or_the_other(connection: Connection, added: Mapping[str, int]) -> None:
     """In statements that SQL Server knows too: its MERGE is no safe twin of an upsert."""
     words = sorted(added)
-    known: set[str] = set()
-    for start in range(0, len(words), _BATCH):
-        some = words[start : start + _BATCH]
-        known.update(connection.scalars(_KNOWN, {"words": some}).all())
+    known = set(connection.scalars(_KNOWN, {"words": words}))
     if known:
         more = [{"key": word, "more": added[word]} for word in words if word in known]
         execute_many(connection, _MORE, more)
