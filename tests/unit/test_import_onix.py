@@ -383,6 +383,7 @@ def test_the_declared_encoding_is_followed(encoding: str, declared: str) -> None
 ENTITIES = '<!DOCTYPE ONIXMessage [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;">]>'
 EXTERNAL = '<!DOCTYPE ONIXMessage SYSTEM "file:///etc/passwd">'
 EDITEURS = EXTERNAL.replace("file:///etc/passwd", "http://www.editeur.org/onix/3.0/reference.dtd")
+OLDER = EDITEURS.replace("3.0", "2.1")
 MANY = onix.product(ISBN) * 3
 
 
@@ -396,6 +397,8 @@ MANY = onix.product(ISBN) * 3
         (onix.message(MANY).replace("</PersonName>", "</Name>"), "mismatched tag"),
         (onix.message(MANY).replace("Abbey", "&nbsp;"), "line .*undefined entity; write"),
         (onix.message(MANY, release="2.1", namespace=False), "ONIX 2.1"),
+        (onix.message(MANY, namespace=False).replace(' release="3.0"', ""), "not say which ONIX"),
+        (onix.message(MANY).replace("<ONIXM", OLDER + "<ONIXM"), "is ONIX 2; this shop reads 3.0"),
         (onix.message("<x>" * 200 + "</x>" * 200), "nested too deeply"),
         (onix.message(f"<x y='{'z' * 3_000_000}'/>"), "longer than a mebibyte"),
         (onix.message("".join(f"<n{number}/>" for number in range(30_000))), "more names"),
@@ -412,6 +415,11 @@ def test_a_message_that_is_broken_or_meant_to_harm_is_refused_whole(
 ) -> None:
     with pytest.raises(UnreadableFile, match=reason):
         read(text)
+
+
+def test_a_namespace_says_the_release_where_the_message_does_not() -> None:
+    (record,) = read(onix.message(onix.product(ISBN)).replace(' release="3.0"', ""))
+    assert record.said is not None
 
 
 def test_a_product_that_is_too_large_is_refused_and_the_next_is_read() -> None:
