@@ -37,6 +37,7 @@ from functions.inventory.store.transactions import SqlTransactions
 from local.environment import embedded
 from local.migrate import migrate
 from local.read_ahead import reading_ahead
+from local.seed import starting_categories
 from shared.config.settings import Settings, SettingsError
 from shared.kit.clock import MachineClock, SharedOffsetClock
 from shared.kit.errors import AppError
@@ -141,6 +142,8 @@ def _import(
     transactions = SqlTransactions(database, clock)
     currency = settings.require("SHOP_CURRENCY")
     catalogue = Catalogue(transactions, currency, settings.require("CDN_BASE_URL"))
+    if catalogue.size() == 0:  # `dev.py run` adds them with its books, and not beside others
+        catalogue.put_categories(starting_categories())
     bar = Bar(os.fstat(file.fileno()).st_size)
     try:
         shape = inspect(file, bar.inspected)
