@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -36,6 +37,7 @@ from functions.inventory.store.transactions import SqlTransactions
 from local.environment import embedded
 from local.migrate import migrate
 from local.read_ahead import reading_ahead
+from local.seed import starting_categories
 from shared.config.settings import Settings, SettingsError
 from shared.kit.clock import MachineClock, SharedOffsetClock
 from shared.kit.errors import AppError
@@ -47,38 +49,62 @@ _AT_ONCE = 1_000
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     state = Path(options.state).resolve()
-    try:
-        asked = ImportOptions(map=_pairs(options.map), set=_pairs(options.set), stock=options.stock)
-        state.mkdir(parents=True, exist_ok=True)
-        os.environ.update(embedded(state, options.port))
-        settings = Settings.from_env()
-        settings_in(asked.set, settings.require("SHOP_CURRENCY"))
-        if unknown := [name for name in asked.map if name not in FIELDS]:
-            raise ValueError(f"--map knows no {unknown[0]}; it knows {', '.join(FIELDS)}")
-        file = Path(options.file).open("rb")  # noqa: SIM115 - closed below
-    except ValidationError as error:
-        return _wrong("; ".join(str(item["msg"]) for item in error.errors()))
-    except (ValueError, SettingsError, OSError) as error:
-        return _wrong(str(error))
-    # What is made here lives shortly or to the end; the collector would look at it in vain.
-    gc.freeze()
-    gc.set_threshold(100_000, 10, 10)
-    with file, reading_ahead(file) as feeds:
-        return _import(file, feeds, Path(options.file).name, asked, settings, options.report)
+    with ExitStack() as opened:
+        try:
+            asked = ImportOptions(
+                map=_pairs("--map", "COLUMN", options.map),
+                set=_pairs("--set", "VALUE", options.set),
+                stock=options.stock,
+            )
+            file = opened.enter_context(Path(options.file).open("rb"))
+            if not (state / "inventory.db").exists():
+                print(f"There is no shop in {state} yet; one is begun there.", file=sys.stderr)
+            state.mkdir(parents=True, exist_ok=True)
+            os.environ.update(embedded(state, options.port))
+            settings = Settings.from_env()
+            settings_in(asked.set, settings.require("SHOP_CURRENCY"))
+            if unknown := [name for name in asked.map if name not in FIELDS]:
+                raise ValueError(f"--map knows no {unknown[0]}; it knows {', '.join(FIELDS)}")
+            report = None
+            if options.report is not None:
+                report = opened.enter_context(_begun(Path(options.report), options.file))
+        except ValidationError as error:
+            said = (str(item["msg"]).removeprefix("Value error, ") for item in error.errors())
+            return _wrong("; ".join(said))
+        except OSError as error:
+            return _wrong(f"{error.filename}: {error.strerror}")
+        except (ValueError, SettingsError) as error:
+            return _wrong(str(error))
+        # What is made here lives shortly or to the end; the collector would look at it in vain.
+        gc.freeze()
+        gc.set_threshold(100_000, 10, 10)
+        feeds = opened.enter_context(reading_ahead(file))
+        return _import(file, feeds, Path(options.file).name, asked, settings, report)
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="dev.py import", description=(__doc__ or "").strip())
     top.add_argument("file", metavar="FILE", help="CSV, or ONIX 3.0 or 3.1")
-    top.add_argument("--map", action="append", default=[], metavar="FIELD=COLUMN", help="price=RRP")
     top.add_argument(
-        "--set", action="append", default=[], metavar="FIELD=VALUE", help="fills what is missing"
+        "--map",
+        action="append",
+        default=[],
+        metavar="FIELD=COLUMN",
+        help="price=RRP; again for another column",
+    )
+    top.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="price=9.99 where a record says none; again for another field",
     )
     top.add_argument(
         "--stock",
         choices=["new", "level", "ignore"],
         default="new",
-        help="new: received with books that are new; level: shelves are moved to it",
+        help="new (the default): received with books that are new; level: the shelves of known "
+        "books are moved to it too; ignore: left out",
     )
     top.add_argument("--state", default=".local", metavar="DIR", help="default: .local")
     top.add_argument("--port", type=int, default=7071, help=argparse.SUPPRESS)
@@ -86,12 +112,19 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _pairs(given: Sequence[str]) -> dict[str, str]:
+def _pairs(option: str, right: str, given: Sequence[str]) -> dict[str, str]:
     pairs = dict(pair.partition("=")[::2] for pair in given)
     for name, value in pairs.items():
         if not name or not value:
-            raise ValueError(f"{name or value!r} must be written as FIELD=VALUE")
+            raise ValueError(f"{option} {name or value!r} must be written as FIELD={right}")
     return pairs
+
+
+def _begun(report: Path, file: str) -> TextIO:
+    """Opened before anything is taken in, so that an import never ends without its report."""
+    if report.exists() and report.samefile(file):
+        raise ValueError("--report would write over the file itself")
+    return report.open("w", encoding="utf-8")
 
 
 def _import(
@@ -100,7 +133,7 @@ def _import(
     name: str,
     asked: ImportOptions,
     settings: Settings,
-    report: str | None,
+    report: TextIO | None,
 ) -> int:
     migrate(settings)
     offset = settings.SHOP_CLOCK_FILE
@@ -109,6 +142,8 @@ def _import(
     transactions = SqlTransactions(database, clock)
     currency = settings.require("SHOP_CURRENCY")
     catalogue = Catalogue(transactions, currency, settings.require("CDN_BASE_URL"))
+    if catalogue.size() == 0:  # `dev.py run` adds them with its books, and not beside others
+        catalogue.put_categories(starting_categories())
     bar = Bar(os.fstat(file.fileno()).st_size)
     try:
         shape = inspect(file, bar.inspected)
@@ -118,13 +153,8 @@ def _import(
             bar.say("This import was broken off before; it goes on where it stopped.")
         ended = importer.run(lease, file, watch=bar.show)
         bar.close()
-        outputs: list[TextIO] = [sys.stdout]
-        if report is not None:
-            with Path(report).open("w", encoding="utf-8") as written:
-                outputs.append(written)
-                print_report(ended, _refusals(transactions, ended.id), outputs)
-        else:
-            print_report(ended, _refusals(transactions, ended.id), outputs)
+        outputs = [sys.stdout] if report is None else [sys.stdout, report]
+        print_report(ended, _refusals(transactions, ended.id), outputs)
         return 1 if ended.progress.failure else 0
     except (UnreadableFile, LeaseLost, AppError) as error:
         bar.close()

@@ -268,6 +268,8 @@ def announce(port: int, state: str) -> None:
     with_state = "" if state == STATE else f" --state {shlex.quote(state)}"
     print(
         f"\nThe shop is open.\n"
+        f"  the shop   {origin}/\n"
+        f"  the office {origin}/staff/\n"
         f"  books      {origin}/api/v1/books?q=pride\n"
         f"  API        {origin}/api/docs\n"
         f"  health     {origin}/api/health/ready\n"

@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import Engine, event, text
 
 from functions.databases import SCHEMAS
+from functions.inventory.store.references import put_categories
 from local.deployment.management import Stopped, Token
+from local.seed import starting_categories
 from shared.sql.database import Database
 from shared.sql.migrations import upgrade
 
@@ -49,9 +51,17 @@ def bring_up(host: str, logins: Mapping[str, Mapping[str, str]], token: Token) -
             with database.write() as connection:
                 for statement in user_statements(login["name"], login["clientId"]):
                     connection.execute(text(statement))
+            if name == "inventory":
+                give_categories(database)
             database.dispose()
             said.append(f"{name} is at revision {revision}, and {login['name']} may use it.")
     return said
+
+
+def give_categories(database: Database) -> None:
+    """Those of the starting catalogue that are not there yet: imports and admins make none."""
+    with database.write() as connection:
+        put_categories(connection, starting_categories())
 
 
 def address(host: str, name: str) -> str:

@@ -355,7 +355,9 @@ def test_the_command_takes_a_file_in_and_prints_what_it_refused(
     [
         (["--set", "price=cheap"], 2, "is not a price"),
         (["--set", "colour=red"], 2, "colour cannot be set"),
-        (["--set", "price"], 2, "FIELD=VALUE"),
+        (["--set", "price"], 2, "--set 'price' must be written as FIELD=VALUE"),
+        (["--map", "price"], 2, "--map 'price' must be written as FIELD=COLUMN"),
+        (["--report", "no/such/folder/report.txt"], 2, "report.txt: No such file"),
         (["--map", "colour=red"], 2, "knows no colour"),
         (["--map", "price=Preis"], 1, "no column Preis"),
         ([], 1, "is an Excel workbook"),
@@ -374,6 +376,36 @@ def test_the_command_says_what_is_wrong(
     assert main([str(file), "--state", str(shop_settings), *arguments]) == code
     shown = capsys.readouterr()
     assert reason in shown.out + shown.err
+    assert "Value error" not in shown.err
+
+
+def test_a_report_never_takes_the_place_of_the_file(
+    shop_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "feed.csv"
+    file.write_text(HEADER + rows(1, 2))
+    command = [str(file), "--state", str(shop_settings), "--report", str(file)]
+    assert main(command) == 2
+    assert "over the file itself" in capsys.readouterr().err
+    assert file.read_text() == HEADER + rows(1, 2)
+
+
+def test_a_file_that_is_not_there_begins_no_shop_and_another_says_that_it_does(
+    shop_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "feed.csv"
+    command = [str(file), "--state", str(shop_settings)]
+    assert main(command) == 2
+    assert capsys.readouterr().err == f"{file}: No such file or directory\n"
+    assert not shop_settings.exists()
+    file.write_text(HEADER + rows(1, 2))
+    begun = f"There is no shop in {shop_settings.resolve()} yet; one is begun there."
+    assert main([*command, "--set", "categories=FIC004000"]) == 0
+    shown = capsys.readouterr()
+    assert begun in shown.err
+    assert "not one of this shop" not in shown.out
+    assert main(command) == 0
+    assert begun not in capsys.readouterr().err
 
 
 def test_a_command_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from sqlalchemy import func, select
 
 from functions.databases import SCHEMAS
 from functions.inventory.model import NewBook
-from functions.inventory.store.tables import editions
+from functions.inventory.store.tables import categories, editions
+from local.deployment.databases import give_categories
 from local.migrate import migrate
 from local.seed import main, seed_books, starting_books, starting_categories
 from shared.config.settings import Settings
 from shared.kit.isbn import Isbn
+from shared.sql.database import Database
 from shared.sql.migrations import newest
 from tests.support.inventory import Shelves, a_book
 
@@ -59,6 +61,19 @@ def test_a_seed_that_was_interrupted_goes_on_and_then_stays_as_it_is(shelves: Sh
     works = len({edition.work_id for edition in shelves.catalogue.stored(isbns(books)).values()})
     assert works == len([book for book in books if book.work_of is None])
     shelves.check()
+
+
+def test_a_deployed_shop_has_the_categories_and_keeps_what_was_made_of_them(tmp_path: Path) -> None:
+    migrate(settings_for(tmp_path))
+    database = Database(f"sqlite:///{tmp_path / 'inventory.db'}")
+    give_categories(database)
+    with database.write() as connection:
+        connection.execute(categories.update().values(name="Ours"))
+    give_categories(database)
+    with database.write() as connection:
+        names = connection.scalars(select(categories.c.name)).all()
+    database.dispose()
+    assert names == ["Ours"] * len(starting_categories())
 
 
 def isbns(books: list[NewBook]) -> list[Isbn]:

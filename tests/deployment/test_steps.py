@@ -37,6 +37,7 @@ from local.deployment.vault import (
     to_renew,
 )
 from tests.support.bicep import ROOT, load
+from tests.support.odbc import needs_unixodbc
 
 GROUP = "/subscriptions/s/resourceGroups/rg-dev"
 NEEDED = [*MADE_HERE, "stripe-secret-key", "easypost-api-key", *WEBHOOKS]
@@ -301,6 +302,7 @@ def test_a_token_is_packed_as_the_driver_reads_it() -> None:
     assert databases.packed("ab") == b"\x04\x00\x00\x00a\x00b\x00"
 
 
+@needs_unixodbc
 def test_connections_bring_the_token_and_nothing_of_windows() -> None:
     seen: list[tuple[str, dict]] = []
 

@@ -169,6 +169,14 @@ def test_years_before_our_era_and_stock_of_at_least_so_many_are_understood() -> 
             "García Márquez, Gabriel; Rabassa, Gregory",
             ["Gabriel García Márquez", "Gregory Rabassa"],
         ),
+        (
+            "Tolkien, John Ronald Reuel; Lewis, Clive Staples",
+            ["John Ronald Reuel Tolkien", "Clive Staples Lewis"],
+        ),
+        (
+            "Saint-Exupéry, Antoine de; Smith, Mary Jane (Translator)",
+            ["Antoine de Saint-Exupéry", "Mary Jane Smith"],
+        ),
         ("Le Guin, Ursula K.", ["Ursula K. Le Guin"]),
         ("van Gogh, Vincent", ["Vincent van Gogh"]),
         (

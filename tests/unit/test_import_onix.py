@@ -92,6 +92,7 @@ def test_a_whole_product_is_read_alike_in_every_form(
         ("Extent", "type 09 in unit 05 is not used"),
         ("Price", "in EUR is not used"),
         ("PriceDate", "a price from 2026-04-01 on is not yet used"),
+        ("PriceDate", "a price until 2026-03-31 stays until a delivery says another"),
         ("ProductFormDetail", "B501 is not used"),
         ("ProductIdentifier", "of type 01 is not used"),
         ("RelatedProduct", "relation 03 is not used"),
@@ -200,6 +201,26 @@ def test_the_price_is_what_a_shopper_pays_today(inner: list[str], minor: int | N
     inner = [f"{price}<CurrencyCode>GBP</CurrencyCode>" for price in inner]
     price = said_by(onix.DESCRIPTION, prices(*inner)).fields.get("price")
     assert (price and price.amount) == minor
+
+
+@pytest.mark.parametrize("turned", [1, -1])
+def test_an_offer_counts_before_the_price_that_it_interrupts_and_its_end_is_noted(
+    turned: int,
+) -> None:
+    plain = (
+        "<PriceType>02</PriceType><PriceAmount>9.00</PriceAmount><CurrencyCode>GBP</CurrencyCode>"
+    )
+    dates = "".join(
+        f"<PriceDate><PriceDateRole>{role}</PriceDateRole><Date>{day}</Date></PriceDate>"
+        for role, day in (("14", "20260201"), ("15", "20260331"))
+    )
+    offer = plain.replace("9.00", "4.99") + dates
+    supply = prices(*[plain, offer][::turned])
+    (record,) = read(onix.message(onix.product(ISBN, onix.DESCRIPTION, supply)))
+    assert record.said is not None
+    assert record.said.fields["price"].amount == 499
+    note = "a price until 2026-03-31 stays until a delivery says another"
+    assert ("PriceDate", note) in record.notes
 
 
 def in_market(market: str, *, amount: str, stock: int) -> str:
@@ -383,6 +404,7 @@ def test_the_declared_encoding_is_followed(encoding: str, declared: str) -> None
 ENTITIES = '<!DOCTYPE ONIXMessage [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;">]>'
 EXTERNAL = '<!DOCTYPE ONIXMessage SYSTEM "file:///etc/passwd">'
 EDITEURS = EXTERNAL.replace("file:///etc/passwd", "http://www.editeur.org/onix/3.0/reference.dtd")
+OLDER = EDITEURS.replace("3.0", "2.1")
 MANY = onix.product(ISBN) * 3
 
 
@@ -396,6 +418,8 @@ MANY = onix.product(ISBN) * 3
         (onix.message(MANY).replace("</PersonName>", "</Name>"), "mismatched tag"),
         (onix.message(MANY).replace("Abbey", "&nbsp;"), "line .*undefined entity; write"),
         (onix.message(MANY, release="2.1", namespace=False), "ONIX 2.1"),
+        (onix.message(MANY, namespace=False).replace(' release="3.0"', ""), "not say which ONIX"),
+        (onix.message(MANY).replace("<ONIXM", OLDER + "<ONIXM"), "is ONIX 2; this shop reads 3.0"),
         (onix.message("<x>" * 200 + "</x>" * 200), "nested too deeply"),
         (onix.message(f"<x y='{'z' * 3_000_000}'/>"), "longer than a mebibyte"),
         (onix.message("".join(f"<n{number}/>" for number in range(30_000))), "more names"),
@@ -412,6 +436,11 @@ def test_a_message_that_is_broken_or_meant_to_harm_is_refused_whole(
 ) -> None:
     with pytest.raises(UnreadableFile, match=reason):
         read(text)
+
+
+def test_a_namespace_says_the_release_where_the_message_does_not() -> None:
+    (record,) = read(onix.message(onix.product(ISBN)).replace(' release="3.0"', ""))
+    assert record.said is not None
 
 
 def test_a_product_that_is_too_large_is_refused_and_the_next_is_read() -> None:

@@ -41,6 +41,7 @@ _MOST_PEOPLE = 100
 _PARTICLE = re.compile(r"(?:d[aeiu]|del|della|der|l[ae]|st\.?|te[nr]|v[ao]n|zu) ", re.IGNORECASE)
 """With which no name begins but a family name."""
 _GIVEN = re.compile(r"(?:[^\W\d_]\.[ -]?){1,4}|[^\s.]+(?: [^\W\d_]\.?){0,3}")
+_MOST_GIVEN = 4
 
 
 def people_in(text: str, role: Role = "author", *, several: bool = True) -> list[tuple[str, Role]]:
@@ -48,8 +49,8 @@ def people_in(text: str, role: Role = "author", *, several: bool = True) -> list
 
     Semicolons, bars and line breaks surely part names. Commas part them too, but `Austen, Jane`
     is one person: one word before a comma, and behind it initials or one word; where the column
-    promises one person (`several` false), any words. `García Márquez, Gabriel` is one where people
-    are parted in another way, `Le Guin, Ursula K.` anywhere.
+    promises one person (`several` false), any words. `García Márquez, Gabriel` and `Tolkien, John
+    Ronald Reuel` are one where people are parted in another way, `Le Guin, Ursula K.` anywhere.
     """
     found: dict[tuple[str, str], tuple[str, Role]] = {}
     parts = _SURE.split(text.strip())
@@ -122,7 +123,10 @@ def _is_inverted(family: str, given: str, *, several: bool, alone: bool) -> bool
         return words <= 2
     if words > (2 if alone else 1) and not _PARTICLE.match(family):
         return False
-    return _GIVEN.fullmatch(_ROLE.sub("", given)) is not None
+    bare = _ROLE.sub("", given)
+    if alone and words == 1 and len(bare.split()) <= _MOST_GIVEN:
+        return True
+    return _GIVEN.fullmatch(bare) is not None
 
 
 def _joined(piece: str) -> list[str]:

@@ -21,6 +21,8 @@ _LARGEST_TAG = 1024 * 1024
 _DEEPEST = 100
 _MOST_NAMES = 20_000
 _RELEASES = ("3.0", "3.1")
+_READ = f"this shop reads {' and '.join(_RELEASES)}"
+_NAMESPACE = "http://ns.editeur.org/onix/"
 _HINTS = {
     errors.codes[errors.XML_ERROR_INVALID_TOKEN]: (
         "; perhaps it is not in the encoding that it declares, UTF-8 where it declares none"
@@ -112,7 +114,9 @@ class OnixReader:
                 "save it as UTF-8."
             ) from None
 
-    def _refuse_doctype(self, *_declared: object) -> None:
+    def _refuse_doctype(self, *declared: object) -> None:
+        if any("/onix/2" in str(said) for said in declared):
+            raise UnreadableFile(f"The message is ONIX 2; {_READ}.")
         raise UnreadableFile(
             f"The file has a DOCTYPE at line {self._line}. DTDs and entities are refused, and ONIX "
             "3 needs none: remove <!DOCTYPE ...>, and write the characters where the file uses "
@@ -218,11 +222,22 @@ class OnixReader:
     def _check_root(self, tag: str, name: str, attributes: dict[str, str]) -> None:
         if name != "ONIXMessage":
             raise UnreadableFile(f"The root element is {tag[:60]}, not ONIXMessage.")
-        release = attributes.get("release", "3.0")
-        if not release.startswith(_RELEASES):
+        release = attributes.get("release") or next(
+            (
+                value.removeprefix(_NAMESPACE).partition("/")[0]
+                for name, value in attributes.items()
+                if name.startswith("xmlns") and value.startswith(_NAMESPACE)
+            ),
+            None,
+        )
+        if release is None:
+            # One of ONIX 2 would be read as records that say nothing, and known books be emptied.
             raise UnreadableFile(
-                f"The message is ONIX {release[:20]}; this shop reads {' and '.join(_RELEASES)}."
+                f'The message does not say which ONIX it is, as in <{tag[:60]} release="3.0">; '
+                f"{_READ}."
             )
+        if not release.startswith(_RELEASES):
+            raise UnreadableFile(f"The message is ONIX {release[:20]}; {_READ}.")
 
 
 def check_onix(file: BinaryIO, seen: Callable[[int], None]) -> FileShape:

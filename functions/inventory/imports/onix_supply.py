@@ -156,7 +156,9 @@ class SupplyReader:
             notes += price.left_over()
 
     def _chosen(self, prices: list[_Price], notes: Notes) -> Money | None:
-        """The best that holds today; for a book that has none yet, the first to come."""
+        """The best that holds today, of several the one that began last, as an offer does beside
+        the price that it interrupts; for a book that has none yet, the first to come.
+        """
         for price in prices:
             if price.begins > self._today:
                 notes.append(("PriceDate", f"a price from {price.begins} on is not yet used"))
@@ -165,7 +167,12 @@ class SupplyReader:
         holding = [price for price in prices if price.begins <= self._today <= price.ends]
         coming = [price for price in prices if price.begins > self._today]
         if holding:
-            return min(holding, key=lambda price: (price.distance, price.rank)).money
+            best = min(holding, key=lambda price: (price.distance, price.rank, _age(price)))
+            if best.ends < _LAST:
+                notes.append(
+                    ("PriceDate", f"a price until {best.ends} stays until a delivery says another")
+                )
+            return best.money
         if coming:
             return min(coming, key=lambda price: (price.distance, price.begins, price.rank)).money
         return None
@@ -229,6 +236,10 @@ def _with_tax(price: Composite, kind: str, amount: str, currency: str, notes: No
         return major.quantize(Decimal(1).scaleb(-minor_digits(currency)), ROUND_HALF_UP)
     except (ValueError, ArithmeticError):
         raise ValueError(f"the price {amount[:20]!r} is not a number") from None
+
+
+def _age(price: _Price) -> int:
+    return -price.begins.toordinal()
 
 
 def _money(major: Decimal, currency: str) -> Money:
