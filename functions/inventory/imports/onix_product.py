@@ -41,6 +41,11 @@ _CLEARED = {
 (title, price) stays where the new block is silent."""
 
 
+_ONLY_IN_ONIX_2 = ("Title", "ProductForm", "Contributor", "PublisherName", "SupplyDetail")
+"""As parts of the product itself. Read as ONIX 3, such a record would say nothing of its book, and
+so empty it."""
+
+
 @dataclass(slots=True)
 class _Dates:
     published: date | None = None
@@ -78,6 +83,8 @@ class ProductReader:
             record.fault = str(error)
 
     def _say(self, product: Composite, said: Said, kind: str, notes: Notes) -> None:
+        if any(product.elements(name) for name in _ONLY_IN_ONIX_2):
+            raise ValueError("is a record of ONIX 2, which this shop does not read")
         given = {name for name in _CLEARED if product.elements(name)}
         blocks = given if kind == codes.UPDATE else _CLEARED.keys()
         said.cleared = frozenset[str]().union(*(_CLEARED[name] for name in blocks))

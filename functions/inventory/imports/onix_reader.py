@@ -228,14 +228,8 @@ class OnixReader:
                 for name, value in attributes.items()
                 if name.startswith("xmlns") and value.startswith(_NAMESPACE)
             ),
-            None,
+            _RELEASES[0],
         )
-        if release is None:
-            # One of ONIX 2 would be read as records that say nothing, and known books be emptied.
-            raise UnreadableFile(
-                f'The message does not say which ONIX it is, as in <{tag[:60]} release="3.0">; '
-                f"{_READ}."
-            )
         if not release.startswith(_RELEASES):
             raise UnreadableFile(f"The message is ONIX {release[:20]}; {_READ}.")
 
