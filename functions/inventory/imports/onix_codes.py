@@ -75,12 +75,16 @@ FORTHCOMING = "02"
 
 NOT_FOR_SALE = frozenset({"01", "46", "49"})
 """List 65: cancelled, withdrawn from sale, recalled."""
+NOT_SUPPLIED = NOT_FOR_SALE | {str(code) for code in range(40, 53)}
+"""By this supplier: not available, replaced, no longer supplied, remaindered, out of print."""
 NOT_YET = frozenset({"09", "10", "11", "12"})
 AVAILABLE = frozenset({"20", "21", "22", "23"})
 
 INCLUDING_TAX = ("02", "04", "42", "22", "12", "32")
 """List 58, the best first: recommended, fixed, publisher's, pre-publication, special sale."""
 EXCLUDING_TAX = ("01", "03", "41", "21", "11", "31")
+FREE_OF_CHARGE = "01"
+"""List 57."""
 FROM, UNTIL, BETWEEN = "14", "15", "24"
 """List 173."""
 EURO_COUNTRIES = frozenset(re.findall("..", "ADATBEBGCYDEEEESFIFRGRHRIEITLTLULVMCMTNLPTSISKSMVA"))

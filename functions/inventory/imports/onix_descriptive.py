@@ -40,8 +40,8 @@ def describe(block: Composite, fields: dict[str, Any], notes: Notes) -> list[tup
     if composition not in (None, codes.SINGLE_ITEM):
         notes.append(("ProductComposition", f"{composition}: it is sold as one book"))
     _form(block, fields, notes)
-    _title(block, fields, notes)
     _series(block, fields, notes)
+    _title(block, fields, notes)
     if people := _people(block, notes):
         fields["contributors"] = people
     _languages(block, fields, notes)
@@ -90,12 +90,15 @@ def _title(block: Composite, fields: dict[str, Any], notes: Notes) -> None:
         if title is None and number is not None:
             title = next(filter(None, (_title_text(one)[0] for one in elements[1:])), None)
             title = f"{title}, {number}" if title else None
+            _collection(elements, fields, notes)
         else:
-            if number is not None:
+            series = _collection(elements, fields, notes)
+            if number is not None and series is None:
                 notes.append((f"{elements[0].path}/PartNumber", "is not used"))
             notes += [
                 (one.path, f"level {_level(one)} is not used: a book has one title")
                 for one in elements[1:]
+                if one is not series
             ]
         if title is not None:
             fields["title"] = one_line(title, 500, "title")
@@ -106,6 +109,24 @@ def _title(block: Composite, fields: dict[str, Any], notes: Notes) -> None:
         _title_text(element)
         notes += element.left_over()
     notes += chosen.left_over()
+
+
+def _collection(
+    elements: list[Composite], fields: dict[str, Any], notes: Notes
+) -> Composite | None:
+    """The title's element for its collection, where that gives the book its series: where no
+    Collection does.
+    """
+    named = next((one for one in elements[1:] if _level(one) == "02" and _title_text(one)[0]), None)
+    title = _title_text(named)[0] if named else None
+    if named is None or title is None or "series" in fields:
+        return None
+    number = elements[0].text("PartNumber") or named.text("PartNumber")
+    series = series_place(title, number, named.path, notes)
+    if series is None:
+        return None
+    fields["series"] = series
+    return named
 
 
 def _level(element: Composite) -> str:

@@ -31,6 +31,12 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class _Price:
+    """`gone`: whoever asks it supplies no longer. `free`: an item that is given away has no other
+    price.
+    """
+
+    free: bool
+    gone: bool
     distance: int
     rank: int
     begins: date
@@ -72,6 +78,8 @@ class SupplyReader:
             found.withdrawn = True
         found.not_yet = bool(states) and all(state in codes.NOT_YET for state in states)
         found.price = self._chosen(prices, notes)
+        if found.price is not None and found.price.amount == 0:
+            notes.append(("Price", "is 0: the book is sold for nothing"))
         return found
 
     def _market(self, market: Composite, found: Supply, notes: Notes) -> None:
@@ -117,26 +125,39 @@ class SupplyReader:
                 notes.append(("SupplyDateRole", f"{role} is not used"))
         for stock in detail.all("Stock"):
             _count(stock, found, notes)
-        if kind := detail.text("UnpricedItemType"):
+        gone = state in codes.NOT_SUPPLIED
+        kind = detail.text("UnpricedItemType")
+        if kind == codes.FREE_OF_CHARGE:
+            nothing = Money(amount=0, currency=self._currency)
+            prices.append(_Price(True, gone, distance, 0, date.min, _LAST, nothing))
+        elif kind is not None:
             notes.append(("UnpricedItemType", f"{kind}: no price is given"))
         for price in detail.all("Price"):
-            self._price(price, distance, prices, notes)
+            self._price(price, distance, gone, prices, notes)
         notes += detail.left_over()
 
     def _price(
-        self, price: Composite, distance: int | None, prices: list[_Price], notes: Notes
+        self,
+        price: Composite,
+        distance: int | None,
+        gone: bool,
+        prices: list[_Price],
+        notes: Notes,
     ) -> None:
         """`distance` is the market's, which a price with a territory of its own narrows."""
         price.skip(["PrintedOnProduct", "PositionOnProduct"])
         price.skip(["PriceStatus", "PriceTypeDescription", "DiscountCoded", "Discount"])
-        currency = price.text("CurrencyCode") or self._currency_said
-        kind = price.text("PriceType") or self._kind or ""
-        qualifier = price.text("PriceQualifier")
+        unpriced = price.text("UnpricedItemType")
         amount = price.text("PriceAmount")
+        free = amount is None and unpriced == codes.FREE_OF_CHARGE
+        currency = price.text("CurrencyCode") or (self._currency if free else self._currency_said)
+        kind = price.text("PriceType") or self._kind or (codes.INCLUDING_TAX[0] if free else "")
+        qualifier = price.text("PriceQualifier")
+        amount = "0" if free else amount
         if currency != self._currency:
             notes.append(("Price", f"in {currency or 'no currency'} is not used"))
         elif amount is None:
-            notes.append(("Price", f"{price.text('UnpricedItemType') or 'without an amount'}"))
+            notes.append(("Price", f"{unpriced or 'without an amount'}"))
         elif qualifier is not None and qualifier not in codes.PLAIN_QUALIFIERS:
             notes.append(("PriceQualifier", f"{qualifier} is not used"))
         elif price.elements("MinimumOrderQuantity") or price.elements("PriceCondition"):
@@ -152,29 +173,33 @@ class SupplyReader:
             if distance is None:
                 notes.append((f"{price.path}/Territory", "is another than the shop's"))
             else:
-                prices.append(_Price(distance, rank, begins, ends, _money(major, currency)))
+                charged = _money(major, currency)
+                prices.append(_Price(free, gone, distance, rank, begins, ends, charged))
             notes += price.left_over()
 
     def _chosen(self, prices: list[_Price], notes: Notes) -> Money | None:
         """The best that holds today, of several the one that began last, as an offer does beside
-        the price that it interrupts; for a book that has none yet, the first to come.
+        the price that it interrupts; for a book that has none yet, the first to come. Whoever
+        supplies comes before who does not, and a price before its being free of charge.
         """
         for price in prices:
             if price.begins > self._today:
                 notes.append(("PriceDate", f"a price from {price.begins} on is not yet used"))
             elif price.ends < self._today:
                 notes.append(("PriceDate", f"a price until {price.ends} is no longer used"))
-        holding = [price for price in prices if price.begins <= self._today <= price.ends]
-        coming = [price for price in prices if price.begins > self._today]
+        lasting = [price for price in prices if price.ends >= self._today]
+        lasting = [price for price in lasting if not price.free] or lasting
+        holding = [price for price in lasting if price.begins <= self._today]
+        coming = [price for price in lasting if price.begins > self._today]
         if holding:
-            best = min(holding, key=lambda price: (price.distance, price.rank, _age(price)))
+            best = min(holding, key=lambda it: (it.gone, it.distance, it.rank, _age(it)))
             if best.ends < _LAST:
                 notes.append(
                     ("PriceDate", f"a price until {best.ends} stays until a delivery says another")
                 )
             return best.money
         if coming:
-            return min(coming, key=lambda price: (price.distance, price.begins, price.rank)).money
+            return min(coming, key=lambda it: (it.gone, it.distance, it.begins, it.rank)).money
         return None
 
     def _market_distance(self, supply: Composite, notes: Notes) -> int | None:
@@ -235,7 +260,10 @@ def _with_tax(price: Composite, kind: str, amount: str, currency: str, notes: No
                 major += share * decimal_in(percent) / 100
         return major.quantize(Decimal(1).scaleb(-minor_digits(currency)), ROUND_HALF_UP)
     except (ValueError, ArithmeticError):
-        raise ValueError(f"the price {amount[:20]!r} is not a number") from None
+        raise ValueError(
+            f"the price {amount[:20]!r} is not a number as ONIX writes it: digits with a decimal "
+            "point, and no sign between thousands"
+        ) from None
 
 
 def _age(price: _Price) -> int:
