@@ -185,9 +185,29 @@ def test_years_before_our_era_and_stock_of_at_least_so_many_are_understood() -> 
         ),
         ("Gaiman, Neil & Pratchett, Terry", ["Neil Gaiman", "Terry Pratchett"]),
         ("Austen, Jane and Homer", ["Austen", "Jane and Homer"]),
+        ("Knuth, Donald E., Graham, Ronald L.", ["Donald E. Knuth", "Ronald L. Graham"]),
+        (
+            "Cormen, Thomas H., Leiserson, Charles E., Rivest, Ronald L., Stein, Clifford",
+            ["Thomas H. Cormen", "Charles E. Leiserson", "Ronald L. Rivest", "Clifford Stein"],
+        ),
+        (
+            "Le Guin, Ursula K., Tolkien, J.R.R., Strunk, William I., Jr.",
+            ["Ursula K. Le Guin", "J.R.R. Tolkien", "William I. Strunk, Jr."],
+        ),
+        ("Homer, Madonna, Prince, Kenny G.", ["Homer", "Madonna", "Prince", "Kenny G."]),
+        (
+            "Homer, J. K. Rowling, Plato, T. S. Eliot",
+            ["Homer", "J. K. Rowling", "Plato", "T. S. Eliot"],
+        ),
+        ("Jane Austen / Seth Grahame-Smith", ["Jane Austen", "Seth Grahame-Smith"]),
+        ("AC/DC", ["AC/DC"]),
+        ("Quino (Author / Illustrator)", ["Quino (Author / Illustrator)"]),
+        ("King, Martin Luther, Jr.; Malcolm X", ["Martin Luther King, Jr.", "Malcolm X"]),
+        ("King, Stephen, Jr.", ["Stephen King, Jr."]),
         ("Marks and Spencer", ["Marks and Spencer"]),
         ("Jane  Austen|Jane Austen", ["Jane Austen"]),
         (" ; ", []),
+        (f"Jane{' ' * 100_000}Austen", ["Jane Austen"]),
     ],
 )
 def test_a_cell_of_authors_is_parted_where_people_would(text: str, names: list[str]) -> None:
@@ -202,6 +222,14 @@ def test_roles_stand_in_brackets_and_one_person_may_have_two_family_names() -> N
     assert people_in("García Márquez, Gabriel", several=False) == [
         ("Gabriel García Márquez", "author")
     ]
+    assert people_in("King, Martin Luther, Jr. (Author)", several=False) == [
+        ("Martin Luther King, Jr.", "author")
+    ]
+    assert people_in("Knuth, Donald E., Graham, Ronald L. (Ed.)") == [
+        ("Donald E. Knuth", "author"),
+        ("Ronald L. Graham", "editor"),
+    ]
+    assert natural_order("King, Martin Luther, Jr.") == "Martin Luther King, Jr."
     assert natural_order("Simon and Schuster, Inc.") == "Simon and Schuster, Inc."
 
 

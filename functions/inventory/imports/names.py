@@ -32,7 +32,8 @@ _ROLES: dict[str, Role] = {
     "contributor": "other",
 }
 _ROLE = re.compile(r"\s*[(\[]([^()\[\]]{1,40})[)\]]\s*$")
-_SURE = re.compile(r"\s*[;|\n]\s*")
+_SURE = re.compile(r"[;|\n]|(?<=\s)/(?=\s)(?![^(\[]{0,40}[)\]])")
+"""Not the slash in `(Author / Illustrator)`."""
 _AND = re.compile(r"\s+(?:&|and|und|et|y)\s+", re.IGNORECASE)
 _SUFFIX = re.compile(
     r"(?:jr|sr|ii|iii|iv|ph\.?d|m\.?d|esq|mba|obe|cbe|inc|ltd|llc)\.?", re.IGNORECASE
@@ -42,32 +43,38 @@ _PARTICLE = re.compile(r"(?:d[aeiu]|del|della|der|l[ae]|st\.?|te[nr]|v[ao]n|zu) 
 """With which no name begins but a family name."""
 _GIVEN = re.compile(r"(?:[^\W\d_]\.[ -]?){1,4}|[^\s.]+(?: [^\W\d_]\.?){0,3}")
 _MOST_GIVEN = 4
+_INITIAL_LAST = re.compile(r"(?:.*[ .-])?[^\W\d_]\.")
+"""No name in natural order ends so."""
 
 
 def people_in(text: str, role: Role = "author", *, several: bool = True) -> list[tuple[str, Role]]:
     """Names in natural order, each with its role, none twice.
 
-    Semicolons, bars and line breaks surely part names. Commas part them too, but `Austen, Jane`
-    is one person: one word before a comma, and behind it initials or one word; where the column
-    promises one person (`several` false), any words. `García Márquez, Gabriel` and `Tolkien, John
-    Ronald Reuel` are one where people are parted in another way, `Le Guin, Ursula K.` anywhere.
+    Semicolons, bars, line breaks and slashes between spaces surely part names. Commas part them
+    too, but `Austen, Jane` is one person: one word before a comma, and behind it initials or one
+    word; where the column promises one person (`several` false), any words. `García Márquez,
+    Gabriel` and `Tolkien, John Ronald Reuel` are one where people are parted in another way, `Le
+    Guin, Ursula K.` anywhere. `Knuth, Donald E., Graham, Ronald L.` are two, since most of what
+    may be given names ends in initials.
     """
     found: dict[tuple[str, str], tuple[str, Role]] = {}
-    parts = _SURE.split(text.strip())
+    # With single spaces no pattern has much to look at, however a cell is filled up.
+    parts = [" ".join(part.split()) for part in _SURE.split(text.strip())]
     for part in parts:
         for name in _commas(part, several=several, alone=len(parts) > 1):
-            own, its_role = _with_role(" ".join(name.split()), role)
+            own, its_role = _with_role(name.strip(), role)
             if own and name_key(own):
                 found.setdefault((name_key(own), its_role), (own, its_role))
     return list(found.values())
 
 
 def natural_order(name: str) -> str:
-    """`Austen, Jane` as `Jane Austen`; other names as they are."""
-    family, comma, given = name.partition(",")
-    if not comma or "," in given or _SUFFIX.fullmatch(given.strip()):
+    """`Austen, Jane` as `Jane Austen`, with a `Jr.` behind; other names as they are."""
+    bare, suffix = _without_suffix(name)
+    family, comma, given = bare.partition(",")
+    if not comma or "," in given:
         return name
-    return f"{given.strip()} {family.strip()}".strip()
+    return f"{given.strip()} {family.strip()}".strip() + suffix
 
 
 def contributors(
@@ -105,15 +112,14 @@ def _commas(part: str, *, several: bool, alone: bool) -> list[str]:
         return [natural_order(",".join(name)) for name in joined]
     pieces: list[str] = []
     for piece in part.split(","):
-        if pieces and _SUFFIX.fullmatch(piece.strip()):
+        if pieces and _SUFFIX.fullmatch(_ROLE.sub("", piece).strip()):
             pieces[-1] += "," + piece
         elif piece.strip():
             pieces.append(piece.strip())
+    if several and _are_pairs(pieces):
+        return [_turned(*pair) for pair in _pairs(pieces)]
     if len(pieces) == 2 and _is_inverted(*pieces, several=several, alone=alone):
-        family, given = pieces
-        role = _ROLE.search(given)
-        bare = given[: role.start()] if role else given
-        return [natural_order(f"{family}, {bare}") + (role[0] if role else "")]
+        return [_turned(*pieces)]
     return [name for piece in pieces for name in _joined(piece)]
 
 
@@ -123,10 +129,39 @@ def _is_inverted(family: str, given: str, *, several: bool, alone: bool) -> bool
         return words <= 2
     if words > (2 if alone else 1) and not _PARTICLE.match(family):
         return False
-    bare = _ROLE.sub("", given)
+    bare = _without_suffix(_ROLE.sub("", given))[0]
     if alone and words == 1 and len(bare.split()) <= _MOST_GIVEN:
         return True
     return _GIVEN.fullmatch(bare) is not None
+
+
+def _turned(family: str, given: str) -> str:
+    role = _ROLE.search(given)
+    bare = given[: role.start()] if role else given
+    return natural_order(f"{family}, {bare}") + (role[0] if role else "")
+
+
+def _pairs(pieces: list[str]) -> list[tuple[str, str]]:
+    return list(zip(pieces[::2], pieces[1::2], strict=True))
+
+
+def _are_pairs(pieces: list[str]) -> bool:
+    if len(pieces) < 4 or len(pieces) % 2:
+        return False
+    pairs = _pairs(pieces)
+    given_names = [_without_suffix(_ROLE.sub("", given))[0] for _, given in pairs]
+    ends = [name for name in given_names if _INITIAL_LAST.fullmatch(name)]
+    return len(ends) * 2 > len(pairs) and all(
+        _is_inverted(family, given, several=True, alone=False) for family, given in pairs
+    )
+
+
+def _without_suffix(name: str) -> tuple[str, str]:
+    """`King, Jr.` as `King` and `, Jr.`."""
+    bare, comma, last = name.rpartition(",")
+    if comma and _SUFFIX.fullmatch(last.strip()):
+        return bare, f", {last.strip()}"
+    return name, ""
 
 
 def _joined(piece: str) -> list[str]:
