@@ -289,7 +289,11 @@ def test_columns_of_web_shops_exports_are_known() -> None:
         *("title", "description", "stock", "price", "isbn"),
     ]
     woocommerce = ["GTIN, UPC, EAN, or ISBN", "Name", "Stock", "Regular price", "Sale price"]
-    assert known_columns(woocommerce) == {0: "isbn", 1: "title", 2: "stock", 3: "price"}
+    named = {0: "isbn", 1: "title", 2: "stock", 3: "price", 4: "sale_price"}
+    assert known_columns(woocommerce) == named
+    assert columns_of(woocommerce, {"price": "Regular price"}) == {
+        place: field for place, field in named.items() if field != "sale_price"
+    }
 
 
 @pytest.mark.parametrize(

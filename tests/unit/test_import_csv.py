@@ -3,6 +3,7 @@
 import csv
 import io
 import tracemalloc
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,64 @@ def test_cells_of_web_shops_lose_their_entities_before_people_are_parted() -> No
     assert record.said is not None
     assert record.said.fields["title"] == "AT&T"
     assert [one.name for one in record.said.fields["contributors"]] == ["Ann Poe", "Bob Roe"]
+
+
+@pytest.mark.parametrize("shown", [["true", "false"], ["1", "0"], ["TRUE", ""]])
+def test_a_column_that_says_whether_a_book_is_shown_is_no_date(shown: list[str]) -> None:
+    head = "isbn,title,Published,Publication date\n"
+    rows = [f"439023483,A,{cell},2008-09-14\n" for cell in shown]
+    file = io.BytesIO((head + "".join(rows)).encode())
+    feed = CsvFeed(file, inspect(file), ImportOptions(), "GBP")
+    assert feed.remarks == ("Columns that were not used: Published.",)
+    for record in feed.records():
+        assert record.said is not None
+        assert (record.said.fields["published_on"], record.notes) == (date(2008, 9, 14), [])
+    (record,) = read("isbn,title,Published\n439023483,A,2008\n")
+    assert record.said is not None
+    assert record.said.fields["published_on"] == date(2008, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("cells", "minor", "notes"),
+    [
+        (",,,9.99", 999, []),
+        (",,7.99,9.99", 799, ["was taken in place of the regular price"]),
+        (",,0.00,9.99", 999, []),
+        (",,7.99,", 799, []),
+        ("2026-03-01,,7.99,9.99", 999, ["has dates; the regular price was taken"]),
+        (",2026-03-31,7.99,9.99", 999, ["has dates; the regular price was taken"]),
+    ],
+)
+def test_a_sale_price_without_dates_counts_before_the_regular_one(
+    cells: str, minor: int, notes: list[str]
+) -> None:
+    head = "isbn,Name,Date sale price starts,Date sale price ends,Sale price,Regular price\n"
+    (record,) = read(f"{head}439023483,A,{cells}\n")
+    assert record.said is not None
+    assert record.said.fields["price"].amount == minor
+    assert record.notes == [("sale_price", note) for note in notes]
+
+
+@pytest.mark.parametrize(
+    ("others", "day", "remarks"),
+    [
+        (["08/25/2010"], date(2010, 4, 8), 1),
+        (["25/08/2010"], date(2010, 8, 4), 0),
+        (["08/25/2010", "25/08/2010"], date(2010, 8, 4), 0),
+        ([], date(2010, 8, 4), 0),
+        (["08.25.2010"], date(2010, 8, 4), 0),
+    ],
+)
+def test_dates_with_slashes_are_month_first_where_one_of_them_must_be(
+    others: list[str], day: date, remarks: int
+) -> None:
+    rows = [f"439023483,A,{said}\n" for said in ("04/08/2010", *others)]
+    content = "isbn,title,published\n" + "".join(rows)
+    first = read(content)[0]
+    assert first.said is not None
+    assert first.said.fields["published_on"] == day
+    file = io.BytesIO(content.encode())
+    assert len(CsvFeed(file, inspect(file), ImportOptions(), "GBP").remarks) == remarks
 
 
 def test_quotes_may_stand_behind_a_space() -> None:

@@ -151,10 +151,11 @@ def year_in(text: str) -> int:
     return int(found[1])
 
 
-def date_in(text: str) -> date:
-    """A day; the first of a month or year where no more is said. `3/4/2020` is the third of April.
+def date_in(text: str, *, month_first: bool = False) -> date:
+    """A day; the first of a month or year where no more is said. `3/4/2020` is the third of April,
+    or the fourth of March where dates with slashes have the `month_first`.
 
-    Month first is taken where it cannot be otherwise: `4/13/2020`.
+    What can be read in one way only is read so: `4/13/2020`.
     """
     said = text.strip()
     try:
@@ -166,7 +167,9 @@ def date_in(text: str) -> date:
             return date(int(iso[1]), int(iso[2]), int(iso[3] or 1))
         if numeric := _NUMERIC.fullmatch(said):
             first, second, of = (int(part) for part in numeric.groups())
-            return date(of, first, second) if second > 12 else date(of, second, first)
+            if second > 12 or (month_first and "/" in said and first <= 12):
+                return date(of, first, second)
+            return date(of, second, first)
     except ValueError:
         raise ValueError("is not a date") from None
     return _written_date(said)

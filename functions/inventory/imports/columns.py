@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from functions.inventory.import_model import UnreadableFile
 
@@ -19,8 +20,10 @@ _NAMES = {
     "narrators": "narrator, narrators, reader",
     "publisher": "publisher, publishers, publishername, publishinghouse, verlag, editeur",
     "imprint": "imprint, imprintname",
-    "price": "price, rrp, rrpinctax, rrpincvat, retailprice, listprice, listpriceinc, saleprice,"
+    "price": "price, rrp, rrpinctax, rrpincvat, retailprice, listprice, listpriceinc,"
     " unitprice, sellingprice, regularprice, variantprice, preis, prix",
+    "sale_price": "saleprice",
+    "sale_dates": "saledates, datesalepricestarts, datesalepriceends",
     "currency": "currency, pricecurrency, currencycode, währung, devise",
     "stock": "stock, quantity, qty, onhand, stockonhand, stockquantity, quantityonhand, inventory,"
     " stocklevel, copies, bestand, variantinventoryqty",
@@ -50,8 +53,11 @@ _NAMES = {
     "ignored": "cover, coverurl, coverimage, image, imageurl, smallimageurl, thumbnail, imagelink",
 }
 FIELDS = tuple(field for field in _NAMES if field != "ignored")
-SEVERAL = frozenset({"categories"})
+SEVERAL = frozenset({"categories", "sale_dates"})
 """Fields for which a file may have more than one column."""
+DATES = frozenset({"published_on", "on_sale_on", "first_published"})
+_NO_SWITCHES: frozenset[int] = frozenset()
+_SALE = frozenset({"sale_price", "sale_dates"})
 _ISBNS = frozenset({"isbn", "isbn13", "isbn10"})
 _BY_NAME = {
     re.sub(r"[\W_]", "", name): field
@@ -60,16 +66,19 @@ _BY_NAME = {
 }
 
 
-def known_columns(header: Sequence[str]) -> dict[int, str]:
+def known_columns(
+    header: Sequence[str], switches: AbstractSet[int] = _NO_SWITCHES
+) -> dict[int, str]:
     """The field of each column whose name is known; `ignored` is one of them.
 
-    Of two columns for one field the one that names it more plainly counts, else the first.
+    Of two columns for one field the one that names it more plainly counts, else the first. One of
+    `switches`, which hold truth values, is no date: web shops have a `Published` that means shown.
     """
     claimed: dict[str, tuple[bool, int]] = {}
     found: dict[int, str] = {}
     for place, name in enumerate(header):
         field = _BY_NAME.get(_key(name))
-        if field is None:
+        if field is None or (field in DATES and place in switches):
             continue
         if field in SEVERAL or field == "ignored":
             found[place] = field
@@ -80,12 +89,19 @@ def known_columns(header: Sequence[str]) -> dict[int, str]:
     return found | {place: field for field, (_, place) in claimed.items()}
 
 
-def columns_of(header: Sequence[str], mapped: Mapping[str, str]) -> dict[int, str]:
-    """`known_columns` where `mapped` (column names by field) does not say otherwise.
+def columns_of(
+    header: Sequence[str],
+    mapped: Mapping[str, str],
+    switches: AbstractSet[int] = _NO_SWITCHES,
+) -> dict[int, str]:
+    """`known_columns` where `mapped` (column names by field) does not say otherwise. A price that
+    is mapped is the only one.
 
     Raises UnreadableFile where a mapped field or column is unknown, or nothing holds an ISBN.
     """
-    found = known_columns(header)
+    found = known_columns(header, switches)
+    if "price" in mapped:
+        found = {place: field for place, field in found.items() if field not in _SALE}
     for field, column in mapped.items():
         if field not in FIELDS:
             raise UnreadableFile(f"{field} is not a field; there are {', '.join(FIELDS)}.")

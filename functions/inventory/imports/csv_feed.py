@@ -15,9 +15,10 @@ from functions.inventory.import_model import (
     Said,
     UnreadableFile,
 )
-from functions.inventory.imports.columns import columns_of
+from functions.inventory.imports.columns import DATES, columns_of
 from functions.inventory.imports.csv_fields import row_isbn, say
 from functions.inventory.imports.csv_rows import CsvRows, Row
+from functions.inventory.imports.first_rows import look_at
 
 
 class CsvFeed:
@@ -35,8 +36,13 @@ class CsvFeed:
             raise UnreadableFile(f"The first row {first.fault if first else 'is missing'}.")
         self._width = len(first.cells)
         self._begin = Position(offset=first.end, line=first.last_line)
-        self._columns = columns_of(first.cells, options.map)
+        seen = look_at(rows)
+        self._columns = columns_of(first.cells, options.map, seen.switches)
+        dated = {place for place, field in self._columns.items() if field in DATES}
+        self._month_first = bool(dated & seen.month_first) and not dated & seen.day_first
         self.remarks = _unused(first.cells, self._columns)
+        if self._month_first:
+            self.remarks += ("Dates with slashes were read month first, as some of them must be.",)
 
     def records(self, after: Position | None = None) -> Iterator[FeedRecord]:
         start = after or self._begin
@@ -88,7 +94,7 @@ class CsvFeed:
             isbn = row_isbn(cells, record)
             said = Said(isbn)
             record.reference = isbn
-            say(cells, said, record, self._currency)
+            say(cells, said, record, self._currency, month_first=self._month_first)
             record.said = said
             price = said.fields.get("price")
             if price is not None and price.amount == 0:

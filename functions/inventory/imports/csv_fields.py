@@ -6,6 +6,7 @@ else it is noted and left out.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from functions.inventory.import_model import FeedRecord, Position, Said
@@ -45,8 +46,15 @@ _LONGEST_DESCRIPTION = 20_000
 _MOST_CATEGORIES = 100
 
 
-def say(cells: Mapping[str, str], said: Said, record: FeedRecord, currency: str) -> None:
-    """Raises ValueError where the row is of no use."""
+def say(
+    cells: Mapping[str, str],
+    said: Said,
+    record: FeedRecord,
+    currency: str,
+    *,
+    month_first: bool = False,
+) -> None:
+    """`month_first`: dates with slashes are. Raises ValueError where the row is of no use."""
     fields = said.fields
     # What a web shop exports is written for HTML; a description is read as HTML below.
     cells = {
@@ -55,8 +63,8 @@ def say(cells: Mapping[str, str], said: Said, record: FeedRecord, currency: str)
     }
     if "title" in cells:
         fields["title"] = one_line(cells["title"], 500, "title")
-    if "price" in cells:
-        fields["price"] = _price(cells, currency)
+    if "price" in cells or "sale_price" in cells:
+        fields["price"] = _price(cells, currency, record)
     if "stock" in cells:
         said.stock = _needed("stock", stock_in, cells)
     if people := contributors(_people(cells), "authors", record.notes):
@@ -73,13 +81,16 @@ def say(cells: Mapping[str, str], said: Said, record: FeedRecord, currency: str)
         fields["description"] = text[:_LONGEST_DESCRIPTION].strip() or None
     if "categories" in cells:
         said.categories = categories_in(cells["categories"])
-    _say_what_is_optional(cells, fields, record)
+    _say_what_is_optional(cells, fields, record, _MONTH_FIRST if month_first else _OPTIONAL)
 
 
 def _say_what_is_optional(
-    cells: Mapping[str, str], fields: dict[str, Any], record: FeedRecord
+    cells: Mapping[str, str],
+    fields: dict[str, Any],
+    record: FeedRecord,
+    readers: Mapping[str, Callable[[str], Any]],
 ) -> None:
-    for name, read in _OPTIONAL.items():
+    for name, read in readers.items():
         if name in cells:
             try:
                 value = read(cells[name])
@@ -92,12 +103,27 @@ def _say_what_is_optional(
         fields["dimensions"] = Dimensions(**sizes)
 
 
-def _price(cells: Mapping[str, str], currency: str) -> Money:
+def _price(cells: Mapping[str, str], currency: str, record: FeedRecord) -> Money:
+    """A sale price counts before the regular one, unless it is nothing or has dates, since the
+    catalogue could not end it.
+    """
     stated = cells.get("currency", currency).upper()
     if stated != currency:
         raise ValueError(f"the price is in {stated[:10]}, and the shop's are in {currency}")
-    price: Money = _needed("price", lambda text: amount_in(text, currency), cells)
-    return price
+    prices: dict[str, Money] = {
+        name: _needed(name, lambda text: amount_in(text, currency), cells)
+        for name in ("price", "sale_price")
+        if name in cells
+    }
+    if len(prices) == 1:
+        return next(iter(prices.values()))
+    if prices["sale_price"].amount == 0:
+        return prices["price"]
+    if "sale_dates" in cells:
+        record.notes.append(("sale_price", "has dates; the regular price was taken"))
+        return prices["price"]
+    record.notes.append(("sale_price", "was taken in place of the regular price"))
+    return prices["sale_price"]
 
 
 def row_isbn(cells: Mapping[str, str], record: FeedRecord) -> Isbn:
@@ -192,6 +218,9 @@ _OPTIONAL: dict[str, Callable[[str], Any]] = {
     "pages": _number(100_000),
     **{name: _number(largest) for name, largest in _SIZES.items()},
 }
+_MONTH_FIRST = _OPTIONAL | dict.fromkeys(
+    ("published_on", "on_sale_on"), partial(date_in, month_first=True)
+)
 
 
 def settings_in(given: Mapping[str, str], currency: str) -> Said:
