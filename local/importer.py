@@ -191,8 +191,6 @@ def print_report(
 
     counts = progress.counts
     say(f"{ended.file_name}: {counts.records} records")
-    for sentence in progress.shape.remarks if progress.shape else ():
-        say(sentence)
     first = True
     for refused in refusals:
         if first:
@@ -204,6 +202,10 @@ def print_report(
         say("\nNoted, and not a reason to refuse:")
         for note in progress.notes:
             say(f"  {note.count} × {note.where}: {note.what} (first at line {note.first_line})")
+    if progress.shape and progress.shape.remarks:
+        say()
+    for sentence in progress.shape.remarks if progress.shape else ():
+        say(sentence)
     say(
         f"\n{counts.added} added, {counts.changed} changed, {counts.unchanged} unchanged, "
         f"{counts.withdrawn} withdrawn, {counts.refused} refused, {len(progress.notes)} notes"

@@ -22,6 +22,7 @@ from shared.blobs.uploads import FolderUploads
 from shared.kit.errors import BadInput, IdempotencyMismatch
 from shared.kit.idempotency import Delivery
 from shared.sql.many import execute_many
+from tests.support import onix
 from tests.support.inventory import Shelves, isbn
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -73,6 +74,39 @@ def test_what_cannot_be_set_is_refused_at_once(desk: Imports) -> None:
         desk.take_in(content(1), "a", ImportOptions(set={"price": "x"}), "anna", delivery("k"))
     with pytest.raises(BadInput, match="map: knows no colour"):
         desk.take_in(content(1), "a", ImportOptions(map={"colour": "x"}), "anna", delivery("k"))
+    for wrong in ({"set": {"price": "x"}}, {"map": {"colour": "x"}}):
+        with pytest.raises(BadInput) as query:
+            desk.take_in(content(1), "a", ImportOptions(**wrong), "anna", delivery("k"))
+        announced = AnnouncedImport(file_name="a", size=1, **wrong)
+        with pytest.raises(BadInput) as body:
+            desk.announce(announced, "anna", delivery("k"))
+        places = [error.value.errors[0].place for error in (query, body)]
+        assert places == ["query", "body"]
+
+
+def test_what_fills_a_field_that_is_missing_is_said_once(desk: Imports) -> None:
+    rows = [f"{isbn(number)},Book,{'A B' if number > 1 else ''},\n" for number in range(1, 1_500)]
+    feed = ("isbn,title,author,price\n" + "".join(rows)).encode()
+    begun, _ = desk.take_in(feed, "a.csv", ImportOptions(), "anna", delivery("k"))
+    desk.work(5)
+    said = desk.status(begun.id)
+    assert (said.state, said.counts.refused) == ("finished", 1_499)
+    assert [one.reason for one in said.refusals[:2]] == [
+        "authors is missing; price is missing",
+        "price is missing",
+    ]
+    assert said.remarks == (
+        "Where authors is missing, --set authors=NAME fills it in (over HTTP set=authors=NAME) or "
+        "--map authors=COLUMN names its column (map=authors=COLUMN).",
+        "Where price is missing, --set price=9.99 fills it in (over HTTP set=price=9.99) or "
+        "--map price=COLUMN names its column (map=price=COLUMN).",
+    )
+    message = onix.message(onix.product(isbn(1), onix.DESCRIPTION)).encode()
+    ended, _ = desk.take_in(message, "a.xml", ImportOptions(), "anna", delivery("o"))
+    (remark,) = ended.remarks
+    assert (
+        remark == "Where price is missing, --set price=9.99 fills it in (over HTTP set=price=9.99)."
+    )
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_bad_rows_are_reported_with_line_and_reason_and_the_good_go_in(desk: Des
         (4, "has no ISBN"),
         (5, "title is missing"),
         (6, "price is missing"),
-        (7, "contributors is missing"),
+        (7, "authors is missing"),
         (8, "the price 'many pounds' is not a price"),
         (10, "is about the same book as line 2, which counts"),
     ]

@@ -144,6 +144,27 @@ def test_a_file_that_cannot_be_read_is_told_why(
 
 
 @pytest.mark.parametrize(
+    ("number", "query"),
+    [
+        (1, "?set=authors=Austen,%20Jane,price=9.99,&map=title=Name,pages=Leaves"),
+        (2, "?set=authors=Austen%2C+Jane&set=price=9.99&map=title=Name&map=pages=Leaves"),
+        (3, "?set=price=9.99,,%20authors=Austen,Jane&map=pages=Leaves,title=Name"),
+    ],
+)
+def test_a_value_in_the_query_may_have_commas(
+    shop: Shop, bookseller: dict[str, str], number: int, query: str
+) -> None:
+    isbn = from_ten(f"{840_000 + number:09d}")
+    asked = {**bookseller, "Content_Type": "text/csv", "Idempotency_Key": f"commas-{number}"}
+    content = f"isbn,Name,Leaves\n{isbn},Emma,300\n".encode()
+    status, _, said = send(shop, "POST", f"v1/admin/imports{query}", content, **asked)
+    assert (status, said["counts"]["added"]) == (202, 1)
+    _, _, book = send(shop, "GET", f"v1/books/{isbn}")
+    assert [one["name"] for one in book["contributors"]] == ["Jane Austen"]
+    assert (book["title"], book["pages"], book["price"]["amount"]) == ("Emma", 300, 999)
+
+
+@pytest.mark.parametrize(
     ("query", "content_type", "content", "status"),
     [
         ("?stock=some", "text/csv", b"isbn\n", 400),

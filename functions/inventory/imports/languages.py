@@ -41,8 +41,7 @@ uz uzb Uzbek|ve ven Venda|vi vie Vietnamese|vo vol Volapük|wa wln Walloon|wo wo
 yi yid Yiddish|yo yor Yoruba|za zha Zhuang|zh zho chi Chinese Mandarin 中文|zu zul Zulu
 """
 
-_OTHERS = frozenset(
-    """
+_OTHER_CODES = """
 aav ace ach ada ady afa afh ain akk ale alg alq alt ang anp apa arc arn arp art arw ast ath atj aus
 ave awa bad bai bal ban bas bat bej bem ber bho bih bik bin bla bnc bnt bra brx btk bua bug bum byn
 cad cai car cau cay ceb cel chb chg chk chm chn cho chp chr chy cic ckb cmc cmn cnr cop cou cpe cpf
@@ -60,13 +59,13 @@ shn shs sid sio sit sla sma smi smj smn sms snk sog son srm srn sro srr ssa sto 
 syr szl tai tem ter tet thp tig tiv tkl tlh tli tmh tod tog tpi tsd tsi tum tup tut tvl tyv tzm tzo
 udm uga umb und unr urj vai vec vot wak wal war was wen wls wuu wym xal xuu yao yap ypk yue zap zbl
 zen zgh zhx znd zun zxx zza
-""".split()
-)
+"""
 """What else ONIX's list 74 has: the rest of ISO 639-2/B, and of 639-3 what books are written in."""
 
 UNDETERMINED = "und"
 """ISO 639-2's own code for a language that is not known."""
 
+_OTHERS = frozenset(_OTHER_CODES.split())
 _BY_NAME = {
     name.lower(): entry.split()[0]
     for line in _TABLE.strip().splitlines()

@@ -16,7 +16,7 @@ from functions.inventory.import_model import (
 from functions.inventory.model import BookDetails, NewBook, StoredEdition
 from functions.inventory.ports import Transaction
 from functions.inventory.service.catalogue import Catalogue
-from functions.inventory.service.merging import Notes, chosen_categories, merged
+from functions.inventory.service.merging import Incomplete, Notes, chosen_categories, merged
 from shared.kit.isbn import Isbn
 
 Fate = Literal["added", "changed", "unchanged", "withdrawn", "refused"]
@@ -27,11 +27,14 @@ _MOST_SLUGS = 20_000
 
 @dataclass(slots=True)
 class ChunkResult:
-    """`notes` have a place, what was found there, and the line."""
+    """`notes` have a place, what was found there, and the line; `missing` are fields for want of
+    which records were refused.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[tuple[str, str, int]] = field(default_factory=list)
     refused: list[RefusedRecord] = field(default_factory=list)
+    missing: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -134,6 +137,10 @@ class Chunks:
         try:
             if said.fields or not said.withdraw:
                 draft = _Draft(self._book(work, place, said, former, stored), stock=draft.stock)
+        except Incomplete as error:
+            work.missing |= error.missing
+            work.refuse(place, str(error))
+            return
         except ValueError as error:
             work.refuse(place, str(error))
             return
@@ -223,6 +230,7 @@ class _Work:
         self.notes: list[Notes] = [list(record.notes) for record in records]
         self.fates: dict[int, Fate] = {}
         self.reasons: dict[int, str] = {}
+        self.missing: set[str] = set()
         self.known: Mapping[Isbn, StoredEdition] = {}
         self.listed: set[Isbn] = set()
         self._naming: dict[Isbn, Isbn] = {}
@@ -255,7 +263,7 @@ class _Work:
             self.fates[self.last[isbn]] = fate
 
     def result(self) -> ChunkResult:
-        result = ChunkResult()
+        result = ChunkResult(missing=self.missing)
         for place, record in enumerate(self.records):
             result.counts[self.fates.get(place, "unchanged")] += 1
             result.notes += [(where, what, record.line) for where, what in self.notes[place]]

@@ -36,8 +36,9 @@ from functions.inventory.model import BookExists
 from functions.inventory.ports import Transaction, Transactions
 from functions.inventory.service.catalogue import Catalogue
 from functions.inventory.service.chunks import ChunkResult, Chunks
+from functions.inventory.service.merging import advice
 from shared.kit.clock import Clock
-from shared.kit.errors import BadInput
+from shared.kit.errors import BadInput, Place
 
 LEASE = timedelta(seconds=60)
 _RACES = 3
@@ -62,15 +63,17 @@ class Importer:
         self._currency = currency
         self._feeds = feeds
 
-    def check(self, options: ImportOptions) -> None:
-        """Raises BadInput for a field that is not known, or a value that cannot be read."""
+    def check(self, options: ImportOptions, place: Place) -> None:
+        """Raises BadInput, for this `place` of the request, where a field is not known or a value
+        cannot be read.
+        """
         for field in options.map:
             if field not in FIELDS:
-                raise BadInput.at("map", f"knows no {field}; it knows {', '.join(FIELDS)}", "body")
+                raise BadInput.at("map", f"knows no {field}; it knows {', '.join(FIELDS)}", place)
         try:
             settings_in(options.set, self._currency)
         except ValueError as error:
-            raise BadInput.at("set", str(error), "body") from None
+            raise BadInput.at("set", str(error), place) from None
 
     def run(
         self,
@@ -191,8 +194,13 @@ def _advanced(before: Progress, result: ChunkResult, position: Position) -> Prog
     counts = Counts(
         **{name: getattr(before.counts, name) + result.counts[name] for name in Counts.model_fields}
     )
+    shape = before.shape
+    if shape is not None and result.missing:
+        remarks = dict.fromkeys((*shape.remarks, *advice(result.missing, shape.format)))
+        shape = shape.model_copy(update={"remarks": tuple(remarks)})
     return before.model_copy(
         update={
+            "shape": shape,
             "position": position,
             "counts": counts,
             "notes": _noted(before.notes, result.notes),

@@ -79,7 +79,7 @@ class Imports:
 
         Raises BadInput for what cannot be set, IdempotencyMismatch.
         """
-        self._importer.check(options)
+        self._importer.check(options, "query")
         import_id = _id_of(delivery)
         # The name stands for this very content, so what another request brought is not touched.
         if self._found(import_id) is None:
@@ -99,7 +99,7 @@ class Imports:
     ) -> tuple[ImportStatus, bool]:
         """Promises to take a file; the answer says where it is to be sent. Raises as `take_in`."""
         options = ImportOptions(map=said.map, set=said.set, stock=said.stock)
-        self._importer.check(options)
+        self._importer.check(options, "body")
         progress = Progress(announced=said.size)
         replayed = self._begin(delivery, said.file_name, options, actor, progress, "awaiting")
         status = self.status(_id_of(delivery))

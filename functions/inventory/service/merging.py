@@ -1,11 +1,12 @@
 """From what a record says to a whole book: what is known already, and what fills the gaps."""
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from pydantic import ValidationError
 
-from functions.inventory.import_model import Said
+from functions.inventory.import_model import FileFormat, Said
 from functions.inventory.imports.languages import UNDETERMINED
 from functions.inventory.model import EARLIEST, BookDetails, Contributor, Dimensions, NewBook
 
@@ -20,13 +21,24 @@ _REASONS = {
     "too_long": "has too many entries",
     "too_short": "has no entries",
 }
+_OPTIONS = {"contributors": "authors"}
+"""Fields that the options of an import name in another way."""
+_FILLERS = {"price": "price=9.99", "authors": "authors=NAME"}
+
+
+class Incomplete(ValueError):
+    """`missing` are the fields that a book needs and this one has not, as options name them."""
+
+    def __init__(self, reason: str, missing: frozenset[str]) -> None:
+        super().__init__(reason)
+        self.missing = missing
 
 
 def merged(said: Said, former: BookDetails | None, filling: Said, notes: Notes) -> NewBook:
     """The book that a record makes of `former`, None for a new one.
 
     `filling` is what the import says of books that do not say it. What is assumed is noted. Raises
-    ValueError where the result is not a book.
+    Incomplete or another ValueError where the result is not a book.
     """
     values: dict[str, Any] = {}
     if former is not None:
@@ -44,7 +56,25 @@ def merged(said: Said, former: BookDetails | None, filling: Said, notes: Notes) 
     try:
         return NewBook.model_validate(values)
     except ValidationError as error:
-        raise ValueError("; ".join(_sentences(error))) from None
+        sentences = _sentences(error)
+        missing = frozenset(name for name, kind in sentences if kind == _REASONS["missing"])
+        reason = "; ".join(f"{name} {text}" for name, text in sentences)
+        raise Incomplete(reason, missing) from None
+
+
+def advice(missing: AbstractSet[str], form: FileFormat) -> list[str]:
+    """What helps where records were refused for want of these fields: a sentence each."""
+    found = []
+    for field in sorted(missing):
+        ways = []
+        if field in _FILLERS:
+            said = _FILLERS[field]
+            ways.append(f"--set {said} fills it in (over HTTP set={said})")
+        if form == "csv":
+            ways.append(f"--map {field}=COLUMN names its column (map={field}=COLUMN)")
+        if ways:
+            found.append(f"Where {field} is missing, {' or '.join(ways)}.")
+    return found
 
 
 def book_if_new(said: Said, filling: Said) -> tuple[NewBook, Notes] | None:
@@ -78,7 +108,7 @@ def _assume(values: dict[str, Any], notes: Notes) -> None:
         notes.append(("language", f"is not said; left undetermined ({UNDETERMINED})"))
     if "contributors" not in values and values.get("publisher"):
         values["contributors"] = (Contributor(name=values["publisher"], role="other"),)
-        notes.append(("contributors", "are not said; the publisher stands for them"))
+        notes.append(("authors", "are not said; the publisher stands for them"))
 
 
 def chosen_categories(
@@ -102,10 +132,11 @@ def chosen_categories(
     return tuple(found)[:MOST_CATEGORIES]
 
 
-def _sentences(error: ValidationError) -> list[str]:
+def _sentences(error: ValidationError) -> list[tuple[str, str]]:
     found = []
     for item in error.errors(include_url=False, include_input=False):
-        name = ".".join(str(part) for part in item["loc"])
+        names = [str(part) for part in item["loc"]]
+        names[:1] = [_OPTIONS.get(name, name) for name in names[:1]]
         text = _REASONS.get(item["type"]) or str(item["msg"]).removeprefix("Value error, ")
-        found.append(f"{name} {text[:1].lower()}{text[1:]}")
+        found.append((".".join(names), f"{text[:1].lower()}{text[1:]}"))
     return found

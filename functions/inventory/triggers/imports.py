@@ -1,6 +1,7 @@
 """The back office's routes for deliveries of data, and the timer that works at them."""
 
 import hashlib
+import re
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -34,6 +35,13 @@ _JSON = "application/json"
 _FEEDS = ("text/csv", "text/tab-separated-values", "application/xml", "text/xml")
 _LARGEST_UPLOAD = 100 * 1024 * KIBIBYTE
 _SLICE_SECONDS = 20.0
+_MAP = "The column for a field, `price=RRP`; further ones behind commas, or in the parameter again."
+_SET = (
+    "What is said of books that do not say it, `price=9.99`; further fields behind commas, or in "
+    "the parameter again. A value may have commas: `authors=Austen, Jane`."
+)
+_NEXT_PAIR = re.compile(r",[, ]*(?=\w+ *=)")
+"""A comma within a value has no `field=` behind it."""
 
 
 class ImportQuery(BaseModel):
@@ -42,8 +50,8 @@ class ImportQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     file_name: FileName = "inline"
-    map: Annotated[str, Field(max_length=4000)] = ""
-    set: Annotated[str, Field(max_length=4000)] = ""
+    map: Annotated[str, Field(max_length=4000, description=_MAP)] = ""
+    set: Annotated[str, Field(max_length=4000, description=_SET)] = ""
     stock: StockRule = "new"
 
 
@@ -185,7 +193,8 @@ def _options(query: ImportQuery) -> ImportOptions:
 
 def _pairs(name: str, said: str) -> dict[str, str]:
     pairs = {}
-    for pair in filter(None, said.split(",")):
+    # Hosts join a parameter that stands several times with commas.
+    for pair in filter(None, _NEXT_PAIR.split(said.strip(", "))):
         field, _, value = pair.partition("=")
         if not field.strip() or not value.strip():
             raise BadInput.at(name, "must be pairs such as price=9.99,stock=10")
