@@ -42,7 +42,7 @@ def titles(content: bytes | str, **options: dict[str, str]) -> list[str | None]:
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1252", "utf-16-le", "utf-16-be"]
 )
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_usual_encoding_is_read(encoding: str, end: str) -> None:
     text = (HEADER + '9780439023481,"Ĺ café,\nthe €5 ""one""",A B,8.99\n').replace("\n", end)
     if encoding == "windows-1252":
