@@ -1,6 +1,7 @@
 """ONIX messages: what is read of a product, and messages that are broken or meant to harm."""
 
 import io
+import tracemalloc
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -424,6 +425,19 @@ def test_a_product_that_is_too_large_is_refused_and_the_next_is_read() -> None:
     )
     assert [record.fault for record in records] == ["is larger than 1,048,576 bytes"] * 2 + [None]
     assert records[2].said is not None
+
+
+def test_a_header_behind_a_product_is_passed_over_however_long_it_is() -> None:
+    late = f"<Header>{'<Sender/>' * 200_000}</Header>"
+    text = onix.message(onix.product(ISBN), late, onix.product("9780061120084"))
+    file = io.BytesIO(text.encode())
+    feed = open_feed(file, inspect(file), ImportOptions(), "GBP", TODAY)
+    tracemalloc.start()
+    try:
+        assert len(list(feed.records())) == 2
+        assert tracemalloc.get_traced_memory()[1] < 2 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_product_without_an_isbn_is_refused_with_its_own_name() -> None:
