@@ -8,6 +8,8 @@ with 2 when the command was wrong.
 import argparse
 import gc
 import os
+import re
+import stat
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -55,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings_in(asked.set, settings.require("SHOP_CURRENCY"))
         if unknown := [name for name in asked.map if name not in FIELDS]:
             raise ValueError(f"--map knows no {unknown[0]}; it knows {', '.join(FIELDS)}")
-        file = Path(options.file).open("rb")  # noqa: SIM115 - closed below
+        file = _opened(Path(options.file), options.report)
     except ValidationError as error:
         return _wrong("; ".join(str(item["msg"]) for item in error.errors()))
     except (ValueError, SettingsError, OSError) as error:
@@ -64,7 +66,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.freeze()
     gc.set_threshold(100_000, 10, 10)
     with file, reading_ahead(file) as feeds:
-        return _import(file, feeds, Path(options.file).name, asked, settings, options.report)
+        return _import(file, feeds, _name(options.file), asked, settings, options.report)
+
+
+def _opened(path: Path, report: str | None) -> BinaryIO:
+    """Raises ValueError or OSError, also where the report could not be written at the end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{path} is a folder, a pipe or a device; what is read twice is a file")
+    if report is not None:
+        if Path(report).exists() and Path(report).samefile(path):
+            raise ValueError("--report names the very file that is to be read")
+        Path(report).open("a").close()
+    return path.open("rb")
+
+
+def _name(path: str) -> str:
+    """The file's own, as it can be kept and shown."""
+    return re.sub(
+        "[\x00-\x1f\x7f]", "\ufffd", os.fsencode(Path(path).name).decode(errors="replace")
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -102,7 +122,6 @@ def _import(
     settings: Settings,
     report: str | None,
 ) -> int:
-    migrate(settings)
     offset = settings.SHOP_CLOCK_FILE
     clock = MachineClock() if offset is None else SharedOffsetClock(offset)
     database = Database(settings.require("SQL_INVENTORY"), in_bulk=True)
@@ -111,6 +130,7 @@ def _import(
     catalogue = Catalogue(transactions, currency, settings.require("CDN_BASE_URL"))
     bar = Bar(os.fstat(file.fileno()).st_size)
     try:
+        migrate(settings)
         shape = inspect(file, bar.inspected)
         importer = Importer(transactions, catalogue, clock, currency, feeds)
         lease, went_on = begin_file(transactions, clock, shape, name, asked)
@@ -126,7 +146,9 @@ def _import(
         else:
             print_report(ended, _refusals(transactions, ended.id), outputs)
         return 1 if ended.progress.failure else 0
-    except (UnreadableFile, LeaseLost, AppError) as error:
+    except BrokenPipeError:
+        raise
+    except (UnreadableFile, LeaseLost, AppError, OSError) as error:
         bar.close()
         print(f"{name}: {error}\nNothing more was taken in.", file=sys.stderr)
         return 1
