@@ -58,6 +58,18 @@ def test_a_file_that_is_not_utf8_is_said_to_be_read_as_windows_1252() -> None:
     assert "Windows-1252" in inspect(file).remarks[0]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "windows-1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_file_that_may_have_been_cut_off_in_its_last_cell_is_said_to(
+    encoding: str, end: str
+) -> None:
+    whole = (HEADER + GOOD).replace("\n", end)
+    assert inspect(io.BytesIO(whole.encode(encoding))).remarks == ()
+    cut = whole.removesuffix(end)[:-1]
+    (remark,) = inspect(io.BytesIO(cut.encode(encoding))).remarks
+    assert "last line has no end" in remark
+
+
 def test_a_few_spoilt_bytes_in_a_utf8_file_cost_only_their_rows() -> None:
     good = "9780439023481,Ĺodź café,A B,8.99\n".encode()
     content = HEADER.encode() + good + b"9780061120084,caf\xe9,A B,8.99\n" + good
