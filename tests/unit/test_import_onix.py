@@ -427,6 +427,14 @@ def test_a_product_that_is_too_large_is_refused_and_the_next_is_read() -> None:
     assert records[2].said is not None
 
 
+def test_no_more_shelves_are_looked_for_than_a_subject_can_have() -> None:
+    code = "F" * 40
+    subject = f"""<Subject><SubjectSchemeIdentifier>93</SubjectSchemeIdentifier>
+    <SubjectCode>{code}</SubjectCode></Subject></DescriptiveDetail>"""
+    said = said_by(onix.DESCRIPTION.replace("</DescriptiveDetail>", subject))
+    assert said.categories == [(code, *(code[:length] for length in range(12, 0, -1)))]
+
+
 def test_a_header_behind_a_product_is_passed_over_however_long_it_is() -> None:
     late = f"<Header>{'<Sender/>' * 200_000}</Header>"
     text = onix.message(onix.product(ISBN), late, onix.product("9780061120084"))
