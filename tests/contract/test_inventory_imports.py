@@ -414,6 +414,18 @@ def test_a_file_whose_name_is_no_text_is_taken_in(
     assert "caf\ufffd\ufffd[2J.csv: 1 records" in capsys.readouterr().out
 
 
+def test_a_file_that_has_another_name_by_now_is_reported_under_it(
+    shop_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = tmp_path / "first.csv"
+    first.write_text(HEADER + rows(1, 2), "utf-8")
+    assert main([str(first), "--state", str(shop_settings)]) == 0
+    second = first.rename(tmp_path / "second.csv")
+    assert main([str(second), "--state", str(shop_settings)]) == 0
+    said = capsys.readouterr().out
+    assert said.index("first.csv: 1 records") < said.index("second.csv: 1 records")
+
+
 def test_a_file_that_changes_while_it_is_read_is_told(desk: Desk) -> None:
     file = io.BytesIO((HEADER + rows(1, 1_500)).encode())
     lease, _ = begin_file(
