@@ -37,6 +37,8 @@ _AND = re.compile(r"\s+(?:&|and|und|et|y)\s+", re.IGNORECASE)
 _SUFFIX = re.compile(
     r"(?:jr|sr|ii|iii|iv|ph\.?d|m\.?d|esq|mba|obe|cbe|inc|ltd|llc)\.?", re.IGNORECASE
 )
+_BLANKS = re.compile(r"[^\S\n]+")
+"""Each made one space first: the other patterns take time by the square of a gap's length."""
 _MOST_PEOPLE = 100
 _PARTICLE = re.compile(r"(?:d[aeiu]|del|della|der|l[ae]|st\.?|te[nr]|v[ao]n|zu) ", re.IGNORECASE)
 """With which no name begins but a family name."""
@@ -53,7 +55,7 @@ def people_in(text: str, role: Role = "author", *, several: bool = True) -> list
     Ronald Reuel` are one where people are parted in another way, `Le Guin, Ursula K.` anywhere.
     """
     found: dict[tuple[str, str], tuple[str, Role]] = {}
-    parts = _SURE.split(text.strip())
+    parts = _SURE.split(_BLANKS.sub(" ", text.strip()))
     for part in parts:
         for name in _commas(part, several=several, alone=len(parts) > 1):
             own, its_role = _with_role(" ".join(name.split()), role)
