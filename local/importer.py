@@ -8,6 +8,8 @@ with 2 when the command was wrong.
 import argparse
 import gc
 import os
+import re
+import stat
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -56,18 +58,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 set=_pairs("--set", "VALUE", options.set),
                 stock=options.stock,
             )
-            file = opened.enter_context(Path(options.file).open("rb"))
-            if not (state / "inventory.db").exists():
-                print(f"There is no shop in {state} yet; one is begun there.", file=sys.stderr)
+            file = opened.enter_context(_opened(Path(options.file)))
+            report = None
+            if options.report is not None:
+                report = opened.enter_context(_begun(Path(options.report), options.file))
             state.mkdir(parents=True, exist_ok=True)
             os.environ.update(embedded(state, options.port))
             settings = Settings.from_env()
             settings_in(asked.set, settings.require("SHOP_CURRENCY"))
             if unknown := [name for name in asked.map if name not in FIELDS]:
                 raise ValueError(f"--map knows no {unknown[0]}; it knows {', '.join(FIELDS)}")
-            report = None
-            if options.report is not None:
-                report = opened.enter_context(_begun(Path(options.report), options.file))
         except ValidationError as error:
             said = (str(item["msg"]).removeprefix("Value error, ") for item in error.errors())
             return _wrong("; ".join(said))
@@ -75,11 +75,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _wrong(f"{error.filename}: {error.strerror}")
         except (ValueError, SettingsError) as error:
             return _wrong(str(error))
+        if not (state / "inventory.db").exists():
+            print(f"There is no shop in {state} yet; one is begun there.", file=sys.stderr)
         # What is made here lives shortly or to the end; the collector would look at it in vain.
         gc.freeze()
         gc.set_threshold(100_000, 10, 10)
         feeds = opened.enter_context(reading_ahead(file))
-        return _import(file, feeds, Path(options.file).name, asked, settings, report)
+        return _import(file, feeds, _name(options.file), asked, settings, report)
+
+
+def _opened(path: Path) -> BinaryIO:
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{path} is a folder, a pipe or a device; what is read twice is a file")
+    return path.open("rb")
+
+
+def _name(path: str) -> str:
+    """The file's own, as it can be kept and shown."""
+    return re.sub(
+        "[\x00-\x1f\x7f]", "\ufffd", os.fsencode(Path(path).name).decode(errors="replace")
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -123,7 +138,7 @@ def _pairs(option: str, right: str, given: Sequence[str]) -> dict[str, str]:
 def _begun(report: Path, file: str) -> TextIO:
     """Opened before anything is taken in, so that an import never ends without its report."""
     if report.exists() and report.samefile(file):
-        raise ValueError("--report would write over the file itself")
+        raise ValueError("--report names the very file that is to be read")
     return report.open("w", encoding="utf-8")
 
 
@@ -135,17 +150,17 @@ def _import(
     settings: Settings,
     report: TextIO | None,
 ) -> int:
-    migrate(settings)
     offset = settings.SHOP_CLOCK_FILE
     clock = MachineClock() if offset is None else SharedOffsetClock(offset)
     database = Database(settings.require("SQL_INVENTORY"), in_bulk=True)
     transactions = SqlTransactions(database, clock)
     currency = settings.require("SHOP_CURRENCY")
     catalogue = Catalogue(transactions, currency, settings.require("CDN_BASE_URL"))
-    if catalogue.size() == 0:  # `dev.py run` adds them with its books, and not beside others
-        catalogue.put_categories(starting_categories())
     bar = Bar(os.fstat(file.fileno()).st_size)
     try:
+        migrate(settings)
+        if catalogue.size() == 0:  # `dev.py run` adds them with its books, and not beside others
+            catalogue.put_categories(starting_categories())
         shape = inspect(file, bar.inspected)
         importer = Importer(transactions, catalogue, clock, currency, feeds)
         lease, went_on = begin_file(transactions, clock, shape, name, asked)
@@ -156,7 +171,9 @@ def _import(
         outputs = [sys.stdout] if report is None else [sys.stdout, report]
         print_report(ended, _refusals(transactions, ended.id), outputs)
         return 1 if ended.progress.failure else 0
-    except (UnreadableFile, LeaseLost, AppError) as error:
+    except BrokenPipeError:
+        raise
+    except (UnreadableFile, LeaseLost, AppError, OSError) as error:
         bar.close()
         print(f"{name}: {error}\nNothing more was taken in.", file=sys.stderr)
         return 1

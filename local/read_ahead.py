@@ -73,7 +73,14 @@ def _open(
     today: date,
 ) -> Feed:
     feed = open_feed(file, shape, options, currency, today)
-    return _FeedAhead(reader, feed, (Path(file.name).resolve(), shape, options, currency, today))
+    return _FeedAhead(
+        reader, feed, (Path(file.name).resolve(), _which(file), shape, options, currency, today)
+    )
+
+
+def _which(file: BinaryIO) -> tuple[int, int]:
+    found = os.fstat(file.fileno())
+    return found.st_dev, found.st_ino
 
 
 class _FeedAhead:
@@ -81,7 +88,7 @@ class _FeedAhead:
         self,
         reader: "subprocess.Popen[bytes]",
         feed: Feed,
-        how: tuple[Path, FileShape, ImportOptions, str, date],
+        how: tuple[Path, tuple[int, int], FileShape, ImportOptions, str, date],
     ) -> None:
         self.remarks = feed.remarks
         self._reader = reader
@@ -123,18 +130,23 @@ def _sound(chunk: list[FeedRecord] | UnreadableFile) -> list[FeedRecord]:
 
 def main() -> None:
     try:
-        (path, *how), after = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
+        (path, which, *how), after = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our parent
     except EOFError:  # the parent has ended, or found nothing to read
         return
     _, options, currency, _ = how
     filling = settings_in(options.set, currency)
     gc.freeze()
     gc.set_threshold(100_000, 10, 10)
-    with path.open("rb") as file:
-        try:
+    try:
+        with path.open("rb") as file:
+            if _which(file) != which:
+                raise FileNotFoundError
             _send(open_feed(file, *how).records(after), filling, sys.stdout.buffer)
-        except BrokenPipeError:  # the parent needs no more
-            os._exit(0)
+    except FileNotFoundError:
+        gone = UnreadableFile(f"{path.name} is no longer the file that was looked at before.")
+        sys.stdout.buffer.write(pickled(gone))
+    except BrokenPipeError:  # the parent needs no more
+        os._exit(0)
 
 
 def _send(records: Iterator[FeedRecord], filling: Said, stream: IO[bytes]) -> None:

@@ -256,8 +256,8 @@ class ImportRows(Protocol):
         """Has it wait for its turn; False where it does not await that."""
         ...
 
-    def start_over(self, import_id: str, progress: Progress) -> None:
-        """Has it wait again, and forgets what it refused."""
+    def start_over(self, import_id: str, file_name: str, progress: Progress) -> None:
+        """Has it wait again, under the name that its file has now, and forgets what it refused."""
         ...
 
     def due(self, machine_now: datetime) -> Sequence[str]:

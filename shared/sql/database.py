@@ -17,7 +17,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.kit.provider import Provider
 from shared.sql.connections import Connections
 from shared.sql.engines import sql_server, sqlite_reader, sqlite_writer
-from shared.sql.faults import DatabaseBusy, is_busy, is_deadlock, is_transient
+from shared.sql.faults import (
+    DatabaseBusy,
+    DatabaseFull,
+    is_busy,
+    is_deadlock,
+    is_full,
+    is_transient,
+)
 from shared.telemetry import is_recording, span
 
 T = TypeVar("T")
@@ -28,7 +35,8 @@ _CONNECTION_PATIENCE_SECONDS = 60
 
 
 class Database:
-    """Every block raises DatabaseBusy (503, Retry-After) when no connection or lock comes free.
+    """Every block raises DatabaseBusy (503, Retry-After) when no connection or lock comes free, and
+    DatabaseFull (503) when the disk is.
 
     Blocks do not nest: a second `write` in the same thread would wait for the first.
     """
@@ -132,6 +140,8 @@ class Database:
                     self._pause(wait)
                 elif is_busy(error):
                     raise DatabaseBusy from error
+                elif is_full(error):
+                    raise DatabaseFull from error
                 else:
                     raise
 
@@ -155,4 +165,6 @@ class Database:
         except (DBAPIError, PoolTimeout) as error:
             if is_busy(error):
                 raise DatabaseBusy from error
+            if is_full(error):
+                raise DatabaseFull from error
             raise

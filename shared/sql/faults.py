@@ -10,7 +10,7 @@ from typing import ClassVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.kit.errors import AppError
+from shared.kit.errors import AppError, Unavailable
 
 _DEADLOCK = 1205
 _LOCK_TIMEOUT = 1222
@@ -18,6 +18,7 @@ _TRANSIENT = frozenset(
     {_DEADLOCK, 4060, 10053, 10054, 10060, 10928, 10929, 40197, 40501, 40613, 49918, 49919, 49920}
 )
 _TRANSIENT_STATES = frozenset({"40001", "08001", "08S01", "HYT00", "HYT01"})
+_FULL = frozenset({1101, 1105, 9002, 40544})
 _NUMBER = re.compile(r"\((\d{3,5})\)")
 
 
@@ -30,6 +31,15 @@ class DatabaseBusy(AppError):
 
     def __init__(self) -> None:
         super().__init__("The database is busy; try again.", headers={"Retry-After": "1"})
+
+
+class DatabaseFull(Unavailable):
+    """The disk, or what the database may take of it, is used up. Nothing was changed."""
+
+    kind: ClassVar[str] = "no-room"
+
+    def __init__(self) -> None:
+        super().__init__("The database has no room left on its disk; nothing was changed.")
 
 
 def is_transient(error: DBAPIError) -> bool:
@@ -49,6 +59,15 @@ def is_busy(error: DBAPIError | PoolTimeout) -> bool:
         # The low byte is the primary code; the rest says which kind of busy.
         return error.orig.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return _LOCK_TIMEOUT in _server_numbers(error) or is_transient(error)
+
+
+def is_full(error: DBAPIError | PoolTimeout) -> bool:
+    """True where only an operator can help, by making room."""
+    if isinstance(error, PoolTimeout):
+        return False
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return error.orig.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL
+    return bool(_server_numbers(error) & _FULL)
 
 
 def _server_numbers(error: DBAPIError) -> set[int]:

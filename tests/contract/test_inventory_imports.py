@@ -379,17 +379,6 @@ def test_the_command_says_what_is_wrong(
     assert "Value error" not in shown.err
 
 
-def test_a_report_never_takes_the_place_of_the_file(
-    shop_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "feed.csv"
-    file.write_text(HEADER + rows(1, 2))
-    command = [str(file), "--state", str(shop_settings), "--report", str(file)]
-    assert main(command) == 2
-    assert "over the file itself" in capsys.readouterr().err
-    assert file.read_text() == HEADER + rows(1, 2)
-
-
 def test_a_file_that_is_not_there_begins_no_shop_and_another_says_that_it_does(
     shop_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -406,6 +395,71 @@ def test_a_file_that_is_not_there_begins_no_shop_and_another_says_that_it_does(
     assert "not one of this shop" not in shown.out
     assert main(command) == 0
     assert begun not in capsys.readouterr().err
+
+
+def test_the_command_wants_a_file_that_can_be_read_twice(
+    shop_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    for path in (pipe, tmp_path, Path("/dev/zero")):
+        assert main([str(path), "--state", str(shop_settings)]) == 2
+        assert "is a folder, a pipe or a device" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_taken_in(
+    shop_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "feed.csv"
+    file.write_text(HEADER + rows(1, 2), "utf-8")
+    command = [str(file), "--state", str(shop_settings), "--report"]
+    for report, reason in (
+        (tmp_path, "Is a directory"),
+        (tmp_path / "none" / "report", "No such file"),
+        (tmp_path / "none" / ".." / "feed.csv", "No such file"),
+        (tmp_path / "." / "feed.csv", "names the very file"),
+    ):
+        assert main([*command, str(report)]) == 2
+        assert reason in capsys.readouterr().err
+    assert file.read_text("utf-8") == HEADER + rows(1, 2)
+    assert main(command[:-1]) == 0
+    assert "1 added" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names are text there")
+def test_a_file_whose_name_is_no_text_is_taken_in(
+    shop_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / os.fsdecode(b"caf\xe9\x1b[2J.csv")
+    file.write_text(HEADER + rows(1, 2), "utf-8")
+    assert main([str(file), "--state", str(shop_settings)]) == 0
+    assert "caf\ufffd\ufffd[2J.csv: 1 records" in capsys.readouterr().out
+
+
+def test_a_file_that_has_another_name_by_now_is_reported_under_it(
+    shop_settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = tmp_path / "first.csv"
+    first.write_text(HEADER + rows(1, 2), "utf-8")
+    assert main([str(first), "--state", str(shop_settings)]) == 0
+    second = first.rename(tmp_path / "second.csv")
+    assert main([str(second), "--state", str(shop_settings)]) == 0
+    said = capsys.readouterr().out
+    assert said.index("first.csv: 1 records") < said.index("second.csv: 1 records")
+
+
+def test_a_file_that_changes_while_it_is_read_is_told(desk: Desk) -> None:
+    file = io.BytesIO((HEADER + rows(1, 1_500)).encode())
+    lease, _ = begin_file(
+        desk.transactions, desk.shelves.clock, inspect(file), "feed", ImportOptions()
+    )
+
+    def watch(progress: Progress) -> None:
+        if progress.counts.records == 1_000:
+            file.truncate(len(file.getvalue()) - 5)
+
+    ended = desk.importer.run(lease, file, watch=watch)
+    assert ended.state == "failed"
+    assert "changed while it was read" in (ended.progress.failure or "")
 
 
 def test_a_command_that_was_killed_goes_on_where_it_stopped(tmp_path: Path) -> None:

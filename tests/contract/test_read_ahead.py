@@ -142,6 +142,23 @@ def test_a_reader_that_is_killed_in_the_middle_of_a_chunk_is_told_in_a_sentence(
             list(records)
 
 
+@pytest.mark.parametrize("instead", [True, False])
+def test_a_file_whose_name_went_to_another_or_to_none_is_told(
+    file: Path, instead: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with file.open("rb") as content, reading_ahead(content) as feeds:
+        feed = opened(feeds, content)
+        whole = file.read_bytes()
+        file.unlink()
+        if instead:
+            file.write_bytes(b"x" + whole)
+        records = feed.records()
+        assert len(list(islice(records, CHUNK))) == CHUNK
+        with pytest.raises(UnreadableFile, match="is no longer the file"):
+            next(records)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_file_that_breaks_off_gives_what_came_before_it(file: Path, tmp_path: Path) -> None:
     with file.open("rb") as content, reading_ahead(content) as feeds:
         feed = opened(feeds, content)

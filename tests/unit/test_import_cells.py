@@ -264,10 +264,25 @@ def test_a_language_has_one_code_however_it_is_named(text: str, code: str | None
         ("a < b and c > d", "a < b and c > d"),
         ("<script>alert(1)</script>safe<br/>line", "safe\nline"),
         ("nul\x00 and bell\x07", "nul and bell"),
+        ("<P class='a>b'>&frac12; an <i\nid=\"x\">inch</i></P><!-- <p> -->", "½ an inch"),
+        ("&frac12; an inch, E = mc&sup2;", "½ an inch, E = mc²"),
+        ("<ul><li>one</li><li title=it's>two</li></ul>", "one\ntwo"),
+        ("<head><title>x</title><p>y</head>seen<style/> <?php 1 ?>5 < 6 <b", "seen 5 < 6 <b"),
     ],
 )
 def test_descriptions_lose_their_markup(text: str, plain: str) -> None:
     assert plain_text(text) == plain
+
+
+@pytest.mark.parametrize("gap", [" ", "\t", "\N{NO-BREAK SPACE}", " \r"])
+def test_a_cell_of_nothing_but_a_gap_keeps_nobody_waiting(gap: str) -> None:
+    """By the square of its length it would be hours, and the host with its other requests waits."""
+    assert people_in(f"Ada{gap * 1_000_000}Byron") == [("Ada Byron", "author")]
+
+
+@pytest.mark.parametrize("piece", ["<!--", '<a x="', "<a '", "<a/", "</", "<?", "<!", "<p>x"])
+def test_markup_that_never_ends_keeps_nobody_waiting(piece: str) -> None:
+    assert len(plain_text("<p>" + piece * 200_000)) <= len(piece) * 200_000
 
 
 def test_columns_are_known_by_many_names_and_the_plainest_counts() -> None:

@@ -43,7 +43,7 @@ def titles(content: bytes | str, **options: dict[str, str]) -> list[str | None]:
 @pytest.mark.parametrize(
     "encoding", ["utf-8", "utf-8-sig", "utf-16", "windows-1252", "utf-16-le", "utf-16-be"]
 )
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_every_usual_encoding_is_read(encoding: str, end: str) -> None:
     text = (HEADER + '9780439023481,"Ĺ café,\nthe €5 ""one""",A B,8.99\n').replace("\n", end)
     if encoding == "windows-1252":
@@ -57,6 +57,18 @@ def test_every_usual_encoding_is_read(encoding: str, end: str) -> None:
 def test_a_file_that_is_not_utf8_is_said_to_be_read_as_windows_1252() -> None:
     file = io.BytesIO((HEADER + "9780439023481,café,A B,8.99\n").encode("latin-1"))
     assert "Windows-1252" in inspect(file).remarks[0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "windows-1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_file_that_may_have_been_cut_off_in_its_last_cell_is_said_to(
+    encoding: str, end: str
+) -> None:
+    whole = (HEADER + GOOD).replace("\n", end)
+    assert inspect(io.BytesIO(whole.encode(encoding))).remarks == ()
+    cut = whole.removesuffix(end)[:-1]
+    (remark,) = inspect(io.BytesIO(cut.encode(encoding))).remarks
+    assert "last line has no end" in remark
 
 
 def test_a_few_spoilt_bytes_in_a_utf8_file_cost_only_their_rows() -> None:

@@ -1,15 +1,19 @@
 """ONIX messages: what is read of a product, and messages that are broken or meant to harm."""
 
+import io
+import tracemalloc
 from datetime import date
 from pathlib import Path
 
 import onixcheck
 import pytest
 
-from functions.inventory.import_model import UnreadableFile
+from functions.inventory.import_model import ImportOptions, UnreadableFile
+from functions.inventory.imports.feeds import open_feed
+from functions.inventory.imports.inspection import inspect
 from functions.inventory.model import SeriesPlace
 from tests.support import onix
-from tests.support.onix_reading import ISBN, read, said_by
+from tests.support.onix_reading import ISBN, TODAY, read, said_by
 
 WHOLE = (Path(onix.__file__).parent / "whole_product.xml").read_text("utf-8")
 FORMS = [
@@ -235,6 +239,27 @@ def test_a_product_that_is_too_large_is_refused_and_the_next_is_read() -> None:
     )
     assert [record.fault for record in records] == ["is larger than 1,048,576 bytes"] * 2 + [None]
     assert records[2].said is not None
+
+
+def test_no_more_shelves_are_looked_for_than_a_subject_can_have() -> None:
+    code = "F" * 40
+    subject = f"""<Subject><SubjectSchemeIdentifier>93</SubjectSchemeIdentifier>
+    <SubjectCode>{code}</SubjectCode></Subject></DescriptiveDetail>"""
+    said = said_by(onix.DESCRIPTION.replace("</DescriptiveDetail>", subject))
+    assert said.categories == [(code, *(code[:length] for length in range(12, 0, -1)))]
+
+
+def test_a_header_behind_a_product_is_passed_over_however_long_it_is() -> None:
+    late = f"<Header>{'<Sender/>' * 200_000}</Header>"
+    text = onix.message(onix.product(ISBN), late, onix.product("9780061120084"))
+    file = io.BytesIO(text.encode())
+    feed = open_feed(file, inspect(file), ImportOptions(), "GBP", TODAY)
+    tracemalloc.start()
+    try:
+        assert len(list(feed.records())) == 2
+        assert tracemalloc.get_traced_memory()[1] < 2 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_product_without_an_isbn_is_refused_with_its_own_name() -> None:

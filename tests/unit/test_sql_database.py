@@ -15,7 +15,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.sql.connections import KeptConnections
 from shared.sql.database import Database
-from shared.sql.faults import DatabaseBusy, is_busy, is_deadlock, is_transient
+from shared.sql.faults import (
+    DatabaseBusy,
+    DatabaseFull,
+    is_busy,
+    is_deadlock,
+    is_full,
+    is_transient,
+)
 from shared.sql.sqlite_file import begin_writing
 
 
@@ -233,6 +240,34 @@ def test_azure_sql_faults_are_told_apart() -> None:
     ]
     assert [is_busy(one) for one in (deadlock, paused, locked, syntax)] == [True, True, True, False]
     assert is_busy(PoolTimeout())
+
+
+@pytest.mark.parametrize("number", [1105, 9002, 40544])
+def test_a_server_without_room_is_told_apart(number: int) -> None:
+    assert is_full(server_fault("42000", number))
+    assert not is_full(server_fault("42000", 102))
+    assert not is_full(PoolTimeout())
+
+
+@pytest.mark.parametrize("way", ["write", "run"])
+def test_a_file_that_cannot_grow_is_told_and_nothing_is_changed(
+    database: Database, way: str
+) -> None:
+    def grow(connection: Connection) -> None:
+        add(connection)
+        connection.execute(text("PRAGMA max_page_count = 1"))  # as many as there are
+        connection.execute(text("CREATE TABLE more (text)"))
+        connection.execute(text("INSERT INTO more VALUES (:long)"), {"long": "x" * 100_000})
+
+    def write() -> None:
+        with database.write() as connection:
+            grow(connection)
+
+    with pytest.raises(DatabaseFull) as full:
+        write() if way == "write" else database.run(grow)
+    assert (full.value.status, full.value.kind) == (503, "no-room")
+    with database.primary() as connection:
+        assert count(connection) == 0
 
 
 def failing(times: int, fault: Exception, database: Database) -> int:

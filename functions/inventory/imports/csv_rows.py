@@ -15,7 +15,7 @@ LONGEST_LINE = 1024 * 1024
 _MOST_RECOVERIES = 1_000
 """Each may read up to 128 KiB again, so a file of nothing but open quotes must end somewhere."""
 _MOST_LINES_OF_ROW = 2_000
-_ENDS = {"utf-16-le": b"\n\x00", "utf-16-be": b"\x00\n"}
+_WIDE = frozenset({"utf-16-le", "utf-16-be"})
 _MARKS = {"utf-8": 3, "utf-16-le": 2, "utf-16-be": 2}
 
 
@@ -51,8 +51,8 @@ class CsvRows:
         self._file = file
         self._encoding = encoding
         self._delimiter = delimiter
-        self._end_mark = b"\r" if only_cr else _ENDS.get(encoding, b"\n")
-        self._wide = encoding in _ENDS
+        self._wide = encoding in _WIDE
+        self._end_mark = ("\r" if only_cr else "\n").encode(encoding if self._wide else "ascii")
         self._buffer = b""
 
     def read(self, offset: int = 0, line: int = 0) -> Iterator[Row]:

@@ -35,6 +35,7 @@ _MARKS = {
 }
 _DELIMITERS = (",", ";", "\t", "|")
 _OTHER_ENCODING = "windows-1252"
+_NO_END = "The last line has no end: should the file have been cut off, its last cell is so too."
 
 Seen = Callable[[int], None]
 
@@ -74,9 +75,11 @@ def _csv_shape(file: BinaryIO, start: bytes, encoding: str | None, seen: Seen) -
     texts = _Texts(encoding is None)
     digest = hashlib.sha256()
     size = 0
+    tail = b""
     file.seek(0)
     while piece := file.read(_PIECE):
         digest.update(piece)
+        tail = (tail + piece[-2:])[-2:]
         size += len(piece)
         texts.look_at(piece)
         seen(size)
@@ -84,6 +87,8 @@ def _csv_shape(file: BinaryIO, start: bytes, encoding: str | None, seen: Seen) -
     if encoding is None:
         encoding, remark = texts.verdict()
         remarks += [remark] if remark else []
+    if not tail.replace(b"\x00", b"").endswith((b"\n", b"\r")):
+        remarks.append(_NO_END)
     head = without_mark(start, encoding).decode(encoding, "replace")
     only_cr = "\r" in head and "\n" not in head
     return FileShape(

@@ -38,6 +38,8 @@ _AND = re.compile(r"\s+(?:&|and|und|et|y)\s+", re.IGNORECASE)
 _SUFFIX = re.compile(
     r"(?:jr|sr|ii|iii|iv|ph\.?d|m\.?d|esq|mba|obe|cbe|inc|ltd|llc)\.?", re.IGNORECASE
 )
+_BLANKS = re.compile(r"[^\S\n]+")
+"""Each made one space first: the other patterns take time by the square of a gap's length."""
 _MOST_PEOPLE = 100
 _PARTICLE = re.compile(r"(?:d[aeiu]|del|della|der|l[ae]|st\.?|te[nr]|v[ao]n|zu) ", re.IGNORECASE)
 """With which no name begins but a family name."""
@@ -58,8 +60,7 @@ def people_in(text: str, role: Role = "author", *, several: bool = True) -> list
     may be given names ends in initials.
     """
     found: dict[tuple[str, str], tuple[str, Role]] = {}
-    # With single spaces no pattern has much to look at, however a cell is filled up.
-    parts = [" ".join(part.split()) for part in _SURE.split(text.strip())]
+    parts = [part.strip() for part in _SURE.split(_BLANKS.sub(" ", text.strip()))]
     for part in parts:
         for name in _commas(part, several=several, alone=len(parts) > 1):
             own, its_role = _with_role(name.strip(), role)

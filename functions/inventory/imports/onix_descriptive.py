@@ -20,6 +20,8 @@ _SIZES = {
     codes.WEIGHT: ("weight_g", codes.IN_GRAMS, 100_000),
 }
 _MOST_SUBJECTS = 100
+_LONGEST_THEMA = 12
+"""Of the codes that a shelf can have."""
 _NAME_PARTS = (
     "TitlesBeforeNames",
     "NamesBeforeKey",
@@ -286,7 +288,8 @@ def _shelves(scheme: str, code: str | None) -> tuple[str, ...]:
         return ()
     code = code[:40]
     if scheme == codes.THEMA:
-        return tuple(code[:length] for length in range(len(code), 0, -1))
+        wider = range(min(len(code) - 1, _LONGEST_THEMA), 0, -1)
+        return (code, *(code[:length] for length in wider))
     if scheme in codes.THEMA_QUALIFIERS:
         return (code,)
     if scheme == codes.BISAC:

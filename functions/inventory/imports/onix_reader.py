@@ -143,8 +143,8 @@ class OnixReader:
             self._check_root(tag, name, attributes)
         elif name == "Product":
             self._begin_product(tag, attributes)
-        elif name == "Header" and self._build:
-            self._collect(tag, attributes, self._end_header)
+        elif name == "Header" and self._build and self.first is None and self._count == 0:
+            self._collect(tag, attributes, self._end_header)  # elsewhere its size has no limit
 
     def _end(self, _tag: str) -> None:
         self._depth -= 1

@@ -2,10 +2,17 @@
 
 import re
 from html import unescape
-from html.parser import HTMLParser
 
 _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
-_ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,32});")
+_TOKEN = re.compile(
+    r"<!--(?:.*?-->|.*)"
+    r"|<[!?][^<>]*>"
+    r"|<(?P<closes>/?)(?P<name>[a-zA-Z][^\s/<>]*)"
+    r"(?:(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*|[^<>]*)>",
+    re.DOTALL,
+)
+"""A comment, a declaration or a tag. Python's HTMLParser takes time by the square of some texts."""
+_ENTITY = re.compile(r"&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _SPACES = re.compile(r"[ \t\xa0]+")
 _BLOCKS = re.compile("p|br|div|li|ul|ol|h[1-6]|tr|blockquote|dd|dt")
@@ -27,14 +34,7 @@ def one_line(text: str, longest: int, name: str = "") -> str:
 
 def plain_text(text: str) -> str:
     """Without markup, entities and control characters; blocks of HTML become lines."""
-    if _MARKUP.search(text):
-        reader = _Words()
-        reader.feed(text)
-        reader.close()
-        text = "".join(reader.parts)
-    else:
-        text = without_entities(text)
-    return tidy(text)
+    return tidy(_without_markup(text) if _MARKUP.search(text) else without_entities(text))
 
 
 def without_entities(text: str) -> str:
@@ -48,28 +48,21 @@ def tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
-class _Words(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _UNSEEN:
-            self._unseen += 1
-        elif _BLOCKS.fullmatch(tag):
-            self.parts.append("\n")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag not in _UNSEEN:
-            self.handle_starttag(tag, attrs)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _UNSEEN:
-            self._unseen = max(0, self._unseen - 1)
-        elif tag != "li" and _BLOCKS.fullmatch(tag):
-            self.parts.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.parts.append(data)
+def _without_markup(text: str) -> str:
+    parts: list[str] = []
+    unseen = ""
+    end = 0
+    for token in _TOKEN.finditer(text):
+        if not unseen:
+            parts.append(without_entities(text[end : token.start()]))
+        end = token.end()
+        name, closes = (token["name"] or "").lower(), bool(token["closes"])
+        if unseen:
+            unseen = "" if closes and name == unseen else unseen
+        elif name in _UNSEEN:
+            unseen = "" if closes or token[0].endswith("/>") else name
+        elif _BLOCKS.fullmatch(name) and not (closes and name == "li"):
+            parts.append("\n")
+    if not unseen:
+        parts.append(without_entities(text[end:]))
+    return "".join(parts)

@@ -6,6 +6,7 @@ that was killed is gone on with where its last chunk ended. Taking the same file
 nothing.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -138,6 +139,11 @@ class Importer:
             watch(progress)
             if enough():
                 return "waiting", progress
+        if (size := file.seek(0, os.SEEK_END)) != shape.size:
+            raise UnreadableFile(
+                f"The file changed while it was read, from {shape.size:,} bytes to {size:,}: what "
+                "stood at its end may be half a record. Take it in again."
+            )
         return "finished", progress
 
     def _take_in(

@@ -262,7 +262,7 @@ def begin_file(
         if found is None:
             rows.add(import_id, file_name, options, "waiting", None, Progress(shape=shape))
         elif found.state not in _OPEN:
-            rows.start_over(import_id, Progress(shape=shape))
+            rows.start_over(import_id, file_name, Progress(shape=shape))
         # Whoever held it is dead, or is told at its next commit.
         lease = rows.claim(import_id, _owner(), clock.machine_now() + LEASE, None)
         assert lease is not None, "it waits in this very transaction"

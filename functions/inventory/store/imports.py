@@ -84,13 +84,18 @@ class SqlImports:
         )
         return started.rowcount == 1
 
-    def start_over(self, import_id: str, progress: Progress) -> None:
+    def start_over(self, import_id: str, file_name: str, progress: Progress) -> None:
         for table in (import_refusals, import_isbns):
             self._connection.execute(delete(table).where(table.c.import_id == import_id))
         self._connection.execute(
             update(imports)
             .where(imports.c.id == import_id)
-            .values(state="waiting", progress=progress.model_dump_json(), updated_at=self._now)
+            .values(
+                state="waiting",
+                file_name=file_name,
+                progress=progress.model_dump_json(),
+                updated_at=self._now,
+            )
         )
 
     def due(self, machine_now: datetime) -> Sequence[str]:
