@@ -280,9 +280,9 @@ def test_a_cell_of_nothing_but_a_gap_keeps_nobody_waiting(gap: str) -> None:
     assert people_in(f"Ada{gap * 1_000_000}Byron") == [("Ada Byron", "author")]
 
 
-@pytest.mark.parametrize("piece", ["<!--", '<a x="', "<a '", "<a/", "</", "<?", "<!", "<p>x"])
+@pytest.mark.parametrize("piece", ["<!--", '<a x="', "<a '", "<a/", "</", "<?", "<!", "<p>x", "a"])
 def test_markup_that_never_ends_keeps_nobody_waiting(piece: str) -> None:
-    assert len(plain_text("<p>" + piece * 200_000)) <= len(piece) * 200_000
+    assert len(plain_text("<p><" + piece * 200_000)) <= len(piece) * 200_000 + 1
 
 
 def test_columns_are_known_by_many_names_and_the_plainest_counts() -> None:

@@ -7,7 +7,7 @@ _MARKUP = re.compile(r"</?[a-zA-Z][^<>]*>|<!--")
 _TOKEN = re.compile(
     r"<!--(?:.*?-->|.*)"
     r"|<[!?][^<>]*>"
-    r"|<(?P<closes>/?)(?P<name>[a-zA-Z][^\s/<>]*)"
+    r"|<(?P<closes>/?)(?P<name>[a-zA-Z][^\s/<>]*+)"
     r"(?:(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*|[^<>]*)>",
     re.DOTALL,
 )
