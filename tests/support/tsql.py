@@ -34,6 +34,9 @@ def parse(sql: str) -> None:
     for statement in sqlglot.parse(sql, read="tsql", error_level=sqlglot.ErrorLevel.RAISE):
         if isinstance(statement, sqlglot.exp.Command):
             assert _BEYOND_THE_PARSER.match(sql), f"not understood: {sql}"
+        for query in statement.find_all(sqlglot.exp.Query) if statement else ():
+            ordered = query.args.get("order") or not query.args.get("offset")
+            assert ordered, f"T-SQL knows OFFSET only behind ORDER BY: {sql}"
 
 
 @contextmanager

@@ -144,7 +144,8 @@ def _page(walk: Walk, part: Part) -> Select[Any]:
 def _facts(walk: Walk) -> Select[Any]:
     source = walk.source
     placed = select(source.c.isbn, source.c[walk.order.key].label("key"))
-    hits = walk.narrowed(placed, "first").subquery("hits")
+    # Without an offset SQLAlchemy leaves the order out of T-SQL's subqueries, but not the limit.
+    hits = walk.narrowed(placed, "first").offset(0).subquery("hits")
     return _grouped(select(*FACTS).join_from(hits, listings, listings.c.isbn == hits.c.isbn))
 
 
