@@ -59,15 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 stock=options.stock,
             )
             file = opened.enter_context(_opened(Path(options.file)))
-            report = None
-            if options.report is not None:
-                report = opened.enter_context(_begun(Path(options.report), options.file))
             state.mkdir(parents=True, exist_ok=True)
             os.environ.update(embedded(state, options.port))
             settings = Settings.from_env()
             settings_in(asked.set, settings.require("SHOP_CURRENCY"))
             if unknown := [name for name in asked.map if name not in FIELDS]:
                 raise ValueError(f"--map knows no {unknown[0]}; it knows {', '.join(FIELDS)}")
+            report = None
+            if options.report is not None:
+                report = opened.enter_context(_begun(Path(options.report), options.file))
         except ValidationError as error:
             said = (str(item["msg"]).removeprefix("Value error, ") for item in error.errors())
             return _wrong("; ".join(said))

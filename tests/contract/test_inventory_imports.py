@@ -421,6 +421,11 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_taken_in(
         assert main([*command, str(report)]) == 2
         assert reason in capsys.readouterr().err
     assert file.read_text("utf-8") == HEADER + rows(1, 2)
+    former = tmp_path / "former"
+    former.write_text("what it said", "utf-8")
+    for wrong in (["--map", "colour=red"], ["--set", "price=cheap"]):
+        assert main([*command, str(former), *wrong]) == 2
+        assert former.read_text("utf-8") == "what it said"
     assert main(command[:-1]) == 0
     assert "1 added" in capsys.readouterr().out
 
