@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.kit.provider import Provider
 from shared.sql.connections import Connections
-from shared.sql.engines import sql_server, sqlite_reader, sqlite_writer
+from shared.sql.engines import patient, sql_server, sqlite_reader, sqlite_writer
 from shared.sql.faults import (
     DatabaseBusy,
     DatabaseFull,
@@ -106,8 +106,10 @@ class Database:
 
     @contextmanager
     def session(self) -> Iterator[Connection]:
-        """A writing connection that leaves its transactions to the caller; for schema changes."""
-        with self._block(self._writer) as connection:
+        """A writing connection that leaves its transactions to the caller; for changes of the
+        schema, which on SQL Server may take as long as they need.
+        """
+        with self._block(self._writer) as connection, patient(connection):
             yield connection
 
     def run(self, work: Callable[[Connection], T]) -> T:

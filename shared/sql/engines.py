@@ -2,11 +2,11 @@
 
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.interfaces import PoolProxiedConnection
@@ -113,6 +113,20 @@ def sql_server(
 
     event.listen(engine, "connect", limit_waits)
     return engine
+
+
+@contextmanager
+def patient(connection: Connection) -> Iterator[None]:
+    """Without SQL Server's limit for statements: an index of a large table takes longer."""
+    driver: Any = connection.connection.driver_connection
+    if connection.dialect.name != "mssql":
+        yield
+        return
+    limit, driver.timeout = driver.timeout, 0
+    try:
+        yield
+    finally:
+        driver.timeout = limit
 
 
 def _sqlite(url: URL, driver: str, fsync_full: bool, size: int) -> Engine:

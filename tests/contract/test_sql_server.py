@@ -11,7 +11,7 @@ from sqlalchemy import Connection, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.sql.database import Database
-from shared.sql.engines import sql_server
+from shared.sql.engines import STATEMENT_SECONDS, sql_server
 from shared.sql.faults import DatabaseBusy, is_busy, is_transient
 from shared.sql.odbc import driver, prepared
 from tests.support.faulty_proxy import faulty_proxy
@@ -187,6 +187,18 @@ def test_a_statement_that_nobody_answers_is_given_up_and_its_server_told(
     assert is_busy(error.value)
     assert server.attentions == 1
     engine.dispose()
+
+
+def test_only_a_change_of_the_schema_may_take_as_long_as_it_needs(database: Database) -> None:
+    def limit(connection: Connection) -> object:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        return driver.timeout
+
+    with database.session() as connection:
+        assert limit(connection) == 0
+    with database.write() as connection:
+        assert limit(connection) == STATEMENT_SECONDS
 
 
 def test_a_url_without_a_user_signs_in_by_a_token(server: TdsServer) -> None:
