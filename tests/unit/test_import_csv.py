@@ -119,6 +119,12 @@ def test_a_file_of_open_quotes_comes_to_an_end() -> None:
         read(content)
 
 
+def test_empty_lines_are_passed_over_but_not_without_end() -> None:
+    assert titles(HEADER + "\n" * 100_000 + GOOD) == ["The Hunger Games"]
+    with pytest.raises(UnreadableFile, match="Up to line 1100003 over 1,100,000 lines are empty"):
+        read(HEADER + GOOD + "\n" * 1_200_000)
+
+
 def test_a_cell_of_ten_megabytes_is_refused_and_the_next_row_is_read() -> None:
     huge = "x" * 10_000_000
     content = (

@@ -15,6 +15,9 @@ LONGEST_LINE = 1024 * 1024
 _MOST_RECOVERIES = 1_000
 """Each may read up to 128 KiB again, so a file of nothing but open quotes must end somewhere."""
 _MOST_LINES_OF_ROW = 2_000
+_MOST_EMPTY_LINES = 1_100_000
+"""Somewhat more than a spreadsheet has rows. They give an import nothing to commit, and so no
+moment to say that it is alive, or to stop."""
 _WIDE = frozenset({"utf-16-le", "utf-16-be"})
 _MARKS = {"utf-8": 3, "utf-16-le": 2, "utf-16-be": 2}
 
@@ -58,7 +61,7 @@ class CsvRows:
     def read(self, offset: int = 0, line: int = 0) -> Iterator[Row]:
         """From `offset` on, which is the beginning of a row that follows `line` lines."""
         lines = _Lines(self._lines(offset), offset)
-        recoveries = 0
+        recoveries = empty = 0
         while True:
             lines.taken.clear()
             first = line + 1
@@ -82,7 +85,15 @@ class CsvRows:
                 lines.put_back()
             line += len(lines.taken)
             if cells or fault:
+                empty = 0
                 yield Row(first, lines.end, line, cells, fault, given_up)
+            else:
+                empty += 1
+                if empty > _MOST_EMPTY_LINES:
+                    raise UnreadableFile(
+                        f"Up to line {line} over {_MOST_EMPTY_LINES:,} lines are empty: this is"
+                        " not a CSV file."
+                    )
 
     def _reader(self, lines: Iterator[str]) -> Iterator[list[str]]:
         return csv.reader(lines, delimiter=self._delimiter, skipinitialspace=True, strict=True)
