@@ -11,8 +11,8 @@ from hypothesis.strategies import DrawFn
 
 from functions.inventory.import_model import StoredImport
 from functions.inventory.imports.columns import FIELDS
-from tests.contract.test_inventory_imports import Desk, counts
 from tests.support import onix
+from tests.support.import_desk import Desk, counts
 from tests.support.inventory import Shelves, isbn
 
 COLUMNS = sorted({*FIELDS} - {"isbn", "isbn10", "isbn13"})

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, event
 from functions.databases import SCHEMAS
 from functions.payments.model import WEBHOOK_EVENTS
 from functions.payments.stripe.gateway import API_VERSION
-from local.deployment import databases, front_door, site, smoke, third_parties
+from local.deployment import databases, front_door, site, third_parties
 from local.deployment.__main__ import (
     ASKED,
     ASKED_OPEN,
@@ -36,13 +36,13 @@ from local.deployment.vault import (
     fill,
     to_renew,
 )
+from tests.support.answers import client, no_pause
 from tests.support.bicep import ROOT, load
 from tests.support.odbc import needs_unixodbc
 
 GROUP = "/subscriptions/s/resourceGroups/rg-dev"
 NEEDED = [*MADE_HERE, "stripe-secret-key", "easypost-api-key", *WEBHOOKS]
 KEYS = {"STRIPE_SECRET_KEY": "sk_1", "EASYPOST_API_KEY": "EZAK1"}
-Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Cloud:
@@ -79,14 +79,6 @@ class Cloud:
     def secret(self, name: str) -> str:
         path = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv/secrets/{name}"
         return str(self.resources[path]["properties"]["value"])
-
-
-def client(answer: Answer) -> httpx.Client:
-    return httpx.Client(transport=httpx.MockTransport(answer))
-
-
-def no_pause(_seconds: float) -> None:
-    return None
 
 
 def test_a_role_that_is_not_known_yet_is_waited_for() -> None:
@@ -432,71 +424,3 @@ def test_pages_are_sent_last_and_hidden_files_never(tmp_path: Path) -> None:
     assert script["Authorization"] == f"Bearer for {site.SCOPE}"
     with pytest.raises(Stopped, match="holds no files"):
         site.upload(cloud.azure(), "stmedia", tmp_path / "none")
-
-
-class Shop:
-    """Answers as a deployed shop does; `broken` names a path that does not."""
-
-    def __init__(self, broken: str = "") -> None:
-        self.broken = broken
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        path = request.url.path
-        if path == self.broken:
-            return httpx.Response(200, text="?")
-        problem = {"content-type": "application/problem+json"}
-        answers = {
-            "/api/health/live": (200, "", {}),
-            "/api/health/ready": (200, '{"status": "ready"}', {}),
-            "/api/v1/books": (200, '{"items": []}', {}),
-            "/api/openapi.json": (200, '{"openapi": "3.0.3"}', {}),
-            "/": (200, "<!DOCTYPE html>", {}),
-            "/problems/not-found": (302, "", {"location": "/api/docs#problem-not-found"}),
-            "/api/v1/orders": (401, '{"type": "/problems/unauthenticated"}', problem),
-            "/api/v1/admin/books": (401, '{"type": "/problems/unauthenticated"}', problem),
-            "/api/v1/webhooks/stripe": (400, '{"type": "/problems/bad-signature"}', problem),
-        }
-        status, text, headers = answers.get(path, (404, "{}", problem))
-        return httpx.Response(status, text=text, headers=headers)
-
-
-def test_a_shop_that_serves_passes_the_smoke_test() -> None:
-    assert len(smoke.look("https://shop", client=client(Shop()), pause=no_pause, tries=1)) == 10
-
-
-@pytest.mark.parametrize(("status", "good"), [(403, True), (401, True), (0, True), (200, False)])
-def test_whoever_comes_past_front_door_must_be_turned_away(status: int, good: bool) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        if request.url.host == "shop":
-            return Shop()(request)
-        if status == 0:
-            raise httpx.ConnectError("no way", request=request)
-        return httpx.Response(status)
-
-    def look() -> list[str]:
-        behind = ["https://apim/api/v1/books"]
-        return smoke.look(
-            "https://shop", closed=behind, client=client(answer), pause=no_pause, tries=1
-        )
-
-    if good:
-        assert len(look()) == 11
-    else:
-        with pytest.raises(Stopped, match="past Front Door, is answered with 200"):
-            look()
-
-
-@pytest.mark.parametrize(
-    "path", ["/api/health/ready", "/", "/api/v1/orders", "/problems/not-found"]
-)
-def test_a_shop_that_does_not_serve_is_noticed(path: str) -> None:
-    with pytest.raises(Stopped, match=path):
-        smoke.look("https://shop", client=client(Shop(path)), pause=no_pause, tries=2)
-
-
-def test_a_shop_that_cannot_be_reached_is_noticed() -> None:
-    def fail(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("no way", request=request)
-
-    with pytest.raises(Stopped, match="ConnectError"):
-        smoke.look("https://shop", client=client(fail), pause=no_pause, tries=1)
