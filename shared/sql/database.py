@@ -17,14 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from shared.kit.provider import Provider
 from shared.sql.connections import Connections
 from shared.sql.engines import patient, sql_server, sqlite_reader, sqlite_writer
-from shared.sql.faults import (
-    DatabaseBusy,
-    DatabaseFull,
-    is_busy,
-    is_deadlock,
-    is_full,
-    is_transient,
-)
+from shared.sql.faults import DatabaseBusy, is_deadlock, is_transient, known_fault
 from shared.telemetry import is_recording, span
 
 T = TypeVar("T")
@@ -140,10 +133,8 @@ class Database:
                     tries < DEADLOCK_TRIES if is_deadlock(error) else patient
                 ):
                     self._pause(wait)
-                elif is_busy(error):
-                    raise DatabaseBusy from error
-                elif is_full(error):
-                    raise DatabaseFull from error
+                elif fault := known_fault(error):
+                    raise fault from error
                 else:
                     raise
 
@@ -165,8 +156,6 @@ class Database:
             with connections().connect() as connection:
                 yield connection
         except (DBAPIError, PoolTimeout) as error:
-            if is_busy(error):
-                raise DatabaseBusy from error
-            if is_full(error):
-                raise DatabaseFull from error
+            if fault := known_fault(error):
+                raise fault from error
             raise

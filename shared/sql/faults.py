@@ -70,6 +70,13 @@ def is_full(error: DBAPIError | PoolTimeout) -> bool:
     return bool(_server_numbers(error) & _FULL)
 
 
+def known_fault(error: DBAPIError | PoolTimeout) -> AppError | None:
+    """What a caller is told of it; None where it is nobody's fault but ours."""
+    if is_busy(error):
+        return DatabaseBusy()
+    return DatabaseFull() if is_full(error) else None
+
+
 def _server_numbers(error: DBAPIError) -> set[int]:
     if error.orig is None or isinstance(error.orig, sqlite3.Error):
         return set()

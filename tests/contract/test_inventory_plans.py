@@ -82,15 +82,19 @@ def test_a_page_is_a_walk_along_an_index_in_its_order(
 
 
 @pytest.mark.parametrize(
-    ("filters", "sort"),
+    ("filters", "sort", "key"),
     [
-        (Filters(min_price=100, max_price=2000), "price"),
-        (Filters(min_price=100), "-price"),
-        (Filters(published_from=date(1990, 1, 1), published_to=date(2026, 1, 1)), "newest"),
+        (Filters(min_price=100, max_price=2000), "price", "price_amount"),
+        (Filters(min_price=100), "-price", "price_amount"),
+        (
+            Filters(published_from=date(1990, 1, 1), published_to=date(2026, 1, 1)),
+            "newest",
+            "published",
+        ),
     ],
 )
 def test_a_range_of_the_sort_key_is_a_walk_between_its_ends(
-    shelves: Shelves, filters: Filters, sort: Sort
+    shelves: Shelves, filters: Filters, sort: Sort, key: str
 ) -> None:
     shelves.put(*(a_book(n, published_on=date(2000 + n, 1, 1)) for n in range(1, 9)))
     with shelves.database.primary() as connection:
@@ -100,7 +104,6 @@ def test_a_range_of_the_sort_key_is_a_walk_between_its_ends(
             listing.page(connection, filters, sort, after, 3)
     assert not [step for step in steps if "TEMP B-TREE" in step or step.startswith("SCAN")]
     walks = [step for step in steps if "ix_listings_format_in_stock_" in step]
-    key = listing.ORDERS[sort][0]
     assert walks
     assert all(f"(format=? AND in_stock=? AND {key}" in walk for walk in walks)
 

@@ -48,6 +48,10 @@ _said_of = attrgetter(
 """What an edition says of itself, in the order of `_COLUMNS`."""
 _WORKS_OF = select(editions.c.isbn, editions.c.work_id).where(is_listed(editions.c.isbn, "isbns"))
 _EDITIONS_OF = select(editions.c.isbn).where(is_listed(editions.c.work_id, "works"))
+_UNLINK = [
+    delete(links).where(is_listed(links.c.isbn, "isbns"))
+    for links in (edition_contributors, edition_categories)
+]
 _PUT = {
     table: insert(table)
     for table in (editions, stock, stock_ledger, edition_contributors, edition_categories)
@@ -125,8 +129,9 @@ class SqlEditions:
     def claim_all(self, isbns: Collection[Isbn]) -> None:
         self._connection.execute(
             update(editions)
-            .where(editions.c.isbn.in_(_numbers(isbns)))
-            .values(version=editions.c.version + 1, updated_at=self._now)
+            .where(is_listed(editions.c.isbn, "isbns"))
+            .values(version=editions.c.version + 1, updated_at=self._now),
+            {"isbns": _numbers(isbns)},
         )
 
     def replace(self, said: Mapping[Isbn, BookDetails], *, only_fill: bool = False) -> None:
@@ -135,8 +140,8 @@ class SqlEditions:
             update(editions).where(editions.c.isbn == bindparam("edition")),
             [{"edition": int(isbn), **_values(details)} for isbn, details in said.items()],
         )
-        for links in (edition_contributors, edition_categories):
-            self._connection.execute(delete(links).where(links.c.isbn.in_(_numbers(said))))
+        for unlink in _UNLINK:
+            self._connection.execute(unlink, {"isbns": _numbers(said)})
         self._link(said)
         references.retitle_works(
             self._connection, [(in_work[isbn], isbn, details) for isbn, details in said.items()]
@@ -157,7 +162,7 @@ class SqlEditions:
                 for isbn, cover in covers.items()
             ],
         )
-        touch(self._connection, stock.c.isbn.in_(_numbers(covers)))
+        touch(self._connection, _numbers(covers))
         self.show(covers)
 
     def withdrawn(self, isbn: Isbn) -> None:
@@ -273,10 +278,10 @@ class SqlEditions:
         told = set(isbns)
         siblings = [isbn for isbn in self._editions_of(changed_works) if isbn not in told]
         self._show(isbns, added)
+        if siblings:
+            self.claim_all(siblings)
         for start in range(0, len(siblings), _AT_ONCE):
-            some = siblings[start : start + _AT_ONCE]
-            self.claim_all(some)
-            self.show(some)
+            self.show(siblings[start : start + _AT_ONCE])
 
     def show(self, isbns: Iterable[Isbn]) -> None:
         self._show(isbns)

@@ -33,7 +33,7 @@ from shared.sql.lists import is_listed
 FEW = 2_000
 """So many books are sorted rather than walked past."""
 
-ORDERS: dict[Sort, tuple[str, bool]] = {
+_ORDERS: dict[Sort, tuple[str, bool]] = {
     "title": ("sort_title", False),
     "-title": ("sort_title", True),
     "price": ("price_amount", False),
@@ -65,7 +65,7 @@ def page(
     connection: Connection, filters: Filters, sort: Sort, after: After | None, limit: int
 ) -> list[Listed]:
     """At most `limit` books in order, those behind `after`; words are not looked at."""
-    walk = _plan(connection, filters, Order(*ORDERS[sort]))
+    walk = _plan(connection, filters, Order(*_ORDERS[sort]))
     values = {**values_of(filters), **last_of(after)}
     if after is None or walk.sorts:
         part: Part = "first" if after is None else "behind"
@@ -87,7 +87,7 @@ def sorted_page(
     limit: int,
 ) -> list[Listed]:
     """`page` of what a search found: `found` gives ISBNs, `filters` what it did not look at."""
-    order = Order(*ORDERS[sort])
+    order = Order(*_ORDERS[sort])
     hits = found.subquery("hits")
     statement = (
         _shown(listings.c[order.key])
@@ -111,7 +111,7 @@ def cards(connection: Connection, isbns: Sequence[int]) -> list[Listed]:
 
 def facts(connection: Connection, filters: Filters, limit: int) -> list[Any]:
     """What facets count, of the best-selling books that the filters let through, words aside."""
-    walk = _plan(connection, filters, Order(*ORDERS["bestselling"]))
+    walk = _plan(connection, filters, Order(*_ORDERS["bestselling"]))
     return list(connection.execute(_facts(walk), {**values_of(filters), "limit": limit}))
 
 

@@ -1,5 +1,6 @@
 """Stock on the primary: each change is one conditional UPDATE, its row says whether it happened."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -24,10 +25,12 @@ from functions.inventory.model import LedgerKind, Line, Shortage, StockLevel
 from functions.inventory.store.indexing import index_stock
 from functions.inventory.store.tables import editions, stock, stock_ledger
 from shared.kit.isbn import Isbn
+from shared.sql.lists import is_listed
 from shared.sql.many import inserting
 
 _MOST_ON_HAND = 1_000_000_000
 
+_TOUCH = update(stock).where(is_listed(stock.c.isbn, "isbns")).values(version=stock.c.version + 1)
 _LEVEL = (stock.c.isbn, stock.c.on_hand, stock.c.reserved, stock.c.version)
 
 
@@ -195,12 +198,12 @@ _SELL = (
 )
 
 
-def touch(connection: Connection, where: ColumnElement[bool]) -> None:
+def touch(connection: Connection, isbns: Sequence[int]) -> None:
     """Moves the stock version, and with it the ETag, of editions that look different now.
 
     `If-Match` does not look at that part, so that their editors are not disturbed.
     """
-    connection.execute(update(stock).where(where).values(version=stock.c.version + 1))
+    connection.execute(_TOUCH, {"isbns": isbns})
 
 
 def _level(row: Row[Any, Any, Any, Any]) -> StockLevel:
